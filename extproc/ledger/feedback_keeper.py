@@ -25,6 +25,7 @@ from extproc.ledger.store import LedgerStore
 WAITING_MAX: Final = 256
 AGAIN_S: Final = 0.5
 """After which it is looked again for an exchange: entries are shipped four times a second."""
+_LOOKED_FOR_AGAIN: Final = (FeedbackResult.NOT_FOUND, FeedbackResult.FOREIGN)
 AGAIN_MAX: Final = 64
 """How many may wait for that; forged ids beyond it are refused at once."""
 CLOSE_S_MAX: Final = 5.0
@@ -100,11 +101,12 @@ class FeedbackKeeper:
         """Let the store take a feedback. Always returns in time, with the claim or, without an answer, a copy of it.
 
         A client that has gone is no reason to give up: its feedback is stored. An exchange that is not found may be
-        another worker's, whose entry is on its way: then there is a second look.
+        another worker's, whose entry is on its way: then there is a second look. So there is for one of another team,
+        which would else be known by how fast it is refused.
         """
         until_s = time.monotonic() + claim.wait_ms / _MS_PER_S
         answered = await self._asked(claim, until_s)
-        if answered.result is not FeedbackResult.NOT_FOUND or self._looking_again >= AGAIN_MAX:
+        if answered.result not in _LOOKED_FOR_AGAIN or self._looking_again >= AGAIN_MAX:
             return answered
         if time.monotonic() + self._again_s >= until_s:
             return answered

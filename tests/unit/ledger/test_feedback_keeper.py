@@ -175,6 +175,23 @@ async def test_it_is_looked_again_for_an_exchange_of_another_worker(url: str, st
 
 
 @in_loop
+async def test_the_exchange_of_another_team_is_refused_as_late_as_one_that_is_nowhere(
+    url: str, store: LedgerStore
+) -> None:
+    """The time tells nothing of it."""
+    store.add([now_ended()])
+    kept = Kept(url, again_s=0.0)
+    for one, result in ((claim(team="hr"), FeedbackResult.FOREIGN), (claim(exchange="none"), NOT_FOUND)):
+        asked = asyncio.ensure_future(kept.keeper.ask(one))
+        for _ in range(2):
+            assert not asked.done()
+            await asyncio.sleep(0)
+            await asyncio.to_thread(kept.keeper.turn)
+        assert (await asked).result is result
+    kept.keeper.close()
+
+
+@in_loop
 async def test_an_answer_may_be_named_by_its_own_id(kept: Kept, store: LedgerStore) -> None:
     """Remembered or stored: it is the same feedback, and the client learns of which exchange."""
     record = ended("new-1")
