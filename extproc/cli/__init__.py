@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "Show what would happen to one exchange: route, version, findings, changes.",
     "versions": "List, show, compare and lock model versions.",
     "prompts": "List, show, fill in, compare and test system prompts.",
+    "replay": "Send stored requests to another version, and compare the answers.",
     "keys": "Add, list, revoke and rotate API keys of clients.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "review": "Inspect findings and label them as right or wrong.",

@@ -56,9 +56,10 @@ class ChatServer:
 
     def ask(self, body: bytes) -> ModelAnswer:
         """Its answer to a chat completion. Raises: ServerFailed."""
-        return _answer_of(self._fetched(body))
+        return _answer_of(self.fetched(body))
 
-    def _fetched(self, body: bytes) -> bytes:
+    def fetched(self, body: bytes) -> bytes:
+        """The body of its answer. Raises: ServerFailed."""
         until_s = time.monotonic() + self.timeout_s
         headers = {"content-type": "application/json", "accept": "application/json"}
         if self.key:

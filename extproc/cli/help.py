@@ -28,6 +28,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc prompts test --url http://127.0.0.1:8000",
         "extproc prompts test system-v2 --against v1 --url http://127.0.0.1:8000",
     ),
+    "replay": (
+        "extproc replay --from review --against llama/v2",
+        "extproc replay --from requests.jsonl --against llama/v2 --base v1 --json",
+    ),
     "keys add": ("extproc keys add --team search", "extproc keys add --team search --project index --expires 90d"),
     "keys list": ("extproc keys list",),
     "keys revoke": ("extproc keys revoke search-1",),

@@ -11,6 +11,7 @@ from extproc.cli.budget_shapes import ActingBudgetJson, BudgetHistoryJson, Budge
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
+from extproc.cli.replay_shapes import ReplayJson
 from extproc.cli.report_shapes import ReconciledJson, ReportJson
 from extproc.cli.review_shapes import (
     ExportedJson,
@@ -332,6 +333,7 @@ SHAPES: Final[dict[str, Any]] = {
     "prompts render": RenderedPromptJson,
     "prompts diff": PromptDiffJson,
     "prompts test": PromptTestJson,
+    "replay": ReplayJson,
     "keys add": NewApiKeyJson,
     "keys list": ApiKeysJson,
     "keys revoke": RevokedApiKeyJson,

@@ -106,7 +106,7 @@ SAMPLES: dict[str, list[list[str]]] = {
     "review what-if": [["-c", "config.yaml", "pii=0.9", "pii=0.95", "harm=0.1"]],
 }
 """Arguments of each command that ends by itself, to be called in the folder. The demo has a test of its own, and so
-have ``prompts test``, which needs a model server, and ``review next``, which reads keys.
+have ``prompts test`` and ``replay``, which need model servers, and ``review next``, which reads keys.
 """
 
 

@@ -55,6 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 GRANT = ("-c", "config.yaml")
 TESTED = ("-c", "tested.yaml", "--url")
+REPLAYED = ("-c", "fallback.yaml", "--from", "absent.jsonl", "--against")
 FAILURES = {
     "init": [
         (["config.yaml"], 2, "config.yaml exists and is left as it is."),
@@ -129,6 +130,28 @@ FAILURES = {
             "extproc prompts: system-v3 has no variable citi. Did you mean `city`?",
         ),
         (["-c", "config.yaml", "system-v3", "--for", "v1"], 2, "There is no version v1. There are: tiny-chat/v1."),
+    ],
+    "replay": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["-c", "fallback.yaml"], 2, "Which requests? Name them with --from review, or --from FILE (JSON Lines)"),
+        (["-c", "fallback.yaml", "--from", "review"], 2, "Which version? Name it with --against MODEL/VERSION"),
+        ([*REPLAYED, "tiny-chat/v3"], 2, "There is no version tiny-chat/v3. Did you mean `tiny-chat/v"),
+        ([*REPLAYED, "v1"], 2, "There is no version v1. There are: tiny-chat/v1, tiny-chat/v2"),
+        ([*REPLAYED, "tiny-chat/v1", "--base", "v1"], 2, "--base: tiny-chat has no other version v1. Its others: v2"),
+        (["-c", "config.yaml", *REPLAYED[2:], "tiny-chat/v1"], 2, "tiny-chat/v1 is the only version of tiny-chat"),
+        (
+            ["-c", "far.yaml", *REPLAYED[2:], "tiny-chat/far"],
+            2,
+            "has no endpoints: only servers of your own are asked.",
+        ),
+        ([*REPLAYED, "tiny-chat/v1"], 2, "absent.jsonl: no such file or directory."),
+        (["-c", "fallback.yaml", "--from", "file", "--against", "tiny-chat/v1"], 2, "file has no request to send: 0"),
+        (["-c", "fallback.yaml", "--from", "config.yaml", "--against", "tiny-chat/v1"], 2, "line 1: expected a JSON"),
+        (
+            ["-c", "fallback.yaml", "--from", "review", "--against", "tiny-chat/v1"],
+            2,
+            "fallback.yaml has no `review:` section",
+        ),
     ],
     "prompts test": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),

@@ -87,7 +87,7 @@ def test_every_command_is_interrupted_somewhere() -> None:
     """In what it waits for: a file, the store, a child, a client, a key (``test_review_next``), a model server
     (``test_prompts_testing``). ``init`` waits for nothing but its imports.
     """
-    elsewhere = {"serve", "status", "demo", "init", "prompts test", "review next"}
+    elsewhere = {"serve", "status", "demo", "init", "prompts test", "replay", "review next"}
     assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, *elsewhere} == {name for name, _ in commands()}
 
 

@@ -1,0 +1,158 @@
+"""Answers of two versions side by side: as text, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extproc.cli.replay_run import AnswerPair, Replayed
+from extproc.cli.replay_shapes import ReplayedAnswerJson, ReplayedShareJson, ReplayJson
+from extproc.cli.tables import plain_text, print_line, print_lines, print_table
+from extproc.domain.signals import RATES
+from extproc.dryrun.replayed import OF_ANSWERS, StoredRequest, share_of, similarity
+
+_SHOWN_CHARS_MAX: Final = 600
+_QUESTION_CHARS_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """All of it. Attributes: base, against: MODEL/VERSION; left_out: what could not be sent."""
+
+    base: str
+    against: str
+    requests: Sequence[StoredRequest]
+    pairs: Sequence[AnswerPair]
+    left_out: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every request has both answers."""
+        return all(one.seen is not None for pair in self.pairs for one in pair)
+
+
+def replay_data(replay: ReplayResult) -> ReplayJson:
+    """The JSON."""
+    return {
+        "ok": replay.ok,
+        "base": replay.base,
+        "against": replay.against,
+        "left_out": replay.left_out,
+        "signals": [
+            {"signal": RATES[place].name, "base": _share(replay, 0, place), "against": _share(replay, 1, place)}
+            for place in OF_ANSWERS
+        ],
+        "requests": [
+            {
+                "name": request.name,
+                "question": question_of(request.tree),
+                "base": _answer(base),
+                "against": _answer(against),
+                "similarity": _similarity(base, against),
+            }
+            for request, (base, against) in zip(replay.requests, replay.pairs, strict=True)
+        ],
+    }
+
+
+def question_of(tree: Mapping[str, Any]) -> str:
+    """The last text of the user; empty where there is none."""
+    for message in reversed(tree["messages"]):
+        if isinstance(message, Mapping) and message.get("role") == "user":
+            content = message.get("content")
+            parts = content if isinstance(content, list) else [{"text": content}]
+            texts = [part.get("text") for part in parts if isinstance(part, Mapping)]
+            return " ".join(text for text in texts if isinstance(text, str))
+    return ""
+
+
+def _answer(replayed: Replayed) -> ReplayedAnswerJson:
+    seen = replayed.seen
+    return {
+        "text": "" if seen is None else seen.text,
+        "tokens": None if seen is None else seen.tokens,
+        "took_s": None if replayed.took_s is None else round(replayed.took_s, 3),
+        "findings": 0 if seen is None else seen.findings,
+        "signals": _signals(replayed),
+        "problem": replayed.problem,
+    }
+
+
+def _signals(replayed: Replayed) -> list[str]:
+    rates = {} if replayed.seen is None else replayed.seen.rates
+    return [RATES[place].name for place, (hits, _) in rates.items() if hits]
+
+
+def _similarity(base: Replayed, against: Replayed) -> float | None:
+    if base.seen is None or against.seen is None:
+        return None
+    share = similarity(base.seen, against.seen)
+    return None if share is None else round(share, 3)
+
+
+def _share(replay: ReplayResult, side: int, place: int) -> ReplayedShareJson:
+    seen = [pair[side].seen for pair in replay.pairs]
+    hits, judged = share_of([one for one in seen if one is not None], place)
+    return {"hits": hits, "judged": judged}
+
+
+# --- as text -------------------------------------------------------------------------------------------------------
+
+
+def print_replay(console: Console, replay: ReplayResult) -> None:
+    """Each request with its two answers, then how often each signal was seen, and lengths."""
+    for request, pair in zip(replay.requests, replay.pairs, strict=True):
+        print_line(console, Text(request.name, "bold"))
+        print_lines(console, [f"  asked: {_short(question_of(request.tree), _QUESTION_CHARS_MAX)}"])
+        for name, one in zip((replay.base, replay.against), pair, strict=True):
+            _print_answer(console, name, one)
+        share = _similarity(*pair)
+        print_lines(console, [] if share is None else [f"  {share:.0%} of the first words in common"])
+        print_lines(console, [""])
+    print_table(console, _table(replay))
+    if replay.left_out:
+        told = (
+            "is no chat completion, or has no text"
+            if replay.left_out == 1
+            else "are no chat completions, or have no text"
+        )
+        print_lines(console, [f"{replay.left_out} left out: {told}."])
+
+
+def _print_answer(console: Console, name: str, one: Replayed) -> None:
+    if one.seen is None:
+        print_line(console, Text("  ").append(plain_text(name)).append(f": {one.problem}", "bold red"))
+        return
+    facts = [f"{one.seen.tokens} tokens"] if one.seen.tokens is not None else []
+    facts += [f"{one.took_s:.1f} s"] if one.took_s is not None else []
+    facts += [f"{one.seen.findings} findings"] if one.seen.findings else []
+    line = Text("  ").append(plain_text(name)).append(f" ({', '.join([*facts, *_signals(one)])}):")
+    print_line(console, line)
+    print_lines(console, [f"    {_short(one.seen.text, _SHOWN_CHARS_MAX) or '-'}"])
+
+
+def _table(replay: ReplayResult) -> Table:
+    table = Table("signal", replay.base, replay.against, box=None, pad_edge=False)
+    for place in OF_ANSWERS:
+        cells = [_share(replay, side, place) for side in (0, 1)]
+        if any(cell["judged"] for cell in cells):
+            table.add_row(RATES[place].name, *(f"{cell['hits']} of {cell['judged']}" for cell in cells))
+    table.add_row("tokens, mean", *(_mean(replay, side, "tokens") for side in (0, 1)))
+    table.add_row("seconds, mean", *(_mean(replay, side, "took_s") for side in (0, 1)))
+    return table
+
+
+def _mean(replay: ReplayResult, side: int, of: str) -> str:
+    values = [_answer(pair[side])[of] for pair in replay.pairs if pair[side].seen is not None]  # type: ignore[literal-required]
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.1f}" if known else "-"
+
+
+def _short(text: str, chars_max: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= chars_max else f"{line[: chars_max - 1]}\u2026"

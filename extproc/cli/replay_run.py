@@ -1,0 +1,71 @@
+"""Asks the servers of two versions the same stored requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from extproc.cli.chat_server import ChatServer, ServerFailed
+from extproc.cli.in_parallel import in_parallel
+from extproc.cli.progress import progress
+from extproc.dryrun.replayed import AnswerSeen, ReplayedVersion, StoredRequest
+
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySide:
+    """A version, and the server that it is asked at."""
+
+    version: ReplayedVersion
+    server: ChatServer
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of a request at one side. Attributes: problem: why there is no answer; empty: there is one."""
+
+    seen: AnswerSeen | None
+    took_s: float | None
+    problem: str = ""
+
+
+AnswerPair = tuple[Replayed, Replayed]
+
+
+def replay_all(
+    requests: Sequence[StoredRequest], sides: tuple[ReplaySide, ReplaySide], threads: int
+) -> list[AnswerPair]:
+    """Send each request to both, at most so many at once. Returns: what came of them, in the same order."""
+    works = [partial(replay, request, side) for request in requests for side in sides]
+    done: dict[int, Replayed] = {}
+    with progress(_doing(len(works), done)) as line:
+        for number, result in in_parallel(works, threads):
+            done[number] = result
+            line.say(_doing(len(works), done))
+    return [(done[2 * number], done[2 * number + 1]) for number in range(len(requests))]
+
+
+def replay(request: StoredRequest, side: ReplaySide) -> Replayed:
+    """Send a request to one side."""
+    run = side.version.sent(request)
+    if run.model is None or run.is_refused:
+        code = run.record.reason or "refused"
+        return Replayed(None, None, f"it is not sent: {code}")
+    began_ns = time.perf_counter_ns()
+    try:
+        answer = side.server.fetched(run.model)
+    except ServerFailed as failed:
+        return Replayed(None, None, f"the server {failed}")
+    took_s = (time.perf_counter_ns() - began_ns) / _NS
+    try:
+        return Replayed(side.version.seen(request, answer), took_s)
+    except ValueError:
+        return Replayed(None, took_s, "the server answers no chat completion")
+
+
+def _doing(total: int, done: Mapping[int, Replayed]) -> str:
+    failed = sum(one.seen is None for one in done.values())
+    return f"Asking: {len(done)} of {total} answers{f', {failed} failed' if failed else ''}"
