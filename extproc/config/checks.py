@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from extproc.config.budget_checks import budget_problems
 from extproc.config.classifier_checks import classifier_problems
 from extproc.config.document import Document, Role, Version
+from extproc.config.drift_checks import drift_problems
 from extproc.config.endpoints import may_be_several
 from extproc.config.fallback_checks import fallback_problems
 from extproc.config.feedback import feedback_problems
@@ -80,6 +81,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *budget_problems(document, places),
         *ledger_problems(document, places),
         *feedback_problems(document, places),
+        *drift_problems(document, places),
         *otel_problems(document, places),
         *_header_problems(document, places),
         *identity_problems(document, places),

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from extproc.config.budgets import Budget
 from extproc.config.classifiers import Classifier
+from extproc.config.drift import Drift
 from extproc.config.fallback import Fallback
 from extproc.config.feedback import Feedback
 from extproc.config.filters import AnyFilterSection
@@ -395,6 +396,9 @@ class Document(Section):
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")
     feedback: Feedback | None = Field(
         default=None, description="what users say of answers, sent by clients; default: not taken"
+    )
+    drift: Drift | None = Field(
+        default=None, description="alarms when answers of a version begin to differ from a reference; default: none"
     )
     otel: Otel | None = Field(default=None, description="spans and metrics over OTLP; default: none")
     requests: Requests = Field(default_factory=Requests, description="content that is forwarded without inspection")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from extproc.config.document import Document
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import require_sinks
+from extproc.ledger.drift_settings import drift_settings
 
 if TYPE_CHECKING:
     from extproc.ledger.shipper_process import ShipperProcess
@@ -42,9 +43,11 @@ class LedgerParts:
             self.shipper.start()
 
     def use(self, document: Document) -> None:
-        """A new configuration is in force: watch its budgets."""
+        """A new configuration is in force: watch its budgets, and drift as it says."""
         if self.shipper is not None:
-            self.shipper.watch(document.budgets, document.budget_webhook_file)
+            self.shipper.watch(
+                document.budgets, document.budget_webhook_file, drift_settings(document, self.shipper.folder)
+            )
 
     async def close(self) -> None:
         """Write what has ended, then ship it; both take a bounded time."""
@@ -77,6 +80,6 @@ def open_ledger(
     spool = folder / terms.spool
     budgets = BudgetMemory(Lock())
     sink = LedgerSink(terms, spool, counts, logger, budgets=budgets) if serves else None
-    watched = document.budgets, document.budget_webhook_file
+    watched = document.budgets, document.budget_webhook_file, drift_settings(document, folder)
     shipper = ShipperProcess(terms, spool, folder, counts, logger, *watched) if ships else None
     return LedgerParts(sink, shipper, budgets)

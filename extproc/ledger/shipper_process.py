@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from extproc.children.json_child import ChildDied, JsonChild
 from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
+from extproc.ledger.drift_log import tell_drift
 
 COMMAND: Final = (sys.executable, "-m", "extproc.ledger.shipping")
 LAST_S_MAX: Final = 10.0
@@ -47,6 +48,7 @@ class ShipperProcess:
         logger: logs what changes, once.
         budgets: that are watched.
         webhook_file: of the configuration.
+        drift: settings; see ``drift_settings``.
     """
 
     def __init__(
@@ -58,10 +60,11 @@ class ShipperProcess:
         logger: Any,
         budgets: Sequence[Budget] = (),
         webhook_file: str | None = None,
+        drift: Mapping[str, Any] | None = None,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._terms = {"ledger": terms.model_dump(), "folder": str(folder), "spool": str(root)}
-        self._watched = _watched(folder, budgets, webhook_file)
+        self._watched = _watched(folder, budgets, webhook_file, drift)
         self._counts = counts
         self._logger = logger
         self._process: JsonChild | None = None
@@ -78,9 +81,9 @@ class ShipperProcess:
         """Start keeping it."""
         self._task = asyncio.create_task(self._keep())
 
-    def watch(self, budgets: Sequence[Budget], webhook_file: str | None) -> None:
-        """Watch other budgets from now on."""
-        watched = _watched(self._folder, budgets, webhook_file)
+    def watch(self, budgets: Sequence[Budget], webhook_file: str | None, drift: Mapping[str, Any] | None) -> None:
+        """Watch other budgets, and drift by other settings, from now on."""
+        watched = _watched(self.folder, budgets, webhook_file, drift)
         if watched != self._watched:
             self._watched = watched
             if self._process is not None:
@@ -135,6 +138,8 @@ class ShipperProcess:
             self._logger.warning("ledger entries of a process that was killed", exchanges=report["died"])
         for change in report.get("crossed", ()):
             self._tell_crossed(change)
+        for change in report.get("drift_changes", ()):
+            tell_drift(self._logger, change)
         failing = report.get("failing")
         if failing is not None and failing != self.failing:
             self.failing = failing
@@ -156,7 +161,9 @@ class ShipperProcess:
         )
 
 
-def _watched(folder: Path, budgets: Sequence[Budget], webhook_file: str | None) -> dict[str, Any]:
+def _watched(
+    folder: Path, budgets: Sequence[Budget], webhook_file: str | None, drift: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The settings of the shipper that a reload may change."""
     webhook = "" if webhook_file is None else str(folder / webhook_file)
-    return {"budgets": [one.model_dump_json() for one in budgets], "webhook_file": webhook}
+    return {"budgets": [one.model_dump_json() for one in budgets], "webhook_file": webhook, "drift": drift}

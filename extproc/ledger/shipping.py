@@ -1,8 +1,8 @@
 """The process that ships the spool: ``python -m extproc.ledger.shipping``, a child of ``extproc serve``.
 
 Its standard input has the settings, as a line of JSON (a URL may hold a password, and arguments are public), then one
-for each change of the budgets. It ends when its parent does: then it ships what there is, for some seconds at most. On
-its standard output it reports, as lines of JSON. One such process at a time ships a spool; any other waits.
+for each change of what is watched. It ends when its parent does: then it ships what there is, for some seconds at most.
+On its standard output it reports, as lines of JSON. One such process at a time ships a spool; any other waits.
 
 Each sink has a thread of its own. The first thread looks after the folders, and reports.
 """
@@ -28,13 +28,15 @@ from extproc.config.ledger import Ledger
 from extproc.domain.budgets import BudgetSums
 from extproc.ledger.budget_file import BudgetFile, write_budget_file
 from extproc.ledger.budget_watch import BudgetWatch
-from extproc.ledger.budget_webhook import BudgetWebhook, crossing_message
+from extproc.ledger.budget_webhook import crossing_message
+from extproc.ledger.drift_reports import DriftReports
 from extproc.ledger.folders import SpoolFolders
 from extproc.ledger.in_flight import with_in_flight
 from extproc.ledger.sink_loop import SinkLoop
 from extproc.ledger.sinks import DATABASE, DATABASE_PACE, FURTHER, further_sinks
 from extproc.ledger.spool import SpoolLock, SpoolTaken, process_folders, size_of_spool
 from extproc.ledger.store import LedgerStore
+from extproc.ledger.webhook import Webhook
 
 SHIPPER_LOCK: Final = "shipper"
 PAUSE_S: Final = 0.25
@@ -46,16 +48,20 @@ _MB: Final = 1_000_000
 
 
 class Watched(NamedTuple):
-    """The budgets that are watched, and the file with the URL to which their crossings are posted, if any."""
+    """The budgets that are watched, the file with the URL to which their crossings are posted, if any, and the settings
+    of drift.
+    """
 
     budgets: tuple[Budget, ...] = ()
     webhook_file: Path | None = None
+    drift: Mapping[str, Any] | None = None
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Watched:
         """As ``ShipperProcess`` writes them."""
         budgets = tuple(Budget.model_validate_json(one) for one in settings.get("budgets", ()))
-        return cls(budgets, Path(settings["webhook_file"]) if settings.get("webhook_file") else None)
+        webhook_file = Path(settings["webhook_file"]) if settings.get("webhook_file") else None
+        return cls(budgets, webhook_file, settings.get("drift"))
 
 
 class Shipping:
@@ -64,7 +70,7 @@ class Shipping:
     Args:
         folder: base of relative paths of the configuration.
         root: of the spool.
-        watched: the budgets, and where their crossings are posted.
+        watched: budgets and drift, and where they are posted.
     """
 
     def __init__(self, terms: Ledger, folder: Path, root: Path, watched: Watched | None = None) -> None:
@@ -76,7 +82,8 @@ class Shipping:
         self._parent_gone = threading.Event()
         self._store: LedgerStore | None = None
         self._watch: BudgetWatch | None = None
-        self._webhook: BudgetWebhook | None = None
+        self._webhook: Webhook | None = None
+        self._drift = DriftReports(self._write, self._tell)
         self._present: set[str] = set()  # spools, when it looked last
         self._summed: set[str] = set()  # those of which the last file has everything
         self._warned: list[str] = []
@@ -97,7 +104,7 @@ class Shipping:
         self._parent_gone.set()
 
     def watch(self, watched: Watched) -> None:
-        """Watch other budgets from now on. Called from a thread."""
+        """Watch something else from now on. Called from a thread."""
         self._next = watched
 
     def run(self) -> None:
@@ -119,6 +126,7 @@ class Shipping:
         self._report(True)
         if self._webhook is not None:
             self._webhook.close()
+        self._drift.close()
 
     def wait_for_lock(self) -> SpoolLock | None:
         """Wait until no other process ships this spool. Returns: None if the parent ended before."""
@@ -144,19 +152,23 @@ class Shipping:
         """Called by the thread of the database."""
         store = self._store = LedgerStore(self._url, self._folder)
         self._watch = None
+        self._drift.use(store, self._next.drift)
         if store.warnings != self._warned:
             self._warned = store.warnings
             self._write({"problems": store.warnings})
         return store
 
     def _look(self, stored: bool) -> None:
-        """Look at the budgets, if it is time, and report them. Called by the thread of the database, after it shipped.
-
-        Raises: StoreFailed, OSError.
+        """Look at the budgets and at drift, if it is time, and report them. Called by the thread of the database, after
+        it shipped. Raises: StoreFailed, OSError.
         """
         now_us = time.time_ns() // 1_000
         if self._next != self._watched or self._watch is None:
             self._change(self._next)
+        self._look_at_budgets(stored, now_us)
+        self._drift.look(now_us)
+
+    def _look_at_budgets(self, stored: bool, now_us: int) -> None:
         # What was there at the last call was shipped since, with all that was written before it was there.
         spools, self._present = self._present, {folder.name for folder in process_folders(self._root)}
         looked = None if self._watch is None else self._watch.look_if_due(stored, now_us, not spools <= self._summed)
@@ -179,8 +191,9 @@ class Shipping:
             if self._webhook is not None:
                 self._webhook.close()
             file = watched.webhook_file
-            self._webhook = None if file is None else BudgetWebhook(file, self._tell)
+            self._webhook = None if file is None else Webhook(file, "budget", self._tell)
         self._watch = BudgetWatch(self._store, watched.budgets)
+        self._drift.use(self._store, watched.drift)
         self._watched = watched
 
     def _write_sums(self, sums: Sequence[BudgetSums], spools: set[str], now_us: int) -> None:

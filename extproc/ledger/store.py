@@ -18,6 +18,7 @@ from extproc.database.engine import Database
 from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource, TriedVersion
 from extproc.ledger.migrations import bring_up_to_date
 from extproc.ledger.places import SpoolPlace, table_values
+from extproc.ledger.quality.adding import add_to_sums
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.slots import add_to_slots, insert_into
 
@@ -31,6 +32,8 @@ class LedgerStore:
 
     Args: as those of ``Database``.
     Raises: StoreFailed, here and in every method.
+
+    Attributes: strata_max: of the sums of signals; 0: none are kept.
     """
 
     entries_max = ROWS_AT_ONCE
@@ -38,6 +41,7 @@ class LedgerStore:
     def __init__(self, url: str, folder: Path, *, creates: bool = True) -> None:
         self._database = Database(url, folder, bring_up_to_date, creates=creates, syncs_each=True)
         self.warnings = self._database.warnings
+        self.strata_max = 0
 
     def close(self) -> None:
         """Close the connections."""
@@ -46,7 +50,7 @@ class LedgerStore:
     def add(self, entries: Sequence[LedgerEntry]) -> int:
         """Add entries, all or none; those whose exchange is stored are left out. Returns: how many were new."""
         with self._database.writing() as connection:
-            return _add(connection, entries)
+            return _add(connection, entries, self.strata_max)
 
     def add_of_spool(self, entries: Sequence[LedgerEntry], place: SpoolPlace) -> SpoolPlace:
         """Add entries of a spool, and the place up to which it was read, in one transaction.
@@ -55,7 +59,7 @@ class LedgerStore:
         Returns: the place with the new counts.
         """
         with self._database.writing() as connection:
-            new = _add(connection, entries)
+            new = _add(connection, entries, self.strata_max)
             repeated = place.repeated + len(entries) - new
             counted = replace(place, entries=place.entries + new, repeated=repeated)
             values = table_values(counted)
@@ -102,7 +106,7 @@ class LedgerStore:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes, for changes of budgets."""
+        """A transaction that writes, for changes of budgets and for drift."""
         with self._database.writing() as connection:
             yield connection
 
@@ -113,7 +117,7 @@ class LedgerStore:
             yield connection
 
 
-def _add(connection: Connection, entries: Sequence[LedgerEntry]) -> int:
+def _add(connection: Connection, entries: Sequence[LedgerEntry], strata_max: int) -> int:
     """Add those that are new. Returns: how many."""
     rows: dict[str, dict[str, Any]] = {}
     for entry in entries:
@@ -125,7 +129,10 @@ def _add(connection: Connection, entries: Sequence[LedgerEntry]) -> int:
         if new:
             statement = insert_into(connection, ENTRIES).on_conflict_do_nothing().returning(ENTRIES.c.exchange)
             stored = set(connection.execute(statement, new).scalars())  # less than all if another one was faster
-            add_to_slots(connection, [row for row in new if row["exchange"] in stored])
+            counted = [row for row in new if row["exchange"] in stored]
+            add_to_slots(connection, counted)
+            if strata_max:
+                add_to_sums(connection, counted, strata_max)
             added += len(stored)
     return added
 

@@ -1,4 +1,4 @@
-"""Metrics of the ledger: what was spooled, dropped and stored, what waits, and what is spent of budgets."""
+"""Metrics of the ledger: what was spooled, dropped and stored, what waits, what is spent of budgets, and drift."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
+from extproc.sinks.drift_metrics import DriftMetrics
 from extproc.sinks.gathering_registry import GatheringRegistry
 
 
@@ -60,6 +61,7 @@ class LedgerMetrics:
             "Events that the receiver of a sink of the ledger did not take, and that were set aside.",
             ("sink",),
         )
+        self._drift = DriftMetrics(gathering)
         registry = gathering.library
         self._budget_percent = Gauge(
             "llm_extproc_budget_spent_percent",
@@ -126,6 +128,7 @@ class LedgerMetrics:
                 self._sink_refused.add((name,), state.get("refused", 0))
             for change in report.get("crossed", ()):
                 self._crossed.add((change["budget"], change["kind"]))
+        self._drift.take(report)
         self._show_waiting(report)
         if "budgets" in report:
             self._budget_time.set(report["budgets"]["at_s"])

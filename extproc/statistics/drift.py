@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from extproc.statistics.e_detector import LOG_M_MAX, EDetector
-from extproc.statistics.effects import Deviation, DriftEffect
+from extproc.statistics.effects import Deviation, DriftEffect, RecentLevels
 from extproc.statistics.references import ExpectedValues, Reference, ReferenceState, SignalKind
 from extproc.statistics.sums import BlockSums, SumArrays
 
@@ -39,16 +39,22 @@ _SLACK: Final = {
 """By how much the bound is too careful, as ``make quality-sim`` has measured it."""
 
 
-def log_threshold(reference: ReferenceKind, kind: SignalKind, series: int, slack: float | None = None) -> float:
-    """The log evidence at which an alarm is raised, for less than one false alarm a month over all series.
+def log_threshold(
+    reference: ReferenceKind,
+    kind: SignalKind,
+    series: int,
+    slack: float | None = None,
+    false_alarms_a_month: float = 1.0,
+) -> float:
+    """The log evidence at which an alarm is raised, for less than so many false alarms a month over all series.
 
     A series is a signal of a version. While nothing drifts a series raises at most one alarm in ``c`` steps on average
-    ([SRR23], average run length of an e-detector), so ``c = series * steps a month`` is enough. This bound is loose for
-    CUSUM, by the slack that is taken off.
+    ([SRR23], average run length of an e-detector), so ``c = series * steps a month`` is enough for one. This bound is
+    loose for CUSUM, by the slack that is taken off.
 
     Args: slack: None: what was measured.
     """
-    bound = math.log(max(series, 1) * _STEPS_A_MONTH[reference])
+    bound = math.log(max(series, 1) * _STEPS_A_MONTH[reference] / false_alarms_a_month)
     return bound - (_SLACK[reference, kind] if slack is None else slack)
 
 
@@ -57,7 +63,8 @@ class Drift:
     """What is known after a block.
 
     ``stratum``: where most of the evidence is; None: in all of them together. ``effect`` and ``answers`` are of there,
-    since the step from which on the evidence has grown. ``left_out``: strata that could not be compared.
+    since the step from which on the evidence has grown. ``left_out``: strata that could not be compared. ``recent``: of
+    the stratum while there is an alarm, otherwise of all; older answers count less. None: nothing could be compared.
     """
 
     reference: ReferenceState
@@ -67,6 +74,7 @@ class Drift:
     effect: DriftEffect | None
     answers: float
     left_out: tuple[str, ...]
+    recent: RecentLevels | None
 
 
 @dataclass(slots=True)
@@ -93,11 +101,14 @@ class SignalDrift:
     evidence by half of the threshold below its highest, and the effect of recent answers (its log ratio) to half of
     what it was when the alarm was raised, or to the other direction. Then evidence begins again. So the alarm does not
     come and go at one value, and a drift that goes on is not forgotten.
+
+    Args: cleared_share: in place of half.
     """
 
-    def __init__(self, kind: SignalKind, log_threshold: float) -> None:
+    def __init__(self, kind: SignalKind, log_threshold: float, cleared_share: float = 0.5) -> None:
         self.kind = kind
         self.log_threshold = log_threshold
+        self._cleared_share = cleared_share
         self._strata: list[str] = []
         self._detector = EDetector(kind, (STRATA_MAX,))
         self._parts = [_Part() for _ in range(1 + STRATA_MAX)]
@@ -118,6 +129,7 @@ class SignalDrift:
         part = int(np.argmax(self._detector.weighted(stepped)[: 1 + len(self._strata)]))
         log_evidence = float(stepped.log_evidence)
         self._settle_alarm(log_evidence, self._parts[part].recent.log_ratio(self.kind))
+        shown = self._parts[part if self._raised else 0]
         return Drift(
             reference=reference.state,
             log_evidence=log_evidence,
@@ -126,7 +138,13 @@ class SignalDrift:
             effect=self._parts[part].since.effect(self.kind, self._parts[part].started),
             answers=self._parts[part].since.count,
             left_out=left_out,
+            recent=shown.recent.levels(self.kind),
         )
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The strata that have a place; they keep it."""
+        return tuple(self._strata)
 
     def as_json(self) -> dict[str, Any]:
         """The state, which `restored` goes on from as if nothing had been between."""
@@ -142,9 +160,11 @@ class SignalDrift:
         }
 
     @classmethod
-    def restored(cls, kind: SignalKind, log_threshold: float, state: Mapping[str, Any]) -> SignalDrift:
+    def restored(
+        cls, kind: SignalKind, log_threshold: float, state: Mapping[str, Any], cleared_share: float = 0.5
+    ) -> SignalDrift:
         """From what `as_json` gave; the threshold may be another one."""
-        restored = cls(kind, log_threshold)
+        restored = cls(kind, log_threshold, cleared_share)
         restored._strata = list(state["strata"])
         restored._raised = _Raised(**state["raised"]) if state["raised"] else None
         restored._steps, restored._step = state["steps"], state["step"]
@@ -187,7 +207,7 @@ class SignalDrift:
             return
         self._raised.highest = max(self._raised.highest, bounded)
         raised_at = self._raised.log_ratio
-        effect_fell = log_ratio * math.copysign(1.0, raised_at) <= abs(raised_at) / 2.0
-        if effect_fell and bounded <= self._raised.highest - self.log_threshold / 2.0:
+        effect_fell = log_ratio * math.copysign(1.0, raised_at) <= abs(raised_at) * self._cleared_share
+        if effect_fell and bounded <= self._raised.highest - self.log_threshold * (1.0 - self._cleared_share):
             self._raised = None
             self._detector.restart()

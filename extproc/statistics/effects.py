@@ -25,6 +25,14 @@ class DriftEffect(NamedTuple):
     high: float
 
 
+class RecentLevels(NamedTuple):
+    """Of some last answers the level that was seen, and that which was expected: rates, or geometric means."""
+
+    answers: float
+    seen: float
+    expected: float
+
+
 @dataclass(slots=True)
 class Deviation:
     """What was seen and expected since some block: sums, which add up.
@@ -59,6 +67,15 @@ class Deviation:
         if kind is SignalKind.RATE:
             return math.log((self.observed + 0.5) / (self.expected + 0.5))
         return (self.observed - self.expected) / self.count
+
+    def levels(self, kind: SignalKind) -> RecentLevels | None:
+        """Of what was seen and of what was expected; None without answers."""
+        if self.count <= 0.0:
+            return None
+        seen, expected = self.observed / self.count, self.expected / self.count
+        if kind is SignalKind.LOG:
+            seen, expected = _ratio(seen), _ratio(expected)
+        return RecentLevels(self.count, seen, expected)
 
     def effect(self, kind: SignalKind, started_step: int, alpha: float = ALPHA) -> DriftEffect | None:
         """The ratio and its interval; None without answers.

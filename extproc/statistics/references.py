@@ -137,10 +137,24 @@ def same_hours_reference(
     weeks_log_sd: float = WEEKS_LOG_SD,
 ) -> Reference:
     """`same_hours`, from the sums of 168 hours by stratum, for blocks of an hour of the week (0: its first)."""
-    several = [*week.values(), [BlockSums()] * HOURS_A_WEEK]
-    whole = SumArrays.of([sum(hours, BlockSums()) for hours in several])
-    around = SumArrays.of([hours[hour - 1] + hours[hour] + hours[(hour + 1) % len(hours)] for hours in several])
-    return Reference(_state(kind, whole), list(week), same_hours(kind, around, whole, tolerance, weeks_log_sd))
+    whole = {name: sum(hours, BlockSums()) for name, hours in week.items()}
+    around = {name: hours[hour - 1] + hours[hour] + hours[(hour + 1) % len(hours)] for name, hours in week.items()}
+    return hours_reference(kind, around, whole, tolerance, weeks_log_sd)
+
+
+def hours_reference(
+    kind: SignalKind,
+    around: Mapping[str, BlockSums],
+    week: Mapping[str, BlockSums],
+    tolerance: float = TOLERANCE,
+    weeks_log_sd: float = WEEKS_LOG_SD,
+) -> Reference:
+    """`same_hours`, from the sums of three hours and of a week, by stratum. Without these hours it is empty."""
+    nothing = BlockSums()
+    whole = SumArrays.of([*week.values(), nothing])
+    hours = SumArrays.of([*(around.get(name, nothing) for name in week), nothing])
+    state = _state(kind, whole) if hours.count.sum() > 0.0 else ReferenceState.EMPTY
+    return Reference(state, list(week), same_hours(kind, hours, whole, tolerance, weeks_log_sd))
 
 
 def _state(kind: SignalKind, window: SumArrays) -> ReferenceState:

@@ -181,6 +181,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "url",
         "url_file",
         "user_hash_key_file",
+        "webhook_file",
     }
 
 

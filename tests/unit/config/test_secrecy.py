@@ -148,6 +148,7 @@ FULL: dict[str, Any] = {
         {"filter": "version", "mode": "enforce"},
         {"filter": "guards"},
         {"filter": "prompt"},
+        {"filter": "signals"},
         {"filter": "meter"},
     ],
     "policies": [
@@ -189,6 +190,7 @@ FULL: dict[str, Any] = {
     "feedback": {"path": "/v1/feedback", "origins": ["https://chat.example.com"]},
     "ledger": {"url": "sqlite:///ledger.db", "fsync": "each"},
     "otel": {"endpoint": "http://127.0.0.1:4317", "service_name": "gateway", "headers_file": "otel-headers"},
+    "drift": {"reference": "last_week", "signals": ["refused"], "webhook_file": "drift.url"},
     "rate_limits": {
         "store": "redis://127.0.0.1:6379/0",
         "on_store_loss": "closed",

@@ -1,0 +1,48 @@
+"""How an alarm of drift is told: in the log, and to a webhook. Neither has a text of a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+def tell_drift(logger: Any, change: Mapping[str, Any]) -> None:
+    """Log an alarm that was raised or cleared. Args: change: of ``DriftChange``, as the shipper reports it."""
+    raised = change["kind"] == "raised"
+    log, shown = logger.warning if raised else logger.info, change["shown"]
+    log(
+        "answers drift" if raised else "answers drift no more",
+        model=shown["model"],
+        version=shown["version"],
+        signal=shown["signal"],
+        effect=_rounded(shown["effect"]),
+        low=_rounded(shown["low"]),
+        high=_rounded(shown["high"]),
+        evidence=_rounded(shown["evidence"]),
+        stratum=shown["stratum"] or "all",
+        **({"reason": change["reason"]} if change["reason"] else {}),
+    )
+
+
+def drift_message(change: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as it is posted; `text` is what chats show."""
+    shown = change["shown"]
+    where = f"{shown['model']}/{shown['version']}"
+    percent = f"{100 * shown['effect']:+.0f} %"
+    words = f"drifts: {percent}" if change["kind"] == "raised" else f"drifts no more: {percent}"
+    if change["reason"]:
+        words = "drifts no more: another revision answers"
+    return {
+        "text": f"{where}: {shown['signal']} {words}.",
+        "kind": change["kind"],
+        "reason": change["reason"],
+        **{name: shown[name] for name in ("model", "version", "fingerprint", "signal", "effect", "low", "high")},
+        "evidence": shown["evidence"],
+        "stratum": shown["stratum"],
+        "at": datetime.fromtimestamp(shown["at_us"] // 1_000_000, UTC).isoformat(),
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
