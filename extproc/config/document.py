@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from extproc.config.budgets import Budget
 from extproc.config.classifiers import Classifier
-from extproc.config.drift import Drift
+from extproc.config.drift import DriftSection
 from extproc.config.fallback import Fallback
 from extproc.config.feedback import Feedback
 from extproc.config.filters import AnyFilterSection
@@ -397,7 +397,7 @@ class Document(Section):
     feedback: Feedback | None = Field(
         default=None, description="what users say of answers, sent by clients; default: not taken"
     )
-    drift: Drift | None = Field(
+    drift: DriftSection | None = Field(
         default=None, description="alarms when answers of a version begin to differ from a reference; default: none"
     )
     otel: Otel | None = Field(default=None, description="spans and metrics over OTLP; default: none")

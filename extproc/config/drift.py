@@ -13,7 +13,7 @@ from extproc.config.section import FilePath, Name, Section
 DriftReference = Literal["last_week", "previous_version", "pinned"]
 
 
-class Drift(Section):
+class DriftSection(Section):
     """Compares the signals of each version with a reference, and raises an alarm when they drift. Needs `ledger`, which
     has their sums, and the filter `signals`.
     """

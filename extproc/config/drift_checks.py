@@ -8,7 +8,7 @@ from typing import Final
 
 from extproc.config.conditions import unknown_name_problem
 from extproc.config.document import Document
-from extproc.config.drift import Drift
+from extproc.config.drift import DriftSection
 from extproc.config.problems import KeyPath, Places, Problem, shown
 from extproc.domain.signals import RATES, VALUES
 
@@ -43,7 +43,7 @@ def drift_problems(document: Document, places: Places) -> Iterator[Problem]:
         yield places.problem((*_AT, "weeks_differ_percent"), "no weeks are compared", hint=hint, at_key=True)
 
 
-def _signal_problems(drift: Drift, places: Places) -> Iterator[Problem]:
+def _signal_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
     for place, name in enumerate(drift.signals):
         at = (*_AT, "signals", place)
         yield from unknown_name_problem(at, "signal", name, _SIGNALS, places)
@@ -51,7 +51,7 @@ def _signal_problems(drift: Drift, places: Places) -> Iterator[Problem]:
             yield places.problem(at, f"{shown(name)} is listed twice", hint="Keep one of the two.")
 
 
-def _window_problems(drift: Drift, places: Places) -> Iterator[Problem]:
+def _window_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
     given = [key for key in _DAYS if getattr(drift, key) is not None]
     if drift.first_answers is not None:
         for key in given:
@@ -67,7 +67,7 @@ def _window_problems(drift: Drift, places: Places) -> Iterator[Problem]:
         yield from _day_problems(drift, places)
 
 
-def _day_problems(drift: Drift, places: Places) -> Iterator[Problem]:
+def _day_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
     days: list[date] = []
     for key in _DAYS:
         written = getattr(drift, key)

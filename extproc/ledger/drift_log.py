@@ -16,7 +16,7 @@ def tell_drift(logger: Any, change: Mapping[str, Any]) -> None:
         model=shown["model"],
         version=shown["version"],
         signal=shown["signal"],
-        effect=_rounded(shown["effect"]),
+        effect=_rounded(_effect(shown)),
         low=_rounded(shown["low"]),
         high=_rounded(shown["high"]),
         evidence=_rounded(shown["evidence"]),
@@ -29,7 +29,7 @@ def drift_message(change: Mapping[str, Any]) -> dict[str, Any]:
     """The same as it is posted; `text` is what chats show."""
     shown = change["shown"]
     where = f"{shown['model']}/{shown['version']}"
-    percent = f"{100 * shown['effect']:+.0f} %"
+    percent = f"{100 * _effect(shown):+.0f} %"
     words = f"drifts: {percent}" if change["kind"] == "raised" else f"drifts no more: {percent}"
     if change["reason"]:
         words = "drifts no more: another revision answers"
@@ -37,11 +37,18 @@ def drift_message(change: Mapping[str, Any]) -> dict[str, Any]:
         "text": f"{where}: {shown['signal']} {words}.",
         "kind": change["kind"],
         "reason": change["reason"],
-        **{name: shown[name] for name in ("model", "version", "fingerprint", "signal", "effect", "low", "high")},
-        "evidence": shown["evidence"],
+        **{name: shown[name] for name in ("model", "version", "fingerprint", "signal")},
+        "effect": _effect(shown),
+        **{name: shown[name] for name in ("low", "high", "evidence")},
         "stratum": shown["stratum"],
         "at": datetime.fromtimestamp(shown["at_us"] // 1_000_000, UTC).isoformat(),
     }
+
+
+def _effect(shown: Mapping[str, Any]) -> float:
+    """Since the drift seems to have begun, or of recent answers if there is none any more."""
+    since: float | None = shown["since"]
+    return float(shown["effect"]) if since is None else since
 
 
 def _rounded(number: float | None) -> float | None:

@@ -41,7 +41,7 @@ PLACES: Final = {
     "payload": (3.3, 6),
     "config": (0.8, 7),
     "detectors": (0.8, 8),
-    "statistics": (4.0, 7),
+    "statistics": (5.0, 7),
     "domain": (1.3, 9),
 }
 """The column and the row of each package."""

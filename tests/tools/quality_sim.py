@@ -40,6 +40,7 @@ from tests.tools.quality_figures import (
     pinned_delays,
     without_data,
 )
+from tests.tools.quality_stored import stored_delays
 from tests.tools.quality_worlds import SERIES, Apart, Weeks
 
 REPORT_SEED, CALIBRATION_SEED = 2_000_003, 17
@@ -119,6 +120,12 @@ MEASURES = (
     Measure("length", ANSWERS, "length -20 %, sd of log 0.8, pinned", _delay(LENGTH), 500, 800),
     Measure("refusals-pinned", ANSWERS, "refusals 2 to 4 %, pinned", _delay(REFUSALS), 1_500, 3_000),
     Measure("time-per-token", ANSWERS, "+15 %, sd of log 0.3, pinned", _delay(TIME_PER_TOKEN), None, 300),
+    Measure(
+        "refusals-stored",
+        ANSWERS,
+        "refusals 2 to 4 %, through the database",
+        lambda sizes, chance: stored_delays(REFUSALS, max(sizes.runs // 25, 4), chance),
+    ),
     Measure(
         "refusals-hours",
         ANSWERS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +26,7 @@ OF_OTHERS: Final = ("*", "*")
 _RATES: Final = frozenset(rate.name for rate in RATES)
 _VALUES: Final = frozenset(value.name for value in VALUES)
 _JUDGED_MAX: Final = 1 << 31
+_NUMBERS: Final = (int, float)
 _LOCK: Final = 0x6C6C6C73  # arbitrary advisory lock number: no two PostgreSQL sessions add strata at once
 
 
@@ -61,29 +62,39 @@ SIZE: Final = tuple(one.name for one in fields(AddedSums))
 
 def sums_of(rows: Iterable[Mapping[str, Any]]) -> dict[SumsPlace, AddedSums]:
     """The sums of entries. Args: rows: of ``ledger_entries``."""
-    sums: dict[SumsPlace, AddedSums] = {}
+    by_stratum: dict[tuple[Any, ...], dict[str, list[float]]] = {}
     for row in rows:
-        if not row["signals"]:
-            continue
-        hour_us = row["ended_at_us"] // HOUR_US * HOUR_US
-        series = (row["model"], row["version"], row["fingerprint"], row["prompt_fingerprint"])
-        for signal, one in _values_of(row["signals"]):
-            place = SumsPlace(*series, hour_us, row["route"], row["team"], signal)
-            sums[place] = sums.get(place, _NOTHING).plus(one)
-    return sums
+        if row["signals"]:
+            hour_us = row["ended_at_us"] // HOUR_US * HOUR_US
+            series = row["model"], row["version"], row["fingerprint"], row["prompt_fingerprint"]
+            _add_values(by_stratum.setdefault((*series, hour_us, row["route"], row["team"]), {}), row["signals"])
+    return {
+        SumsPlace._make((*stratum, signal)): AddedSums(int(count), total, squares)
+        for stratum, by_signal in by_stratum.items()
+        for signal, (count, total, squares) in by_signal.items()
+    }
 
 
-def _values_of(signals: Mapping[str, Any]) -> Iterator[tuple[str, AddedSums]]:
-    """Of one entry by signal. What another release has written, or is no number, does not count."""
-    yield ANSWERS, AddedSums(1, 0.0, 0.0)
+def _add_values(sums: dict[str, list[float]], signals: Mapping[str, Any]) -> None:
+    """Those of one entry. What another release has written, or is no number, does not count.
+
+    There are a dozen for each entry, so the sums are lists.
+    """
+    sums.setdefault(ANSWERS, [0, 0.0, 0.0])[0] += 1
     for name, value in signals.items():
-        if name in _RATES and isinstance(value, list) and list(map(type, value)) == [int, int]:
+        if name in _RATES and type(value) is list and len(value) == 2:
             hits, judged = value
-            if 0 <= hits <= judged < _JUDGED_MAX and judged:
-                yield name, AddedSums(judged, float(hits), float(hits))
-        elif name in _VALUES and type(value) in (int, float) and 0 < value < math.inf:
+            if type(hits) is type(judged) is int and 0 <= hits <= judged < _JUDGED_MAX and judged:
+                one = sums.setdefault(name, [0, 0.0, 0.0])
+                one[0] += judged
+                one[1] += hits
+                one[2] += hits
+        elif name in _VALUES and type(value) in _NUMBERS and 0 < value < math.inf:
             log = math.log(value)
-            yield name, AddedSums(1, log, log * log)
+            one = sums.setdefault(name, [0, 0.0, 0.0])
+            one[0] += 1
+            one[1] += log
+            one[2] += log * log
 
 
 def add_to_sums(connection: Connection, rows: Iterable[Mapping[str, Any]], strata_max: int) -> None:

@@ -8,18 +8,17 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from extproc.ledger.quality.adding import HOUR_US
-from extproc.ledger.quality.series import Seen, SeenSeries, compared_now, with_block
+from extproc.ledger.quality.series import SeenByName, SeenSeries, compared_now, with_block
 from extproc.ledger.quality.states import DriftChange, ShownDrift, SignalState, signal_states
 from extproc.ledger.quality.sums import SIGNAL_KINDS, SeriesName, SignalSums, hours_of_block, is_of, sums_where
 from extproc.ledger.quality.tables import SUMS
 from extproc.ledger.quality.terms import DriftTerms
-from extproc.ledger.quality.windows import Window, Windows
-from extproc.statistics.drift import Drift as DriftResult
-from extproc.statistics.drift import ReferenceKind, SignalDrift
+from extproc.ledger.quality.windows import ReferenceWindow, ReferenceWindows
+from extproc.statistics.drift import Drift, ReferenceKind, SignalDrift
 from extproc.statistics.references import ReferenceState, SignalKind
 
 
-class Compared(NamedTuple):
+class ComparedBlock(NamedTuple):
     """What is to be stored of a block, and told."""
 
     series: list[SeenSeries]
@@ -31,13 +30,13 @@ class _Part(NamedTuple):
     """Sums of a block that are compared at once. ``step``: of the detectors."""
 
     step: int
-    window: Window
+    window: ReferenceWindow
     sums: SignalSums
 
 
 def compared_block(
-    connection: Connection, terms: DriftTerms, windows: Windows, seen: Seen, block: int, at_us: int
-) -> Compared:
+    connection: Connection, terms: DriftTerms, windows: ReferenceWindows, seen: SeenByName, block: int, at_us: int
+) -> ComparedBlock:
     """Compare a closed block. Nothing is written.
 
     Args: at_us: when it was closed.
@@ -60,14 +59,14 @@ def compared_block(
             if after is not None:
                 states.append(after)
                 changes += _changes(before, after)
-    return Compared(list(changed.values()), states, changes)
+    return ComparedBlock(list(changed.values()), states, changes)
 
 
 def _parts(
     connection: Connection,
     terms: DriftTerms,
-    windows: Windows,
-    seen: Seen,
+    windows: ReferenceWindows,
+    seen: SeenByName,
     name: SeriesName,
     block: int,
     hours: Iterable[int],
@@ -90,7 +89,7 @@ def _parts(
 
 def _compared_signal(
     terms: DriftTerms,
-    windows: Windows,
+    windows: ReferenceWindows,
     name: SeriesName,
     signal: str,
     parts: Iterable[_Part],
@@ -108,7 +107,7 @@ def _compared_signal(
             result = drift.observe(folded, reference, part.step)
     if result is None:
         return None
-    was_raised = before.shown.since_us if before is not None and before.name == name else 0
+    was_raised = before.shown.raised_us if before is not None and before.name == name else 0
     shown = _shown(name, signal, result, drift.log_threshold, was_raised, at_us)
     return SignalState(name, signal, terms.compared_with, drift.as_json(), shown)
 
@@ -124,10 +123,8 @@ def _detector(terms: DriftTerms, name: SeriesName, kind: SignalKind, before: Sig
     return SignalDrift(kind, threshold, share)
 
 
-def _shown(
-    name: SeriesName, signal: str, result: DriftResult, threshold: float, since_us: int, at_us: int
-) -> ShownDrift:
-    recent, effect = result.recent, result.effect
+def _shown(name: SeriesName, signal: str, result: Drift, threshold: float, raised_us: int, at_us: int) -> ShownDrift:
+    recent = result.recent
     usable = recent is not None or result.reference is not ReferenceState.READY
     return ShownDrift(
         model=name.model,
@@ -141,13 +138,19 @@ def _shown(
         effect=0.0 if recent is None else recent.seen / recent.expected - 1.0,
         evidence=max(result.log_evidence, 0.0) / threshold,
         alarm=result.alarm,
-        low=effect.low - 1.0 if effect is not None and result.alarm else None,
-        high=effect.high - 1.0 if effect is not None and result.alarm else None,
-        since_us=(since_us or at_us) if result.alarm else 0,
+        **_since_began(result),
+        raised_us=(raised_us or at_us) if result.alarm else 0,
         stratum=(result.stratum or "") if result.alarm else "",
         left_out=len(result.left_out),
         at_us=at_us,
     )
+
+
+def _since_began(result: Drift) -> dict[str, float]:
+    """The effect while there is an alarm, with its interval."""
+    if result.effect is None or not result.alarm:
+        return {}
+    return dict(zip(("since", "low", "high"), (one - 1.0 for one in result.effect), strict=True))
 
 
 def _changes(before: SignalState | None, after: SignalState) -> list[DriftChange]:

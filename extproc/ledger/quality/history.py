@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, select
 
 from extproc.ledger.quality.adding import HOUR_US
-from extproc.ledger.quality.series import Seen, SeenSeries, forget_series, version_before
+from extproc.ledger.quality.series import SeenByName, SeenSeries, forget_series, version_before
 from extproc.ledger.quality.states import forget_states
 from extproc.ledger.quality.sums import READ, SeriesName, is_of
 from extproc.ledger.quality.tables import STRATA, SUMS
@@ -19,7 +19,7 @@ _AHEAD_US: Final = 2 * 24 * HOUR_US
 """How far the clock of a machine may be ahead of another's."""
 
 
-def delete_old(connection: Connection, terms: DriftTerms, seen: Seen, at_us: int) -> None:
+def delete_old(connection: Connection, terms: DriftTerms, seen: SeenByName, at_us: int) -> None:
     """Delete hours that are over, revisions without hours, and strata without sums; in a transaction that writes.
 
     The last revision of each configured version keeps its last days also while nobody asks it, and so does the one
@@ -42,7 +42,7 @@ def delete_old(connection: Connection, terms: DriftTerms, seen: Seen, at_us: int
     connection.execute(delete(STRATA).where(~used.exists()))
 
 
-def _kept(terms: DriftTerms, seen: Seen) -> set[SeriesName]:
+def _kept(terms: DriftTerms, seen: SeenByName) -> set[SeriesName]:
     last: dict[tuple[str, str], SeenSeries] = {}
     for one in seen.values():
         before = last.get(one.name[:2])

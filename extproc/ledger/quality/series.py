@@ -29,7 +29,7 @@ class SeenSeries:
     window: SignalSums | None = None
 
 
-Seen = Mapping[SeriesName, SeenSeries]
+SeenByName = Mapping[SeriesName, SeenSeries]
 
 
 def seen_series(connection: Connection) -> dict[SeriesName, SeenSeries]:
@@ -42,7 +42,7 @@ def seen_series(connection: Connection) -> dict[SeriesName, SeenSeries]:
     return found
 
 
-def with_block(seen: Seen, names: Iterable[SeriesName], block: int) -> dict[SeriesName, SeenSeries]:
+def with_block(seen: SeenByName, names: Iterable[SeriesName], block: int) -> dict[SeriesName, SeenSeries]:
     """What is known with one more block that has answers of some."""
     more = {name: replace(seen.get(name) or SeenSeries(name, block, block), last_block=block) for name in names}
     return {**seen, **more}
@@ -65,7 +65,7 @@ def forget_series(connection: Connection, names: Iterable[SeriesName]) -> None:
         connection.execute(delete(SERIES).where(*conditions))
 
 
-def compared_now(seen: Seen, in_block: Collection[SeriesName]) -> list[SeriesName]:
+def compared_now(seen: SeenByName, in_block: Collection[SeriesName]) -> list[SeriesName]:
     """Of each version with answers in a block the revision that is compared: the newest that still answers."""
     found: dict[tuple[str, str], SeenSeries] = {}
     newest = max((one.last_block for one in seen.values()), default=0)
@@ -77,7 +77,7 @@ def compared_now(seen: Seen, in_block: Collection[SeriesName]) -> list[SeriesNam
     return sorted(one.name for one in found.values() if one.name in in_block)
 
 
-def version_before(seen: Seen, name: SeriesName) -> SeriesName | None:
+def version_before(seen: SeenByName, name: SeriesName) -> SeriesName | None:
     """The revision of the same model that was first seen last before this one."""
     own = _age(seen[name])
     earlier = [one for one in seen.values() if one.name.model == name.model and _age(one) < own]

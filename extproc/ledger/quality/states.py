@@ -26,8 +26,9 @@ class ShownDrift:
         now, expected: rates, or geometric means, in the unit of the signal; None: nothing could be compared.
         effect: `now` relative to `expected`: 0.2 is a fifth more, -0.2 a fifth less; 0 without answers.
         evidence: of drift, as a part of what raises the alarm.
-        low, high: of the effect since the drift seems to have begun, an interval that holds at every look with 95 %.
-        since_us: when the alarm was raised [us since 1970]; 0: there is none.
+        since: while there is an alarm the effect since the drift seems to have begun, with ``low`` and ``high``, an
+            interval that holds at every look with 95 %.
+        raised_us: when the alarm was raised [us since 1970]; 0: there is none.
         stratum: in which the drift is, if it is not in all; a route and a team.
         left_out: strata that were not compared in the last block.
         at_us: when it was last looked at.
@@ -44,9 +45,10 @@ class ShownDrift:
     effect: float = 0.0
     evidence: float = 0.0
     alarm: bool = False
+    since: float | None = None
     low: float | None = None
     high: float | None = None
-    since_us: int = 0
+    raised_us: int = 0
     stratum: str = ""
     left_out: int = 0
     at_us: int = 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from extproc.config.drift import Drift
+from extproc.config.drift import DriftSection
 from extproc.ledger.quality.sums import SIGNAL_KINDS
 from extproc.statistics.drift import ReferenceKind, log_threshold
 from extproc.statistics.references import TOLERANCE, SignalKind
@@ -18,14 +18,14 @@ _PINNED_TOLERANCE: Final = 1.0
 class DriftTerms:
     """Attributes: versions: model and version of each."""
 
-    section: Drift
+    section: DriftSection
     versions: tuple[tuple[str, str], ...]
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Self:
         """As ``drift_settings`` gives them."""
         versions = tuple((model, version) for model, version in settings["versions"])
-        return cls(Drift.model_validate_json(settings["section"]), versions)
+        return cls(DriftSection.model_validate_json(settings["section"]), versions)
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class DriftTerms:
 
     @property
     def compared_with(self) -> str:
-        """The reference in words; another one begins anew."""
+        """The reference in words; with another one, evidence begins again."""
         window = self.section.first_answers or f"{self.section.first_day} {self.section.last_day}"
         return f"pinned {window}" if self.section.reference == "pinned" else self.section.reference
 

@@ -18,10 +18,10 @@ from extproc.ledger.quality.series import seen_series, store_series
 from extproc.ledger.quality.states import DriftChange, ShownDrift, shown_drifts, store_states
 from extproc.ledger.quality.sums import move_to_read, others_in
 from extproc.ledger.quality.terms import DriftTerms
-from extproc.ledger.quality.windows import Windows
+from extproc.ledger.quality.windows import ReferenceWindows
 from extproc.ledger.store import LedgerStore
 
-LOOK_S: Final = 5.0
+LOOK_S: Final = 2.0
 _PART_MAX: Final = 0.05
 """Of the time of a process."""
 
@@ -47,7 +47,7 @@ class DriftWatch:
         self._store = store
         self._terms = terms
         self._clock_s = clock_s
-        self._windows = Windows(terms)
+        self._windows = ReferenceWindows(terms)
         self._next_s = float("-inf")
         self._shown_block = -1
         self._cleaned_us = 0

@@ -1,6 +1,6 @@
 """What answers of a version are compared with: sums of hours that were read.
 
-A window ends an hour before what is compared. So it is the same for all blocks of an hour, and whoever reads it.
+A window ends an hour before what is compared. So it is the same for all blocks of an hour, and for all that read it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from extproc.ledger.quality.adding import ANSWERS, HOUR_US
-from extproc.ledger.quality.series import Seen, SeenSeries, version_before
+from extproc.ledger.quality.series import SeenByName, SeenSeries, version_before
 from extproc.ledger.quality.sums import READ, SeriesName, SignalSums, is_of, sums_where
 from extproc.ledger.quality.tables import SUMS
 from extproc.ledger.quality.terms import DriftTerms
@@ -23,17 +23,17 @@ from extproc.statistics.sums import BlockSums
 _WEEK_US: Final = HOURS_A_WEEK * HOUR_US
 
 
-class Window(NamedTuple):
+class ReferenceWindow(NamedTuple):
     """Sums by signal and stratum. Attributes: around: of the three hours of last week, where these are compared."""
 
     whole: SignalSums
     around: SignalSums | None = None
 
 
-NOTHING: Final = Window({})
+NOTHING: Final = ReferenceWindow({})
 
 
-class Windows:
+class ReferenceWindows:
     """Reads windows, each once an hour.
 
     Args: terms: of the watch.
@@ -42,9 +42,11 @@ class Windows:
     def __init__(self, terms: DriftTerms) -> None:
         self._terms = terms
         self._hour_us = 0
-        self._known: dict[tuple[SeriesName, int], Window] = {}
+        self._known: dict[tuple[SeriesName, int], ReferenceWindow] = {}
 
-    def window(self, connection: Connection, seen: Seen, name: SeriesName, hour_us: int, at_us: int) -> Window:
+    def window(
+        self, connection: Connection, seen: SeenByName, name: SeriesName, hour_us: int, at_us: int
+    ) -> ReferenceWindow:
         """That of answers of an hour. Args: at_us: when their block was closed."""
         if at_us // HOUR_US * HOUR_US != self._hour_us:
             self._hour_us = at_us // HOUR_US * HOUR_US
@@ -52,7 +54,7 @@ class Windows:
         reference = self._terms.section.reference
         if reference == "pinned":
             one = seen[name]
-            return Window(one.window or {}) if one.window_of == self._terms.compared_with else NOTHING
+            return ReferenceWindow(one.window or {}) if one.window_of == self._terms.compared_with else NOTHING
         if reference == "last_week":
             return self._once(name, hour_us, lambda: _last_week(connection, name, hour_us))
         before = version_before(seen, name)
@@ -60,7 +62,7 @@ class Windows:
             return NOTHING
         return self._once(before, 0, lambda: _hours_until(connection, before, self._hour_us - HOUR_US))
 
-    def settled(self, connection: Connection, seen: Seen, name: SeriesName, at_us: int) -> SeenSeries | None:
+    def settled(self, connection: Connection, seen: SeenByName, name: SeriesName, at_us: int) -> SeenSeries | None:
         """A revision with its pinned window, if it is complete now and was not before."""
         one, settings = seen[name], self._terms.compared_with
         if self._terms.section.reference != "pinned" or one.window_of == settings:
@@ -85,16 +87,21 @@ class Windows:
         of_version = (SUMS.c.model == name.model) & (SUMS.c.version == name.version)
         within = (SUMS.c.hour_us >= start_us) & (SUMS.c.hour_us < end_us)
         return self._once(
-            name, 0, lambda: Window(sums_where(connection, SUMS.c.block == READ, of_version, within))
+            name, 0, lambda: ReferenceWindow(sums_where(connection, SUMS.c.block == READ, of_version, within))
         ).whole
 
-    def _once(self, name: SeriesName, hour_us: int, read: Callable[[], Window]) -> Window:
+    def _once(self, name: SeriesName, hour_us: int, read: Callable[[], ReferenceWindow]) -> ReferenceWindow:
         if (name, hour_us) not in self._known:
             self._known[name, hour_us] = read()
         return self._known[name, hour_us]
 
     def compared(
-        self, window: Window, signal: str, kind: SignalKind, block: dict[str, BlockSums], placed: tuple[str, ...]
+        self,
+        window: ReferenceWindow,
+        signal: str,
+        kind: SignalKind,
+        block: dict[str, BlockSums],
+        placed: tuple[str, ...],
     ) -> tuple[Reference, dict[str, BlockSums]]:
         """The reference of a signal, and a block with the strata of that.
 
@@ -110,14 +117,14 @@ class Windows:
         return hours_reference(kind, folded(around, kept), folded(whole, kept), *sizes), sums
 
 
-def _last_week(connection: Connection, name: SeriesName, hour_us: int) -> Window:
+def _last_week(connection: Connection, name: SeriesName, hour_us: int) -> ReferenceWindow:
     """Of an hour: the three of last week around it, and a week that ends before it."""
     then_us = hour_us - _WEEK_US
     read = (SUMS.c.block == READ) & is_of(name)
     whole = (SUMS.c.hour_us >= then_us - HOUR_US) & (SUMS.c.hour_us < hour_us - HOUR_US)
     around = (SUMS.c.hour_us >= then_us - HOUR_US) & (SUMS.c.hour_us <= then_us + HOUR_US)
-    return Window(sums_where(connection, read, whole), sums_where(connection, read, around))
+    return ReferenceWindow(sums_where(connection, read, whole), sums_where(connection, read, around))
 
 
-def _hours_until(connection: Connection, name: SeriesName, hour_us: int) -> Window:
-    return Window(sums_where(connection, SUMS.c.block == READ, is_of(name), SUMS.c.hour_us < hour_us))
+def _hours_until(connection: Connection, name: SeriesName, hour_us: int) -> ReferenceWindow:
+    return ReferenceWindow(sums_where(connection, SUMS.c.block == READ, is_of(name), SUMS.c.hour_us < hour_us))

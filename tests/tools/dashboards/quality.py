@@ -140,6 +140,38 @@ _AGAINST = Row(
     ],
 )
 
+
+def _drift(metric: str) -> list[Query]:
+    by = "model, version, signal"
+    return [Query(f"max by ({by}) ({selector(metric, VERSIONS)})", f"{_NAME}: {{{{signal}}}}")]
+
+
+_DRIFT = Row(
+    "Drift, with the section drift",
+    [
+        Panel(
+            "Effect",
+            "By how much a signal of recent answers differs from its reference: 20 % is a fifth more. Without evidence"
+            " it is chance.",
+            _drift("llm_quality_drift"),
+            unit="percentunit",
+        ),
+        Panel(
+            "Evidence",
+            "How far the evidence of drift is on its way to an alarm, which is raised at 100 %. See"
+            " LlmExtprocQualityDrift.",
+            _drift("llm_quality_drift_evidence"),
+            unit="percentunit",
+        ),
+        Panel(
+            "Alarms",
+            "1 while a signal drifts. Several signals of one version at once: it is another one than before, look at"
+            " its server.",
+            _drift("llm_quality_drift_alarm"),
+        ),
+    ],
+)
+
 _COUNTING = Row(
     "What the counts rest on",
     [
@@ -235,5 +267,5 @@ QUALITY = Dashboard(
     title="llm-extproc: quality by version and prompt",
     about="Did answers change: refusals, lengths and times, by version and prompt.",
     variables=[Variable("model", "Model", "llm_answers_total"), Variable("version", "Version", "llm_answers_total")],
-    rows=[_ANSWERS, _TIMES, _SIGNALS, _AGAINST, _COUNTING],
+    rows=[_ANSWERS, _TIMES, _SIGNALS, _DRIFT, _AGAINST, _COUNTING],
 )

@@ -192,3 +192,38 @@ def test_a_restored_state_goes_on_equally(
         assert math.isfinite(first.log_evidence)
         assert first.effect is None or all(map(math.isfinite, first.effect))
     json.dumps(whole.as_json(), allow_nan=False)
+
+
+def test_recent_levels_are_those_of_the_last_answers() -> None:
+    """What was seen, and what was expected of each stratum; none without answers."""
+    found = watched([{}, *[CALM] * 10, *[DOUBLED] * 30])
+    assert found[0].recent is None
+    calm, doubled = found[10].recent, found[-1].recent
+    assert calm is not None
+    assert doubled is not None
+    assert 0.01 < calm.expected < 0.08
+    assert calm.seen == pytest.approx(calm.expected, rel=0.01)
+    assert doubled.expected == pytest.approx(calm.expected, rel=0.01)
+    assert doubled.seen == pytest.approx(2 * doubled.expected, rel=0.05)
+    lengths = pinned_reference(LOG, {"a": log_sums(10_000, 3.0, 0.5)})
+    (length,) = watched([{"a": log_sums(100, 2.0, 0.5)}], lengths, LOG)
+    assert length.recent is not None
+    assert length.recent.seen == pytest.approx(math.exp(2))
+    assert length.recent.expected == pytest.approx(math.exp(3))
+
+
+def test_more_false_alarms_are_a_lower_threshold() -> None:
+    """Ten times as many, ten times less evidence."""
+    one, ten = (log_threshold(ReferenceKind.PINNED, RATE, 30, false_alarms_a_month=each) for each in (1.0, 10.0))
+    assert one - ten == pytest.approx(math.log(10))
+
+
+def test_the_share_at_which_an_alarm_is_cleared() -> None:
+    """A lower one keeps it longer."""
+    blocks = [*[CALM] * 10, *[DOUBLED] * 10, *[CALM] * 100]
+
+    def alarms(share: float) -> int:
+        drift = SignalDrift(RATE, 10.0, share)
+        return sum(drift.observe(block, PINNED, step).alarm for step, block in enumerate(blocks))
+
+    assert 5 < alarms(0.9) < alarms(0.5) < alarms(0.2) < 110

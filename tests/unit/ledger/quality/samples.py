@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from extproc.config.drift import Drift
+from extproc.config.drift import DriftSection
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.quality.adding import AddedSums, SumsPlace, add_sums
 from extproc.ledger.quality.blocks import BLOCK_S
@@ -18,11 +18,11 @@ from tests.unit.ledger.samples import NOON_US, entry
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
 STRATA_MAX = 8
-PINNED = Drift(reference="pinned", first_answers=20_000)
+PINNED = DriftSection(reference="pinned", first_answers=20_000)
 _NUMBERS = count()
 
 
-def terms(section: Drift = PINNED, *versions: tuple[str, str]) -> DriftTerms:
+def terms(section: DriftSection = PINNED, *versions: tuple[str, str]) -> DriftTerms:
     """Terms of some versions."""
     return DriftTerms(section, versions or (("tiny", "v2"),))
 

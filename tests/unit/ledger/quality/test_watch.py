@@ -1,4 +1,4 @@
-"""Drift is found from what the store has: once over all that watch it, and the same whoever is restarted."""
+"""Drift is found from what the store has: once over all that watch it, and the same whatever is restarted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from extproc.config.drift import Drift
+from extproc.config.drift import DriftSection
 from extproc.ledger.quality.blocks import BLOCK_S
 from extproc.ledger.quality.states import ShownDrift, shown_drifts
 from extproc.ledger.quality.watch import LOOK_S, DriftLooked, DriftWatch
 from extproc.ledger.store import LedgerStore
+from extproc.statistics.drift import SignalDrift
+from extproc.statistics.references import SignalKind, pinned_reference
+from extproc.statistics.sums import BlockSums
 from tests.unit.ledger.quality.samples import (
     HOUR_US,
     MINUTE_US,
@@ -39,7 +42,7 @@ def told(looked: DriftLooked) -> list[tuple[str, str, str]]:
     return [(one.kind, one.shown.signal, one.reason) for one in looked.changes]
 
 
-def pinned(store: LedgerStore, section: Drift = PINNED) -> Played:
+def pinned(store: LedgerStore, section: DriftSection = PINNED) -> Played:
     """With a window."""
     played = Played(store, terms(section))
     played.minute(WINDOW)
@@ -53,7 +56,7 @@ def test_a_drift_raises_an_alarm_and_its_end_clears_it(store: LedgerStore) -> No
         looked = played.minute(CALM)
         assert looked.changes == ()
     calm = shown(looked)
-    assert (calm.alarm, calm.reference, calm.since_us, calm.stratum) == (False, "ready", 0, "")
+    assert (calm.alarm, calm.reference, calm.raised_us, calm.stratum) == (False, "ready", 0, "")
     assert calm.effect == pytest.approx(0, abs=0.01)
     assert calm.now == pytest.approx(0.02)
     assert calm.expected == pytest.approx(0.02, rel=0.01)
@@ -67,8 +70,10 @@ def test_a_drift_raises_an_alarm_and_its_end_clears_it(store: LedgerStore) -> No
     assert 1 < alarm.effect < 1.5
     assert alarm.low is not None
     assert alarm.high is not None
-    assert 0 < alarm.low < alarm.effect < alarm.high
-    assert NOON_US < alarm.since_us <= alarm.at_us
+    assert alarm.since is not None
+    assert 0 < alarm.low < alarm.since < alarm.high
+    assert alarm.since == pytest.approx(1.5, abs=0.2)
+    assert NOON_US < alarm.raised_us <= alarm.at_us
     cleared = [played.minute(CALM) for _ in range(60)]
     assert [change for looked in cleared for change in told(looked)] == [("cleared", "refused", "")]
     assert not shown(cleared[-1]).alarm
@@ -90,19 +95,16 @@ def test_a_value_that_falls(store: LedgerStore) -> None:
 
 
 @pytest.mark.parametrize("restarted_at", [0, 3, 25, 32, 60])
-def test_a_restart_changes_nothing(url: str, store: LedgerStore, restarted_at: int) -> None:
+def test_a_restart_changes_nothing(tmp_path: Path, restarted_at: int) -> None:
     """Whoever watches, the same is known after each block, and told."""
-    blocks = [WINDOW, *[CALM] * 25, *[DOUBLED] * 8, *[CALM] * 40]
-    another = Path(url.removeprefix("sqlite:////")).with_name("other.db") if url.startswith("sqlite") else None
-    if another is None:
-        pytest.skip("one database is enough, states are text")
-    other = LedgerStore(f"sqlite:////{another}", Path("/"))
-    one, restarted = Played(store, terms()), Played(other, terms())
-    for number, block in enumerate(blocks):
+    stores = [LedgerStore(f"sqlite:///{name}.db", tmp_path) for name in ("one", "restarted")]
+    one, restarted = (Played(store, terms()) for store in stores)
+    for number, block in enumerate([WINDOW, *[CALM] * 25, *[DOUBLED] * 8, *[CALM] * 40]):
         if number == restarted_at:
             restarted.restart()
         assert restarted.minute(block) == one.minute(block)
-    other.close()
+    for store in stores:
+        store.close()
 
 
 def test_several_watch_one_store(url: str, store: LedgerStore) -> None:
@@ -239,7 +241,7 @@ def test_a_pinned_window_is_kept(store: LedgerStore) -> None:
 def test_a_window_of_days(store: LedgerStore) -> None:
     """Of the version whatever its revision was; it counts when its days are over."""
     day = HOUR_US * 24
-    section = Drift(reference="pinned", first_day="2026-11-28", last_day="2026-11-28")
+    section = DriftSection(reference="pinned", first_day="2026-11-28", last_day="2026-11-28")
     played = Played(store, terms(section), NOON_US - day)
     played.minute(rate_row(40_000, 800, hour_us=NOON_US - day, fingerprint="f1"))
     assert shown(played.minute(rate_row(400, 8, hour_us=NOON_US - day))).reference == "empty"
@@ -251,7 +253,7 @@ def test_a_window_of_days(store: LedgerStore) -> None:
 
 def test_the_version_before(store: LedgerStore) -> None:
     """A new version, or a new revision of one, is compared with what came before it."""
-    section = Drift(reference="previous_version")
+    section = DriftSection(reference="previous_version")
     played = Played(store, terms(section, ("tiny", "v1"), ("tiny", "v2")))
     assert shown(played.minute(rate_row(40_000, 800, version="v1")), version="v1").reference == "empty"
     played.now_us += 3 * HOUR_US
@@ -290,7 +292,7 @@ def rhythm(hour_us: int, answers: int) -> int:
 
 def test_the_same_hours_of_last_week(store: LedgerStore) -> None:
     """A rhythm is no drift; a rate that doubles is. Answers that come late are compared with their own hour."""
-    played = Played(store, terms(Drift()))
+    played = Played(store, terms(DriftSection()))
     week_of(played)
     start_us = played.now_us = played.now_us // HOUR_US * HOUR_US
     looked = []
@@ -315,7 +317,7 @@ def test_the_same_hours_of_last_week(store: LedgerStore) -> None:
 
 def test_the_first_week_has_no_reference(store: LedgerStore) -> None:
     """Nothing is compared with an hour that nobody has seen."""
-    played = Played(store, terms(Drift()))
+    played = Played(store, terms(DriftSection()))
     for _ in range(10):
         looked = played.minute(rate_row(4_000, 80))
     assert (shown(looked).reference, shown(looked).evidence) == ("empty", 0)
@@ -335,7 +337,7 @@ def test_another_reference_begins_anew_and_another_threshold_does_not(store: Led
     played.restart()
     looked = played.minute(CALM)
     assert shown(looked).evidence > 0.3
-    played.terms = terms(Drift(reference="previous_version"))
+    played.terms = terms(DriftSection(reference="previous_version"))
     played.restart()
     looked = played.minute(DOUBLED)
     assert (shown(looked).evidence, shown(looked).reference) == (0, "empty")
@@ -389,3 +391,25 @@ def test_answers_of_other_strata_are_counted(store: LedgerStore) -> None:
     played = Played(store, terms())
     looked = played.minute(*(rate_row(10, 0, team=f"t{number:02}") for number in range(11)))
     assert looked.others == 30
+
+
+# --- what it computes ----------------------------------------------------------------------------------------------
+
+
+def test_it_is_the_drift_of_the_same_sums(store: LedgerStore) -> None:
+    """What the simulation measures holds for what is served: the database changes nothing."""
+    played = Played(store, terms())
+    teams = {"a": (20_000, 400), "b": (30_000, 1_200)}
+    played.minute(*(rate_row(answers, events, team=team) for team, (answers, events) in teams.items()))
+    window = {f"night {team}": BlockSums.of_events(*sizes) for team, sizes in teams.items()}
+    drift = SignalDrift(SignalKind.RATE, played.terms.threshold(SignalKind.RATE))
+    for step, events in enumerate([(3, 7), (2, 9), (8, 4), (12, 30), (9, 31), (11, 26), (14, 29), (2, 4)]):
+        sizes = dict(zip("ab", ((150, events[0]), (170, events[1])), strict=True))
+        looked = played.minute(*(rate_row(*size, team=team) for team, size in sizes.items()))
+        block = {f"night {team}": BlockSums.of_events(*size) for team, size in sizes.items()}
+        result = drift.observe(block, pinned_reference(SignalKind.RATE, window), step)
+        assert shown(looked).evidence == pytest.approx(max(result.log_evidence, 0) / drift.log_threshold)
+        assert shown(looked).alarm == result.alarm
+        assert result.recent is not None
+        assert shown(looked).now == pytest.approx(result.recent.seen)
+    assert result.alarm
