@@ -18,7 +18,7 @@ from extproc.ledger.budgets import BudgetChange, GrantRefused, changes_of, grant
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome, LedgerEntry
 from extproc.ledger.migrations import VERSION_TABLE
 from extproc.ledger.places import SpoolPlace
-from extproc.ledger.schema import ENTRIES, METADATA, SLOTS, SPOOLS
+from extproc.ledger.schema import ENTRIES, METADATA, SLOTS, SPOOLS, VIEWS
 from extproc.ledger.slots import spent_in
 from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.samples import DAY_US, NOON_US, entry
@@ -110,14 +110,18 @@ def test_a_ledger_of_before_has_its_sums(url: str, store: LedgerStore) -> None:
     entries = various(200, 2)
     store.add(entries)
     with store.writing() as connection:
+        for view in VIEWS:
+            connection.execute(text(f"DROP VIEW {view}"))
         for table in METADATA.tables.keys() - {ENTRIES.name, SPOOLS.name}:
             connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text("ALTER TABLE ledger_entries DROP COLUMN signals"))
+        connection.execute(text("DROP INDEX ledger_entries_response_id"))
+        for column in ("signals", "response_id", "trace_id"):
+            connection.execute(text(f"ALTER TABLE ledger_entries DROP COLUMN {column}"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
     again = LedgerStore(url, Path("/"))
     with again.reading() as connection:
         assert spent_in(connection, "team", "tokens", PERIOD) == added_up(entries, "team", "tokens", PERIOD)
-    assert again.get(entries[0].exchange) == replace(entries[0], signals={})
+    assert again.get(entries[0].exchange) == replace(entries[0], signals={}, response_id="", trace_id="")
     again.close()
 
 
