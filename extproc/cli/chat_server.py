@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import time
@@ -13,6 +14,9 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
+import typer
+
+from extproc.cli.output import refuse
 from extproc.domain.contract import ENDPOINT_PATHS
 from extproc.domain.text import Kind
 from extproc.dryrun.prompt_answers import ModelAnswer
@@ -25,6 +29,9 @@ _ERROR_BYTES_MAX: Final = 65_536
 _SHOWN_CHARS_MAX: Final = 200
 _READ_BYTES: Final = 65_536
 _NOT_COMPATIBLE: Final = "Is this the base URL of an OpenAI-compatible server?"
+
+
+KeyVariable = typer.Option(metavar="VARIABLE", help="Environment variable with its API key.", show_default=False)
 
 
 class ServerFailed(Exception):
@@ -106,6 +113,24 @@ def check_url(written: str) -> str:
     if not valid or not written.isprintable() or " " in written:
         raise UrlInvalid(f"{written} is no base URL; write it as http://HOST:PORT or https://HOST/v1")
     return written
+
+
+def named_server(
+    url: str | None, variable: str | None, timeout_s: float, option: str, key_option: str
+) -> ChatServer | None:
+    """A server as options name it; None if they do not. What cannot be used ends the command."""
+    if url is None:
+        if variable is not None:
+            refuse(f"{key_option} goes with {option}.")
+        return None
+    try:
+        check_url(url)
+    except UrlInvalid as invalid:
+        refuse(f"{option}: {invalid}")
+    key = "" if variable is None else os.environ.get(variable, "")
+    if variable is not None and not (key.isascii() and key.isprintable() and key):
+        refuse(f"{key_option}: the variable {variable} holds no API key.")
+    return ChatServer(url, timeout_s, key, key_option)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

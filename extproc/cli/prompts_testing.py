@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from extproc.cli.chat_server import ChatServer, UrlInvalid, check_url
+from extproc.cli.chat_server import KeyVariable, named_server
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration
 from extproc.cli.prompts_read import ReadPrompts, read_prompts
@@ -26,8 +25,6 @@ from extproc.config.prompt_schemas import schema_mistake
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.domain.extras import MODULES, how_to_install, missing_modules
 from extproc.server.sockets.address import reason_of
-
-KeyVariable = typer.Option(metavar="VARIABLE", help="Environment variable with its API key.", show_default=False)
 
 
 def prompts_test_command(
@@ -71,10 +68,10 @@ def prompts_test_command(
     Exit 1: a case fails, or a server does not answer. Exit 2: a file or an argument is unusable.
     """
     read = read_prompts(config_file(config))
-    server = _server(url, api_key_env, timeout, "--url", "--api-key-env")
+    server = named_server(url, api_key_env, timeout, "--url", "--api-key-env")
     if server is None:
         refuse("Which server? Name it with --url http://HOST:PORT")
-    judge_server = _server(judge_url, judge_key_env, timeout, "--judge-url", "--judge-key-env")
+    judge_server = named_server(judge_url, judge_key_env, timeout, "--judge-url", "--judge-key-env")
     if (judge_server is None) is not (judge_model is None):
         refuse("--judge-url goes with --judge-model.")
     judge = Judge(judge_server, judge_model) if judge_server is not None and judge_model is not None else None
@@ -111,22 +108,6 @@ def _tell(tested: PromptTest, junit: Path | None, as_json: bool) -> None:
         except OSError as error:
             refuse(f"cannot write {junit}: {reason_of(error)}")
     raise typer.Exit(ExitCode.OK if tested.ok else ExitCode.FAILED)
-
-
-def _server(url: str | None, variable: str | None, timeout_s: float, option: str, key_option: str) -> ChatServer | None:
-    """A server as it was named; None if it was not."""
-    if url is None:
-        if variable is not None:
-            refuse(f"{key_option} goes with {option}.")
-        return None
-    try:
-        check_url(url)
-    except UrlInvalid as invalid:
-        refuse(f"{option}: {invalid}")
-    key = "" if variable is None else os.environ.get(variable, "")
-    if variable is not None and not (key.isascii() and key.isprintable() and key):
-        refuse(f"{key_option}: the variable {variable} holds no API key.")
-    return ChatServer(url, timeout_s, key, key_option)
 
 
 def _tested(

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from extproc.cli.chat_server import ChatServer
+from extproc.cli.chat_server import ChatServer, KeyVariable, named_server
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, said
 from extproc.cli.progress import progress
 from extproc.cli.replay_output import ReplayResult, print_replay, replay_data
-from extproc.cli.replay_run import ReplaySide, replay_all
+from extproc.cli.replay_run import PairJudge, ReplaySide, judge_all, replay_all
 from extproc.cli.tables import result_console
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid, did_you_mean
+from extproc.dryrun.pair_judge import RUBRIC_CHARS_MAX
 from extproc.dryrun.replayed import ReplayedVersion, StoredRequest, StoredRequests, read_stored, request_of_finding
 from extproc.server.operations.config_files import ConfigFiles, read_config
 
@@ -49,6 +50,15 @@ def replay_command(
             show_default=False,
         ),
     ] = None,
+    rubric: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What a good answer is: a judge compares both by it.", show_default=False),
+    ] = None,
+    judge_url: Annotated[
+        str | None, typer.Option(help="Base URL of a server with a judge model.", show_default=False)
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="Its model.", show_default=False)] = None,
+    judge_key_env: Annotated[str | None, KeyVariable] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many requests at most.")] = 50,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Requests at once.")] = 4,
     timeout: Annotated[float, typer.Option(min=0.1, max=3_600, help="Seconds that one answer may take.")] = 60.0,
@@ -71,13 +81,15 @@ def replay_command(
     if against is None:
         refuse("Which version? Name it with --against MODEL/VERSION")
     names = _versions(files.loaded.document, against, base)
+    judge = _judge(rubric, judge_url, judge_model, judge_key_env, timeout)
     sides = _side(files, *names[0], timeout), _side(files, *names[1], timeout)
     stored = _of_review(file, files.loaded.document, limit) if source == REVIEW else _of_file(Path(source))
     requests = stored.requests[:limit]
     if not requests:
         refuse(f"{source} has no request to send: {stored.left_out} left out.")
     pairs = replay_all(requests, sides, jobs)
-    replay = ReplayResult(sides[0].version.name, sides[1].version.name, requests, pairs, stored.left_out)
+    judged = [] if judge is None else judge_all(requests, pairs, judge, jobs)
+    replay = ReplayResult(sides[0].version.name, sides[1].version.name, requests, pairs, stored.left_out, judged)
     if as_json:
         print_json(replay_data(replay))
     else:
@@ -107,6 +119,23 @@ def _side(files: ConfigFiles, model: str, version: str, timeout_s: float) -> Rep
     if not replayed.terms.endpoints:
         refuse(f"{replayed.name} has no endpoints: only servers of your own are asked.")
     return ReplaySide(replayed, ChatServer(f"http://{replayed.terms.endpoints[0]}", timeout_s))
+
+
+def _judge(
+    rubric: Path | None, url: str | None, model: str | None, variable: str | None, timeout_s: float
+) -> PairJudge | None:
+    server = named_server(url, variable, timeout_s, "--judge-url", "--judge-key-env")
+    if rubric is None and server is None and model is None:
+        return None
+    if rubric is None or server is None or model is None:
+        refuse("--rubric, --judge-url and --judge-model go together.")
+    try:
+        text = rubric.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"{said(error)}." if isinstance(error, OSError) else f"{rubric} is not UTF-8 text.")
+    if not 0 < len(text.strip()) <= RUBRIC_CHARS_MAX:
+        refuse(f"{rubric}: a rubric has 1 to {RUBRIC_CHARS_MAX} characters.")
+    return PairJudge(server, model, text)
 
 
 def _of_file(file: Path) -> StoredRequests:

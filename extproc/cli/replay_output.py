@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extproc.cli.replay_run import AnswerPair, Replayed
-from extproc.cli.replay_shapes import ReplayedAnswerJson, ReplayedShareJson, ReplayJson
+from extproc.cli.replay_run import AnswerPair, JudgedPair, Replayed
+from extproc.cli.replay_shapes import JudgedPairJson, ReplayedAnswerJson, ReplayedShareJson, ReplayJson
 from extproc.cli.tables import plain_text, print_line, print_lines, print_table
 from extproc.domain.signals import RATES
 from extproc.dryrun.replayed import OF_ANSWERS, StoredRequest, share_of, similarity
@@ -29,11 +30,18 @@ class ReplayResult:
     requests: Sequence[StoredRequest]
     pairs: Sequence[AnswerPair]
     left_out: int
+    judged: Sequence[JudgedPair | None] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every request has both answers."""
-        return all(one.seen is not None for pair in self.pairs for one in pair)
+        """Whether every request has both answers, and what the judge says if there is one."""
+        is_judged = all(one is not None and one.verdict is not None for one in self.judged)
+        return is_judged and all(one.seen is not None for pair in self.pairs for one in pair)
+
+    @property
+    def judged_pairs(self) -> Sequence[JudgedPair | None]:
+        """Of each request; None without a judge."""
+        return self.judged or [None] * len(self.pairs)
 
 
 def replay_data(replay: ReplayResult) -> ReplayJson:
@@ -54,8 +62,9 @@ def replay_data(replay: ReplayResult) -> ReplayJson:
                 "base": _answer(base),
                 "against": _answer(against),
                 "similarity": _similarity(base, against),
+                "judged": None if judged is None else _judged(judged),
             }
-            for request, (base, against) in zip(replay.requests, replay.pairs, strict=True)
+            for request, (base, against), judged in zip(replay.requests, replay.pairs, replay.judged_pairs, strict=True)
         ],
     }
 
@@ -83,6 +92,10 @@ def _answer(replayed: Replayed) -> ReplayedAnswerJson:
     }
 
 
+def _judged(judged: JudgedPair) -> JudgedPairJson:
+    return {"verdict": judged.verdict, "reason": judged.reason, "problem": judged.problem}
+
+
 def _signals(replayed: Replayed) -> list[str]:
     rates = {} if replayed.seen is None else replayed.seen.rates
     return [RATES[place].name for place, (hits, _) in rates.items() if hits]
@@ -106,15 +119,21 @@ def _share(replay: ReplayResult, side: int, place: int) -> ReplayedShareJson:
 
 def print_replay(console: Console, replay: ReplayResult) -> None:
     """Each request with its two answers, then how often each signal was seen, and lengths."""
-    for request, pair in zip(replay.requests, replay.pairs, strict=True):
+    for request, pair, judged in zip(replay.requests, replay.pairs, replay.judged_pairs, strict=True):
         print_line(console, Text(request.name, "bold"))
         print_lines(console, [f"  asked: {_short(question_of(request.tree), _QUESTION_CHARS_MAX)}"])
         for name, one in zip((replay.base, replay.against), pair, strict=True):
             _print_answer(console, name, one)
         share = _similarity(*pair)
         print_lines(console, [] if share is None else [f"  {share:.0%} of the first words in common"])
+        if judged is not None:
+            _print_judged(console, replay, judged)
         print_lines(console, [""])
     print_table(console, _table(replay))
+    if replay.judged:
+        counts = Counter(one.verdict for one in replay.judged if one is not None)
+        told = f"{replay.base} {counts['base']}, {replay.against} {counts['against']}, undecided {counts['undecided']}"
+        print_lines(console, [f"better in both orders: {told}"])
     if replay.left_out:
         told = (
             "is no chat completion, or has no text"
@@ -122,6 +141,14 @@ def print_replay(console: Console, replay: ReplayResult) -> None:
             else "are no chat completions, or have no text"
         )
         print_lines(console, [f"{replay.left_out} left out: {told}."])
+
+
+def _print_judged(console: Console, replay: ReplayResult, judged: JudgedPair) -> None:
+    if judged.verdict is None:
+        print_line(console, Text(f"  not judged: {judged.problem}", "bold red"))
+        return
+    better = {"base": f"{replay.base} is better", "against": f"{replay.against} is better", "undecided": "undecided"}
+    print_line(console, Text("  judge: ").append(plain_text(f"{better[judged.verdict]}. {judged.reason}".rstrip())))
 
 
 def _print_answer(console: Console, name: str, one: Replayed) -> None:

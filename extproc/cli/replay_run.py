@@ -10,6 +10,8 @@ from functools import partial
 from extproc.cli.chat_server import ChatServer, ServerFailed
 from extproc.cli.in_parallel import in_parallel
 from extproc.cli.progress import progress
+from extproc.dryrun.pair_judge import OrderedVerdict, PairVerdict, both_orders, pair_judged, pair_request
+from extproc.dryrun.prompt_judge import JudgeUnclear
 from extproc.dryrun.replayed import AnswerSeen, ReplayedVersion, StoredRequest
 
 _NS = 1_000_000_000
@@ -33,6 +35,58 @@ class Replayed:
 
 
 AnswerPair = tuple[Replayed, Replayed]
+
+
+@dataclass(frozen=True, slots=True)
+class PairJudge:
+    """A model that compares the answers of both sides by a rubric."""
+
+    server: ChatServer
+    model: str
+    rubric: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPair:
+    """What the judge says. Attributes: problem: why it says nothing; empty: it does."""
+
+    verdict: PairVerdict | None
+    reason: str = ""
+    problem: str = ""
+
+
+def judge_all(
+    requests: Sequence[StoredRequest], pairs: Sequence[AnswerPair], judge: PairJudge, threads: int
+) -> list[JudgedPair | None]:
+    """Let a judge compare the answers to each request. Returns: None for one that lacks an answer."""
+    works = [partial(judge_pair, request, pair, judge) for request, pair in zip(requests, pairs, strict=True)]
+    done: dict[int, JudgedPair | None] = {}
+    with progress("Judging") as line:
+        for number, result in in_parallel(works, threads):
+            done[number] = result
+            line.say(f"Judging: {len(done)} of {len(works)} pairs")
+    return [done[number] for number in range(len(works))]
+
+
+def judge_pair(request: StoredRequest, pair: AnswerPair, judge: PairJudge) -> JudgedPair | None:
+    """Ask in both orders."""
+    base, against = (one.seen for one in pair)
+    if base is None or against is None:
+        return None
+    orders = (base.text, against.text), (against.text, base.text)
+    try:
+        told = [_ordered(request, *order, judge) for order in orders]
+    except ServerFailed as failed:
+        return JudgedPair(None, problem=f"the judge {failed}")
+    except JudgeUnclear as unclear:
+        return JudgedPair(None, problem=str(unclear))
+    return JudgedPair(both_orders(*told), told[0].reason)
+
+
+def _ordered(request: StoredRequest, first: str, second: str, judge: PairJudge) -> OrderedVerdict:
+    """Raises: ServerFailed, JudgeUnclear."""
+    body = pair_request(request.tree["messages"], first, second, judge.rubric, judge.model)
+    return pair_judged(judge.server.ask(body).text)
 
 
 def replay_all(

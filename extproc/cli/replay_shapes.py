@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 
 class ReplayedAnswerJson(TypedDict):
@@ -16,6 +16,14 @@ class ReplayedAnswerJson(TypedDict):
     problem: Annotated[str, "why there is no answer; may be empty"]
 
 
+class JudgedPairJson(TypedDict):
+    """What the judge says of two answers, which it saw in both orders."""
+
+    verdict: Annotated[Literal["base", "against", "undecided"] | None, "which is better in both orders; null: no reply"]
+    reason: Annotated[str, "of the first reply, which saw the base's answer first; may be empty"]
+    problem: Annotated[str, "why there is no verdict; may be empty"]
+
+
 class ReplayedRequestJson(TypedDict):
     """One request, sent to both."""
 
@@ -24,6 +32,7 @@ class ReplayedRequestJson(TypedDict):
     base: Annotated[ReplayedAnswerJson, "the answer of the version that is compared with"]
     against: Annotated[ReplayedAnswerJson, "that of the other version"]
     similarity: Annotated[float | None, "share of first words in common; null: one has none"]
+    judged: Annotated[JudgedPairJson | None, "null without `--rubric`, or without both answers"]
 
 
 class ReplayedShareJson(TypedDict):

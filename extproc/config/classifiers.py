@@ -237,7 +237,8 @@ class ChatClassifier(RemoteSection):
     adapter: Literal["chat"]
     prompt: Template = Field(
         default="{text}",
-        description="prompt template; `{text}` is the text, `{context}` the documents that a response should rest on",
+        description="prompt template; `{text}` is the text, `{context}` the documents that a response should rest on, "
+        "or the question that it answers",
     )
     unsafe: LabelName = Field(default="unsafe", description="prefix of a reply that flags the text")
     safe: str = Field(default="safe", min_length=1, description="prefix of a reply that passes the text")

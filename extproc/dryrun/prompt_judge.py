@@ -39,16 +39,19 @@ def judge_request(case: PromptCase, answer: str, model: str) -> bytes:
 
 
 def judged(reply: str) -> tuple[bool, str]:
-    """Whether the answer passes, and the judge's reason. Raises: JudgeUnclear.
-
-    A judge may write before and after the object, or put it in a code fence.
-    """
-    start, end = reply.find("{"), reply.rfind("}")
-    try:
-        verdict = json.loads(reply[start : end + 1]) if start >= 0 else None
-    except (ValueError, RecursionError):
-        verdict = None
-    if not isinstance(verdict, dict) or not isinstance(verdict.get("pass"), bool):
+    """Whether the answer passes, and the judge's reason. Raises: JudgeUnclear."""
+    verdict = object_in(reply)
+    if not isinstance(verdict.get("pass"), bool):
         raise JudgeUnclear('the judge does not reply with {"reason": ..., "pass": true or false}')
     reason = " ".join(str(verdict.get("reason", "")).split())
     return verdict["pass"], reason[:_REASON_CHARS_MAX]
+
+
+def object_in(reply: str) -> dict[str, Any]:
+    """The JSON object of a judge, who may write before and after it, or put it in a code fence; empty: none."""
+    start, end = reply.find("{"), reply.rfind("}")
+    try:
+        found = json.loads(reply[start : end + 1]) if start >= 0 else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}

@@ -146,7 +146,10 @@ class ClassifierGuard(Guard):
     def _note_context(self, request: RequestView, exchange: ExchangeContext) -> None:
         """Store the context of a response, or the reason why it is not classified."""
         section = self._section
-        texts = brought_texts(request.texts) or pasted_texts(request.texts, section.context_chars_min)
+        if section.against == "question":
+            texts = _question(request)
+        else:
+            texts = brought_texts(request.texts) or pasted_texts(request.texts, section.context_chars_min)
         if not texts:
             exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
         elif sum(map(len, texts)) > section.context_chars_max:
@@ -204,6 +207,12 @@ class _Message(NamedTuple):
 
     spoken: SpokenText
     fields: int
+
+
+def _question(request: RequestView) -> list[str]:
+    """The texts of the user's last message."""
+    asked = [field for field in request.spoken_texts if field.source.speaker is Speaker.USER and field.text]
+    return [field.text for field in asked if field.message == asked[-1].message]
 
 
 def _message_of(field: TextField) -> tuple[object, Speaker]:

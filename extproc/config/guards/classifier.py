@@ -32,9 +32,10 @@ class ClassifierSection(GuardSection):
     speakers: tuple[SpeakerName, ...] = Field(
         default=("user", "tool", "document"), min_length=1, description="request roles that are classified"
     )
-    against: Literal["documents"] | None = Field(
+    against: Literal["documents", "question"] | None = Field(
         default=None,
-        description="check responses against the documents and tool results of the request; needs a pair classifier",
+        description="check responses against the documents and tool results of the request, or against the user's last "
+        "message; needs a pair classifier",
     )
     context_chars_min: int = Field(
         default=1_000,
@@ -87,11 +88,15 @@ class ClassifierSection(GuardSection):
             )
             yield places.problem((*at, "await_ms"), "longer than Envoy's timeout", hint=hint)
 
+    @property
+    def _context_name(self) -> str:
+        return "a question" if self.against == "question" else "documents"
+
     def _pair_problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
         """A classifier of pairs needs a context, and one of single texts would ignore it."""
         if self.against is not None and self.on != "response":
             hint = "Write `on: response`."
-            yield places.problem((*at, "on"), "only responses can be checked against documents", hint=hint)
+            yield places.problem((*at, "on"), f"only responses can be checked against {self._context_name}", hint=hint)
         classifier = around.classifiers.get(self.classifier)
         if classifier is None or classifier.judges_pairs == (self.against is not None):
             return

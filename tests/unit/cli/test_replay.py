@@ -123,11 +123,10 @@ def test_what_is_sent_is_what_guards_leave(servers: tuple[ModelServer, ModelServ
 
 
 @pytest.mark.usefixtures("servers")
-def test_json_has_the_documented_shape() -> None:
-    """With every key."""
+def test_json_has_both_answers() -> None:
+    """And how many have which signal; its shape is held below, with a judge."""
     ran = run("--from", "requests.jsonl", "--against", "tiny-chat/v1", "--base", "v2", "--json")
     data = json.loads(ran.stdout)
-    assert paths_of(data, SHAPES["replay"]) == {key.path for key in keys_of(SHAPES["replay"])}
     assert (data["ok"], data["base"], data["against"], data["left_out"]) == (True, "tiny-chat/v2", "tiny-chat/v1", 1)
     first, second = data["requests"]
     assert (first["against"]["text"], first["against"]["signals"]) == ("Which envoy do you mean?", ["asks_back"])
@@ -194,6 +193,67 @@ def test_findings_of_the_review_queue_are_sent(servers: tuple[ModelServer, Model
         ExitCode.UNUSABLE,
         "The review queue keeps no texts (review.texts: none), so there is nothing to send.\n",
     )
+
+
+JUDGED = ("--rubric", "rubric.md", "--judge-model", "judge", "--judge-url")
+
+
+def likes_short(body: dict[str, Any]) -> str:
+    """A judge who prefers the shorter answer, wherever it stands."""
+    asked = json.loads(texts_of(body, "user"))
+    assert asked["rubric"] == "Short is good."
+    first, second = len(asked["first"]), len(asked["second"])
+    better = "first" if first < second else "second" if second < first else "same"
+    return json.dumps({"reason": "It is shorter.", "better": better})
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_judge_compares_each_pair_in_both_orders(folder: Path) -> None:
+    """One who prefers a place decides nothing."""
+    (folder / "rubric.md").write_text("Short is good.")
+    with model_server(likes_short) as judge:
+        ran = run(*SENDS, *JUDGED, judge.base_url)
+        data = json.loads(run(*SENDS, *JUDGED, judge.base_url, "--json").stdout)
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.splitlines()[-2] == "better in both orders: tiny-chat/v2 1, tiny-chat/v1 1, undecided 0"
+    assert "  judge: tiny-chat/v2 is better. It is shorter." in ran.stdout
+    assert paths_of(data, SHAPES["replay"]) == {key.path for key in keys_of(SHAPES["replay"])}
+    assert [one["judged"]["verdict"] for one in data["requests"]] == ["base", "against"]
+    with model_server(lambda _: '{"better": "first"}') as judge:
+        assert "undecided 2" in run(*SENDS, *JUDGED, judge.base_url).stdout
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_judge_that_fails_is_told(folder: Path) -> None:
+    """The answers are shown all the same, and the command fails."""
+    (folder / "rubric.md").write_text("Short is good.")
+    with model_server(lambda _: "I like both.") as judge:
+        unclear = run(*SENDS, *JUDGED, judge.base_url)
+    assert unclear.exit_code == ExitCode.FAILED
+    assert "not judged: the judge does not reply with" in unclear.stdout
+    gone = run(*SENDS, *JUDGED, judge.base_url)
+    assert "not judged: the judge does not answer" in gone.stdout
+    assert "Which envoy do you mean?" in gone.stdout
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        (b"x", JUDGED[:2], "--rubric, --judge-url and --judge-model go together."),
+        (b" ", (*JUDGED, "http://h"), "rubric.md: a rubric has 1 to 32768 characters."),
+        (b"\xff", (*JUDGED, "http://h"), "rubric.md is not UTF-8 text."),
+        (None, (*JUDGED, "http://h"), "rubric.md: no such file or directory."),
+    ],
+)
+def test_a_rubric_that_cannot_be_used_ends_it(
+    folder: Path, text: bytes | None, options: tuple[str, ...], told: str
+) -> None:
+    """Before anything is sent."""
+    if text is not None:
+        (folder / "rubric.md").write_bytes(text)
+    ran = run(*SENDS, *options)
+    assert (ran.exit_code, ran.stderr) == (ExitCode.UNUSABLE, f"{told}\n")
 
 
 def test_ctrl_c_does_not_wait_for_answers(folder: Path) -> None:

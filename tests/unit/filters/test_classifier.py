@@ -198,3 +198,29 @@ def test_what_is_not_of_the_sample_keeps_no_documents() -> None:
     talk = held_against({"documents": [{"text": BOTH_SAY}]}, sample=0.0)
     (job,) = submitted(talk)
     assert (job.sampled_out, job.context) == (True, "")
+
+
+# --- answers held against questions --------------------------------------------------------------------------------
+
+
+def test_an_answer_is_handed_on_with_the_last_question() -> None:
+    """All of its parts, and nothing that was said before or brought along."""
+    parts = [{"type": "text", "text": "What are kettles"}, {"type": "text", "text": "made of?"}]
+    before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    body = {"messages": [*before, {"role": "user", "content": parts}], "documents": [{"text": BOTH_SAY}]}
+    (job,) = submitted(held_against(body, against="question"))
+    assert job.context == "What are kettles\nmade of?"
+    assert [spoken.text for spoken in job.texts] == ["Steel."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "coverage"),
+    [("", Coverage.SKIPPED_NO_CONTEXT), ("word " * 1_000, Coverage.SKIPPED_TOO_LONG)],
+    ids=["none", "too long"],
+)
+def test_an_answer_to_no_question_or_a_long_one_is_counted_as_skipped(asked: str, coverage: Coverage) -> None:
+    """Nothing is judged, and coverage tells why."""
+    body = {"messages": [{"role": "user", "content": asked}]}
+    talk = held_against(body, against="question", context_chars_max=1_000)
+    assert submitted(talk) == []
+    assert talk.record.coverage["classifier", "response", coverage] == 1
