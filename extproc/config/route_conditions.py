@@ -153,10 +153,12 @@ def _prompt_tokens(facts: RouteFacts) -> str:
 
 
 def _header_check(header: str, values: frozenset[str]) -> RouteCheck:
+    name = shown(header)
+
     def got(facts: RouteFacts) -> str:
         """What a client writes into a header may be anything, so it is not told."""
         value = facts.headers.get(header)
-        return f"no {header}" if value is None else f"{'a listed' if value in values else 'another'} {header}"
+        return f"no {name}" if value is None else f"{'a listed' if value in values else 'another'} {name}"
 
     return RouteCheck("headers", lambda facts: facts.headers.get(header) in values, got)
 

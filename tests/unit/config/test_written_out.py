@@ -19,7 +19,8 @@ TEXTS = st.one_of(
         ["on", "010", "0o17", "12:30:45", "~", "null", "1e3", "a: b", "# c", "${X}", "a\nb", "\u2028", "="]
     ),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1),
-)
+).filter(lambda text: not text.startswith("os.environ/"))
+"""Any but the beginning that another gateway has for variables, which is refused."""
 
 
 @given(TEXTS, st.floats(0, 1))
