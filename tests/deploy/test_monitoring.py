@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from extproc.domain.feedback import FeedbackType
 from extproc.domain.record import Action, Coverage, Outcome
 from extproc.domain.signals import RATES
 from tests.deploy.manifests import require_module
@@ -33,6 +34,7 @@ VALUES: dict[tuple[str, str], set[str]] = {
     ("llm_guard_verdicts_total", "action"): {each.value for each in Action},
     ("llm_guard_verdicts_total", "direction"): {"request", "response"},
     ("llm_answer_signals_total", "signal"): {each.name for each in RATES},
+    ("llm_user_feedback_total", "feedback_type"): {each.value for each in FeedbackType},
 }
 """Labels whose values are known."""
 ALERT_NAMES = [rule["alert"] for rule in alerts()]

@@ -54,6 +54,7 @@ EMPTY = {
     "model_version:llm_response_tokens_mean:day_before": "there is no day before",
     "model_version:llm_time_per_output_token_seconds_mean:day_before": "there is no day before",
     "model_version:llm_time_to_first_token_seconds_p95:day_before": "there is no day before",
+    "model:llm_negative_thumbs_per_thumb:week_before": "there is no week before",
 }
 """Selectors without data, with the reason. What depends on one of them may be empty too."""
 MAY_BE_EMPTY = {

@@ -262,10 +262,45 @@ _SIGNALS = Row(
     ],
 )
 
+_NEGATIVE: Final = f'{VERSIONS}, feedback_type="negative"'
+_THUMBS: Final = f'{VERSIONS}, feedback_type=~"positive|negative"'
+_FEEDBACK = Row(
+    "What users say, with feedback",
+    [
+        Panel(
+            "Negative thumbs",
+            "Share of thumbs that are down. Up for one version: read the comments, and compare it with the others. Few"
+            " thumbs say little.",
+            [
+                Query(
+                    share("llm_user_feedback_total", "llm_user_feedback_total", "model, version", _NEGATIVE, _THUMBS),
+                    _NAME,
+                )
+            ],
+            unit="percentunit",
+            max=1,
+            width=12,
+        ),
+        Panel(
+            "Feedback",
+            "How much there is of each type. More regenerations without thumbs: users help themselves.",
+            [
+                Query(
+                    rate("llm_user_feedback_total", "model, version, feedback_type", VERSIONS),
+                    f"{_NAME} {{{{feedback_type}}}}",
+                )
+            ],
+            unit="cps",
+            stacked=True,
+            width=12,
+        ),
+    ],
+)
+
 QUALITY = Dashboard(
     name="quality",
     title="llm-extproc: quality by version and prompt",
     about="Did answers change: refusals, lengths and times, by version and prompt.",
     variables=[Variable("model", "Model", "llm_answers_total"), Variable("version", "Version", "llm_answers_total")],
-    rows=[_ANSWERS, _TIMES, _SIGNALS, _DRIFT, _AGAINST, _COUNTING],
+    rows=[_ANSWERS, _TIMES, _SIGNALS, _DRIFT, _FEEDBACK, _AGAINST, _COUNTING],
 )

@@ -20,6 +20,7 @@ from extproc.demo.ledger_tour import keep_ledger
 from tests.quiet_server import QuietServer
 
 CHAT: Final = "/v1/chat/completions"
+FEEDBACK: Final = "/v1/feedback"
 GREEDY, POOR, FRUGAL = "greedy", "poor", "frugal"
 """Projects: over a rate limit, over a budget, near a budget that warns."""
 _LABEL: Final = "harassment"
@@ -29,12 +30,13 @@ _ANSWER_S_MAX: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request. ``leaves``: the client goes after the first bytes of the answer."""
+    """One request. ``leaves``: the client goes after the first bytes of the answer. ``thumb``: the type of feedback."""
 
     body: dict[str, Any]
     path: str = CHAT
     headers: dict[str, str] = field(default_factory=dict)
     leaves: bool = False
+    thumb: str = ""
 
 
 def _chat(text: str, *, model: str = "tiny-chat", stream: bool = False, **more: Any) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def usual() -> list[Asked]:
     ]
     return [
         *plain,
+        *(Asked(_chat("What is Envoy?"), headers=_of("search"), thumb=one) for one in ("positive", "negative", "copy")),
         Asked(_chat("My card is 4111 1111 1111 1111, mail bob@example.com."), headers=_of("search")),
         Asked(_chat("Whom shall I write to?", stream=True), headers=_of("support")),
         Asked(_chat("How do I pick a lock?"), headers=_of("support")),
@@ -84,19 +87,28 @@ def odd() -> list[Asked]:
 
 def ask(base_url: str, asked: Sequence[Asked]) -> list[int]:
     """Ask one after another. Returns: the status of each."""
-    url = urlsplit(base_url)
     statuses = []
     for one in asked:
-        connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=_ANSWER_S_MAX)
-        try:
-            headers = {"content-type": "application/json"} | one.headers
-            connection.request("POST", one.path, json.dumps(one.body).encode(), headers)
-            answer = connection.getresponse()
-            answer.read(1 if one.leaves else None)
-            statuses.append(answer.status)
-        finally:
-            connection.close()
+        status, exchange = _ask(base_url, one)
+        statuses.append(status)
+        if one.thumb:
+            thumb = Asked({"exchange_id": exchange, "type": one.thumb}, FEEDBACK, one.headers)
+            statuses.append(_ask(base_url, thumb)[0])
     return statuses
+
+
+def _ask(base_url: str, one: Asked) -> tuple[int, str]:
+    """The status, and the id of the exchange."""
+    url = urlsplit(base_url)
+    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=_ANSWER_S_MAX)
+    try:
+        headers = {"content-type": "application/json"} | one.headers
+        connection.request("POST", one.path, json.dumps(one.body).encode(), headers)
+        answer = connection.getresponse()
+        answer.read(1 if one.leaves else None)
+        return answer.status, answer.headers["x-llm-exchange-id"] or ""
+    finally:
+        connection.close()
 
 
 def with_fallbacks(installation: Installation, asked: Sequence[Asked]) -> list[int]:
@@ -116,6 +128,7 @@ def complete(judge_url: str) -> Change:
         keep_ledger(data)
         data["server"]["reload_interval_ms"] = 100
         data["filters"].append({"filter": "signals"})
+        data["feedback"] = {}
         data["review"] = {"url": "sqlite:///review.db", "texts": "none"}
         data["classifiers"] = {"judge": {"adapter": "moderations", "url": judge_url, "labels": [_LABEL]}}
         data["policies"][-1]["guards"].append({"guard": "classifier", "name": "safety", "classifier": "judge"})
