@@ -27,8 +27,9 @@ _COUNTED: Final = {
 
 
 def keep_ledger(data: dict[str, Any]) -> None:
-    """A change of the demo's configuration: a ledger in the same folder."""
+    """A change of the demo's configuration: a ledger in the same folder, and feedback that it takes."""
     data["ledger"] = {"url": LEDGER_URL, "refused": True}
+    data["feedback"] = {}
 
 
 def visit_ledger(tour: Tour, stop: Stop) -> None:
@@ -51,7 +52,7 @@ def visit_ledger(tour: Tour, stop: Stop) -> None:
 
 
 def _requests(tour: Tour) -> float:
-    """How many had or wanted an answer of a model; lists of models have no entries."""
+    """How many had or wanted an answer of a model; lists of models and feedback have no entries."""
     return tour.metric("llm_requests_total") - tour.metric("llm_requests_total", outcome="answered")
 
 

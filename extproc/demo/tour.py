@@ -16,6 +16,7 @@ from typing import Any, Final
 import openai
 
 from extproc.demo.fallback_tour import CHATS, visit_outage
+from extproc.demo.feedback_tour import visit_feedback
 from extproc.demo.guard_tour import HELLO, SHOWCASES, TEAM, Showcase
 from extproc.demo.installation import DEMO_CONFIG, Installation
 from extproc.demo.ledger_tour import REPORT, visit_ledger
@@ -349,5 +350,6 @@ def planned() -> list[tuple[Stop, Visit]]:
         (Stop("A server that dies", f"{CHATS} chats, v1 dies", "v2 answers meanwhile"), visit_outage),
         (Stop("A team's bill", "3 chats of one team", "each team has its bill"), Tour._team_bill),
         *((one.stop(), partial(Tour._guard_shown, one=one)) for one in SHOWCASES),
+        (Stop("A thumb down", "POST /v1/feedback", "counts for its version"), visit_feedback),
         (Stop("The ledger", REPORT, "ledger: the bill adds up"), visit_ledger),
     ]
