@@ -19,7 +19,7 @@ def visit_feedback(tour: Tour, stop: Stop) -> None:
     client = tour.client("thumbs")
     raw = client.chat.completions.with_raw_response.create(model="tiny-chat", messages=_QUESTION)
     model, _, version = raw.headers[_VERSION_HEADER].partition("/")
-    labels = {"feedback_type": "negative", "model": model, "version": version}
+    labels: dict[str, Any] = {"feedback_type": "negative", "model": model, "version": version}
     before = tour.metric("llm_user_feedback_total", **labels)
     thumb = {"exchange_id": raw.headers[_ID_HEADER], "type": "negative"}
     first, again = (client.post("/feedback", body=thumb, cast_to=dict[str, str])["status"] for _ in range(2))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Final
 
 from extproc.domain.classification import BlockingCheck, FoundInText
+from extproc.domain.feedback import FeedbackClaim, FeedbackResult
 from extproc.domain.finding import Evidence, Finding
 from extproc.domain.record import Action, Coverage
 from extproc.domain.review import FindingNotes
@@ -26,6 +28,7 @@ from extproc.exchange.events import (
     ContinueChunk,
     ContinueHeaders,
     Event,
+    FeedbackAnswered,
     ImmediateResponse,
     RequestBody,
     RequestHeaders,
@@ -145,6 +148,9 @@ class _Run:
             for wait in waits:
                 if self.reply is None and isinstance(wait, BlockingCheck):
                     self.hear(self._verdict(wait))
+                elif isinstance(wait, FeedbackClaim):  # as if its exchange existed: nobody has asked the ledger
+                    exchange = wait.given.exchange or EXCHANGE_ID
+                    self.hear(FeedbackAnswered(replace(wait, exchange=exchange, result=FeedbackResult.CREATED)))
 
     def send_answer(self, answer: AnswerMessage, cuts: Iterable[int] | None) -> None:
         """The headers, and the body in the mode that the processor asks for."""

@@ -118,6 +118,18 @@ def test_paths_without_an_api() -> None:
     assert (refused.reply and refused.reply.status, refused.is_refused) == (403, True)
 
 
+def test_feedback_is_answered_as_if_its_exchange_existed() -> None:
+    """The ledger is not asked; what is no feedback is refused."""
+    headers = {":method": "POST", ":path": "/v1/feedback", "content-type": "application/json"}
+    taking = snapshot_of(VERSION, METER, ledger={}, feedback={})
+    taken = dry_run(taking, RequestMessage(headers, b'{"exchange_id":"ab-1","type":"copy"}'))
+    assert taken.reply is not None
+    assert (taken.reply.status, taken.is_refused, taken.model) == (200, False, None)
+    assert json.loads(taken.reply.body)["status"] == "created"
+    refused = dry_run(taking, RequestMessage(headers, b'{"exchange_id":"ab-1"}'))
+    assert (refused.reply and refused.reply.code, refused.is_refused) == ("invalid_feedback", True)
+
+
 def test_an_unreadable_answer_fails_closed() -> None:
     """And the client's error is the reply."""
     run = dry_run(GUARDED, request_of("Hi", "tiny", CHAT), read_answer(b'{"choices": 5}'))
