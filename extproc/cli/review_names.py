@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.config.document import Document
 from extproc.config.policies import guards_of
 from extproc.config.problems import did_you_mean, names, shown
+from extproc.domain.feedback import FEEDBACK
 from extproc.sinks.review.entries import FindingQuery
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def _is_configured(wanted: FindingQuery, document: Document) -> bool:
 
 
 def _guards(document: Document) -> frozenset[str]:
-    return frozenset(guard.name or guard.guard for _, guard in guards_of(document.policies))
+    """With that of comments, if there can be any."""
+    named = {guard.name or guard.guard for _, guard in guards_of(document.policies)}
+    return frozenset(named if document.feedback is None else {*named, FEEDBACK})
 
 
 def _versions(document: Document) -> frozenset[str]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field, StringConstraints
 
+from extproc.config.policies import guards_of
 from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
 from extproc.config.section import Section
 from extproc.domain.contract import ENDPOINT_PATHS, MODELS_PATH
+from extproc.domain.feedback import FEEDBACK
 
 if TYPE_CHECKING:
     from extproc.config.document import Document
@@ -70,6 +72,10 @@ def feedback_problems(document: Document, places: Places) -> Iterator[Problem]:
     if taken or any(rule.partition(" ")[2] == feedback.path for rule in document.requests.allow_paths):
         found = f"{shown(feedback.path)} is served already"
         yield places.problem((*_AT, "path"), found, hint="Choose another path.", at_key=True)
+    for at, guard in guards_of(document.policies):
+        if guard.name == FEEDBACK:
+            found = f"the name {shown(FEEDBACK)} is that of comments in the review queue"
+            yield places.problem((*at, "name"), found, hint="Choose another name.")
     if feedback.origins:
         hint = (
             "Envoy keeps `origin` from the processor unless this file has `feedback.origins`: regenerate the Envoy "

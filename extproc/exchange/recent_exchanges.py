@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 from extproc.domain.feedback import FeedbackClaim, RatedExchange
@@ -21,7 +22,7 @@ class RecentExchanges:
 
     def __init__(self, exchanges_max: int) -> None:
         self._exchanges_max = exchanges_max
-        self._kept: dict[str, _Kept] = {}
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()  # the first of a dict is slow to find
         self._exchange_of: dict[tuple[str, str], str] = {}  # by team and the id of the response
 
     def exchange_ended(self, record: ExchangeRecord) -> None:
@@ -36,8 +37,7 @@ class RecentExchanges:
             self._exchange_of[team, response] = record.id
 
     def _forget_oldest(self) -> None:
-        oldest = next(iter(self._kept))
-        _, team, _, _, _, response = self._kept.pop(oldest)
+        oldest, (_, team, _, _, _, response) = self._kept.popitem(last=False)
         if self._exchange_of.get((team, response)) == oldest:
             del self._exchange_of[team, response]
 

@@ -9,7 +9,8 @@ import re2
 from extproc.payload.inert import is_label
 
 RESPONSE_ID_CHARS_MAX: Final = 128
-_ANY_ID: Final = re2.compile(r"[a-z]{2,16}[-_][A-Za-z0-9_-]{6,110}")
+_PREFIX_CHARS_MAX: Final = 16
+_REST_CHARS_MIN: Final = 6
 _NUMBER: Final = re2.compile(r"[0-9]{11}")
 """A longer number may be that of a card or a phone."""
 
@@ -19,5 +20,12 @@ def response_id_of(tree: dict[str, Any]) -> str:
     value = tree.get("id")
     if type(value) is not str or not value or len(value) > RESPONSE_ID_CHARS_MAX:
         return ""
-    is_id = is_label(value) or (_ANY_ID.fullmatch(value) is not None and _NUMBER.search(value) is None)
-    return value if is_id else ""
+    return value if is_label(value) or _is_other_id(value) else ""
+
+
+def _is_other_id(value: str) -> bool:
+    """Letters and digits behind a word, without a long number: `chatcmpl-B9MHDbslfkBe`, `msg_01XFDUDYJgAA`."""
+    prefix, _, rest = value.replace("_", "-").partition("-")
+    if not (value.isascii() and prefix.isalpha() and prefix.islower() and len(prefix) <= _PREFIX_CHARS_MAX):
+        return False
+    return len(rest) >= _REST_CHARS_MIN and rest.replace("-", "").isalnum() and _NUMBER.search(rest) is None

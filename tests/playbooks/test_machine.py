@@ -46,7 +46,7 @@ from tests.playbooks.driver import (
 )
 from tests.unit.filters.fakes import FakeFilter
 
-OTHERS = ["/v1/messages", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/v1/models", "/other"]
+OTHERS = ["/v1/messages", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/v1/models", "/v1/feedback", "/other"]
 PATHS = st.sampled_from([CHAT, CHAT, CHAT, *OTHERS])
 HEADERS = st.builds(
     lambda path, method, end, length, encoding: request_headers(
@@ -66,6 +66,7 @@ REQUEST_BODIES = st.sampled_from(
         request_body(messages=[{"role": "user", "content": "mail bob@example.org"}]),
         RequestBody(b'{"model":"tiny","input":"Hi","stream":true}'),
         RequestBody(b'{"model":"tiny","query":"Hi","documents":["mail bob@example.org"]}'),
+        RequestBody(b'{"exchange_id":"ab-1","type":"copy"}'),
         RequestBody(b"{"),
         RequestBody(b""),
     ]
@@ -138,6 +139,7 @@ SNAPSHOTS = [
     with_fake(OnError.CLOSED, "streamed"),
     with_fake(OnError.OPEN, "full_duplex"),
 ]
+TAKING_FEEDBACK = snapshot_of(*ALL, ledger={}, feedback={"origins": ["https://chat.example.com"]})
 
 
 def play(snapshot: Snapshot, events: list[Event]) -> list[Step]:
@@ -146,7 +148,7 @@ def play(snapshot: Snapshot, events: list[Event]) -> list[Step]:
     return [exchange.step(event, number) for number, event in enumerate([*events, StreamClosed()], 1)]
 
 
-@given(st.sampled_from(SNAPSHOTS), EVENTS)
+@given(st.sampled_from([*SNAPSHOTS, TAKING_FEEDBACK]), EVENTS)
 def test_an_exchange_ends_exactly_once(snapshot: Snapshot, events: list[Event]) -> None:
     """Whatever comes; and what it ended with does not change afterwards."""
     exchange = Exchange(snapshot, "exchange-1", 0)

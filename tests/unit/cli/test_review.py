@@ -149,6 +149,15 @@ def test_a_name_that_does_not_exist_is_refused(run: Run, command: str, arguments
     assert told in result.stderr
 
 
+def test_comments_of_feedback_have_a_guard_where_there_can_be_any(tmp_path: Path, run: Run) -> None:
+    """Also before the first one."""
+    assert "no guard is called `feedback`" in run("list", "--guard", "feedback").stderr
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text() + "ledger: {}\nfeedback: {}\n")
+    result = run("list", "--guard", "feedback")
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+
+
 def test_a_guard_that_has_found_nothing_yet_exists(tmp_path: Path, run: Run) -> None:
     """It is configured, under the name that it is given; so are versions."""
     config = tmp_path / "config.yaml"
