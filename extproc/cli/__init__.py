@@ -36,6 +36,8 @@ COMMANDS = {
     "ledger": "Query, follow, verify and export the ledger of exchanges.",
     "budget": "Show what is left of budgets, grant more, and list what was granted.",
     "status": "Show what a running processor does: readiness, traffic, findings.",
+    "top": "Watch a running processor: requests, tokens, cost, latency by team and version.",
+    "tail": "Follow the exchanges in which guards found something.",
     "demo": "Show guarding, routing and metering at work.",
 }
 """Short help for ``extproc --help``; each command has longer help of its own."""

@@ -54,7 +54,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc report --reconcile usage.json",
     ),
     "ledger query": ("extproc ledger query --team search --since 7d",),
-    "ledger tail": ("extproc ledger tail --follow",),
+    "ledger tail": ("extproc ledger tail --follow", "extproc ledger tail --findings --guard pii"),
     "ledger verify": ("extproc ledger verify",),
     "ledger export": (
         "extproc ledger export --since 2026-11-01 --format csv -o november.csv",
@@ -65,6 +65,8 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "budget grant": ("extproc budget grant monthly search --amount 50000000 --note launch",),
     "budget history": ("extproc budget history monthly",),
     "status": ("extproc status", "extproc status --watch"),
+    "top": ("extproc top", "extproc top --team search --sort cost", "extproc top --json --interval 10"),
+    "tail": ("extproc tail", "extproc tail --team search --guard pii", "extproc tail --all --once -n 100"),
     "demo": ("extproc demo", "extproc demo --serve"),
 }
 """By the full name of the command; without ``[``, which begins a style."""

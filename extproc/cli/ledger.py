@@ -6,7 +6,6 @@ The database library is imported only by these commands; the others do not need 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import StrEnum
@@ -20,9 +19,12 @@ from extproc.cli.ledger_export import csv_lines, in_parts, json_lines, write_lin
 from extproc.cli.ledger_output import EntryLines, entry_data, print_verified, verified_data
 from extproc.cli.ledger_replay import entries_of, sources_in
 from extproc.cli.ledger_store import (
+    LinesOption,
     OfEndpoint,
     OfExchange,
     OfFeedback,
+    OfGuard,
+    OfModel,
     OfOutcome,
     OfProject,
     OfTeam,
@@ -35,6 +37,7 @@ from extproc.cli.ledger_store import (
     refuse_use,
     time_us,
 )
+from extproc.cli.ledger_tail import Tail, show_tail
 from extproc.cli.output import AsJson, print_json
 from extproc.cli.progress import progress
 from extproc.cli.signals import unwound_by_signals
@@ -54,7 +57,6 @@ app = typer.Typer(
     ),
     no_args_is_help=True,
 )
-FOLLOW_S: Final = 0.5
 _REPLAYED_AT_ONCE: Final = 500
 
 
@@ -100,37 +102,28 @@ def query_command(
 @app.command("tail")
 def tail_command(
     team: OfTeam = None,
+    model: OfModel = None,
     version: OfVersion = None,
+    guard: OfGuard = None,
     outcome: OfOutcome = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="Entries before the next ones.")] = 10,
+    findings: Annotated[
+        bool, typer.Option("--findings", help="Only exchanges in which a guard found something, and what.")
+    ] = False,
+    lines: LinesOption = 10,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new entries, until Ctrl-C.")] = False,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the newest entries, the newest last; with `--follow` also those that are stored from now on."""
-    from extproc.ledger.query import EntryQuery, in_order, newest
+    from extproc.ledger.query import EntryQuery
 
     if follow and as_json:
         refuse_use("--follow prints for a person; ask with --json once, or export")
-    wanted = EntryQuery(team=team, version=version, outcome=outcome)
-    with ExitStack() as undo:
-        with progress("Reading the entries"):
-            ledger = undo.enter_context(opened(config_file(config)))
-            found = newest(ledger.store, wanted, max(lines, 1))[::-1]
-        last = found[-1][0] if found else 0
-        shown = [entry for _, entry in found] if lines else []
-        if as_json:
-            print_json({"entries": [entry_data(entry) for entry in shown]})
-            return
-        rows = EntryLines(result_console())
-        rows.head()
-        rows.show(shown)
-        while follow:
-            for number, entry in in_order(ledger.store, wanted, last):
-                rows.show([entry])
-                last = number
-            sys.stdout.flush()
-            time.sleep(FOLLOW_S)
+    show_tail(
+        config_file(config),
+        EntryQuery(team=team, version=version, outcome=outcome, model=model, guard=guard, with_findings=findings),
+        Tail(lines, follow, as_json, findings),
+    )
 
 
 @app.command("verify")

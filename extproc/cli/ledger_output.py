@@ -43,17 +43,34 @@ _COLUMNS: Final = (
 )
 
 
-class EntryLines:
-    """Entries as lines of fixed columns, so that further ones fit below; a narrow terminal gets fewer columns."""
+_FINDINGS: Final = (
+    _Column("started", 2, 19, False, lambda entry: moment(entry.started_at_us)),
+    _Column("exchange", 3, 16, False, lambda entry: entry.exchange),
+    _Column("team", 4, 10, False, lambda entry: entry.team),
+    _Column("version", 1, 14, False, lambda entry: f"{entry.model}/{entry.version}" if entry.version else "-"),
+    _Column("outcome", 0, 10, False, lambda entry: entry.outcome.value),
+    _Column("findings", 0, 20, False, lambda entry: findings_of(entry)),
+)
+"""The last one gets what is left of a line."""
 
-    def __init__(self, console: Console) -> None:
+
+class EntryLines:
+    """Entries as lines of fixed columns, so that further ones fit below; a narrow terminal gets fewer columns.
+
+    Args: findings: show what guards found, in place of tokens and money.
+    """
+
+    def __init__(self, console: Console, findings: bool = False) -> None:
         self._cuts = console.is_terminal
-        self._columns = list(_COLUMNS)
+        self._columns = list(_FINDINGS if findings else _COLUMNS)
         while self._cuts and self._width() > console.width:
             first = max(self._columns, key=lambda column: column.rank)
             if not first.rank:
                 break
             self._columns.remove(first)
+        if findings and self._cuts:
+            last = self._columns[-1]
+            self._columns[-1] = last._replace(width=last.width + max(console.width - self._width(), 0))
 
     def head(self) -> None:
         """Print the names of the columns."""
@@ -73,6 +90,11 @@ class EntryLines:
             text = cell[: column.width] if self._cuts else cell
             shown.append(text.rjust(column.width) if column.right else text.ljust(column.width))
         typer.echo(_GAP.join(shown).rstrip())
+
+
+def findings_of(entry: LedgerEntry) -> str:
+    """What guards found: guard, direction, kind, how many; never a text."""
+    return ", ".join(f"{' '.join(name.rsplit('/', 2))} {times}" for name, times in entry.findings.items()) or "-"
 
 
 def moment(at_us: int) -> str:

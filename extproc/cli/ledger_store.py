@@ -30,6 +30,9 @@ OfExchange = Annotated[str | None, typer.Option(help="Only the entry of the answ
 OfFeedback = Annotated[
     FeedbackType | None, typer.Option("--feedback", help="Only entries for which users gave such feedback.")
 ]
+OfModel = Annotated[str | None, typer.Option(help="Only entries of this model.")]
+OfGuard = Annotated[str | None, typer.Option(help="Only entries of exchanges in which this guard found something.")]
+LinesOption = Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="Entries before the next ones.")]
 SinceOption = Annotated[
     str | None, typer.Option(help="Only entries since a date (2026-11-25T10:00), or of the last 30m, 12h, 7d, 2w.")
 ]

@@ -1,4 +1,4 @@
-"""One key of a terminal at a time, for ``extproc review next``."""
+"""One key of a terminal at a time, for ``extproc review next`` and ``extproc top``."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ class Keys:
     def drop(self) -> None:
         """Forget what was typed so far; call it before a question is shown."""
         termios.tcflush(self._fd, termios.TCIFLUSH)
+
+    def is_pressed(self, within_s: float) -> bool:
+        """Whether there is a key within that time, which is at most ``SIGNAL_WAIT_S_MAX``."""
+        return bool(select.select([self._fd], [], [], min(within_s, SIGNAL_WAIT_S_MAX))[0])
 
     def key(self) -> str | None:
         """Wait for a key: its character in lower case, "" for any other key; None at the end of the input."""

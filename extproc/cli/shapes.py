@@ -24,6 +24,7 @@ from extproc.cli.review_shapes import (
     WhatIfJson,
 )
 from extproc.cli.running_shapes import DemoJson, StatusJson
+from extproc.cli.top_shapes import TopJson
 from extproc.cli.version_shapes import (
     FallbackJson,
     LockedJson,
@@ -358,6 +359,8 @@ SHAPES: Final[dict[str, Any]] = {
     "budget grant": GrantedJson,
     "budget history": BudgetHistoryJson,
     "status": StatusJson,
+    "top": TopJson,
+    "tail": LedgerEntriesJson,
     "demo": DemoJson,
 }
 """By the call; ``review export`` prints one object a line."""

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import typer
-from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.output import AsJson, print_json, reachable, refuse, refuse_configuration
+from extproc.cli.operations_pages import Samples, page_of, problems_of, ready_of, refuse_absent, samples_of, url_of
+from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
+from extproc.cli.rates import increase
 from extproc.cli.running_shapes import CountJson, GuardStatusJson, StatusJson, VersionStatusJson
 from extproc.cli.tables import print_table, result_console
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
-from extproc.config.problems import ConfigInvalid
-from extproc.server.operations.config_files import read_config
-from extproc.server.sockets.address import reason_of
 
 WATCH_S: Final = 2.0
-_TIMEOUT_S: Final = 10.0
-_PAGE_BYTES_MAX: Final = 64 << 20
 
 app = typer.Typer(add_completion=False)
 
@@ -41,11 +34,7 @@ def status_command(
     as_json: AsJson = False,
 ) -> None:
     """Show what a running processor does: readiness, traffic, findings. Exit 0: ready; 1: not ready, or not there."""
-    named = config_file(config, file)
-    try:
-        url = f"http://{reachable(read_config(named).loaded.document.server.metrics)}"
-    except ConfigInvalid as invalid:
-        refuse_configuration(invalid)
+    url = url_of(config_file(config, file))
     if watch and as_json:
         refuse("--watch prints for a person; ask with --json once, or scrape /metrics.")
     status = _asked(url)
@@ -76,33 +65,14 @@ def _asked(url: str) -> StatusJson:
     """Both pages; without them the command ends."""
     try:
         with progress(f"Asking {url}"):
-            return status_of(url, json.loads(_page(f"{url}/readyz")), _page(f"{url}/metrics"))
+            return status_of(url, ready_of(url), page_of(f"{url}/metrics"))
     except (OSError, ValueError) as error:
-        why = reason_of(error) if isinstance(error, OSError) else "no page of llm-extproc"
-        refuse(
-            f"{url} does not answer ({why}). Does `extproc serve` run with this configuration?", code=ExitCode.FAILED
-        )
-
-
-def _page(url: str) -> str:
-    """A page's text, of any status. Raises: OSError."""
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as page:
-            return str(page.read(_PAGE_BYTES_MAX).decode(errors="replace"))
-    except urllib.error.HTTPError as error:
-        return error.read(_PAGE_BYTES_MAX).decode(errors="replace")
-    except urllib.error.URLError as error:
-        raise error.reason if isinstance(error.reason, OSError) else OSError(str(error.reason)) from None
+        refuse_absent(url, error)
 
 
 def status_of(url: str, ready: dict[str, Any], metrics: str) -> StatusJson:
-    """What both pages say. Raises: ValueError if they are another program's."""
-    if "revision" not in ready:
-        raise ValueError(f"{url}/readyz has no revision")
-    samples: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in text_string_to_metric_families(metrics):
-        for sample in family.samples:
-            samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+    """What both pages say. Raises: ValueError if the second one is another program's."""
+    samples = samples_of(metrics)
     return {
         "url": url,
         "ready": bool(ready["ready"]),
@@ -121,7 +91,7 @@ def status_of(url: str, ready: dict[str, Any], metrics: str) -> StatusJson:
     }
 
 
-def _versions(samples: dict[str, Any]) -> list[VersionStatusJson]:
+def _versions(samples: Samples) -> list[VersionStatusJson]:
     outcomes = _summed(samples.get("llm_requests_total", ()), "model", "version", "outcome")
     sums = {
         name: _summed(samples.get(f"llm_{name}_total", ()), "model", "version")
@@ -142,7 +112,7 @@ def _versions(samples: dict[str, Any]) -> list[VersionStatusJson]:
     ]
 
 
-def _guards(samples: dict[str, Any]) -> list[GuardStatusJson]:
+def _guards(samples: Samples) -> list[GuardStatusJson]:
     actions = _summed(samples.get("llm_guard_verdicts_total", ()), "guard", "direction", "action")
     kinds = _summed(samples.get("llm_guard_findings_total", ()), "guard", "direction", "kind")
     return [
@@ -194,19 +164,12 @@ def _lines(status: StatusJson, since: Earlier | None) -> list[tuple[str, str, st
     total = _exchanges(status)
     traffic = f"{total} exchanges, {status['in_flight']} in flight"
     if since is not None:
-        traffic += f", {(total - _exchanges(since.status)) / since.seconds:.1f} a second"
-    told = [
-        ("config", "the file is invalid, an earlier one is in force: ", status["config_error"]),
-        ("prompts", "the store fails, the last good prompts are in force: ", status["prompt_store_error"]),
-        ("ledger", "entries wait: ", status["ledger_error"]),
-        ("restart", "needed for ", ", ".join(status["restart_needed"])),
-        ("Envoy", "does not know ", ", ".join(status["envoy_stale"])),
-        ("failures", "", _listed(status["failures"])),
-    ]
+        traffic += f", {increase(_exchanges(since.status), total) / since.seconds:.1f} a second"
+    told = [*problems_of({**status}), *([("failures", _listed(status["failures"]))] if status["failures"] else [])]
     ready = f"{state} ({status['url']}, revision {status['revision']})"
     return [
         ("ready", ready, "green" if state == "yes" else "bold red"),
-        *((name, words + what, "red") for name, words, what in told if what),
+        *((name, what, "red") for name, what in told),
         ("traffic", traffic, ""),
         *([("callers", status["identity"], "")] if status["identity"] else []),
     ]

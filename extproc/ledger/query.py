@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, Text, and_, cast, exists, or_, select
 
 from extproc.domain.feedback import FeedbackType
+from extproc.domain.text import Direction
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
 from extproc.ledger.schema import ENTRIES, FEEDBACK
 from extproc.ledger.store import ROWS_AT_ONCE, LedgerStore, entry_of
@@ -21,6 +22,9 @@ class EntryQuery:
     Attributes:
         version: VERSION or MODEL/VERSION.
         feedback: users have given such feedback for it.
+        model: of that version.
+        guard: which found something in the exchange.
+        with_findings: only exchanges in which a guard found something.
         since_us, until_us: started at that time or later, and before that time. [us since 1970]
     """
 
@@ -34,6 +38,9 @@ class EntryQuery:
     since_us: int | None = None
     until_us: int | None = None
     feedback: FeedbackType | None = None
+    model: str | None = None
+    guard: str | None = None
+    with_findings: bool = False
 
 
 def newest(store: LedgerStore, wanted: EntryQuery, limit: int) -> list[tuple[int, LedgerEntry]]:
@@ -56,7 +63,7 @@ def in_order(store: LedgerStore, wanted: EntryQuery, after: int = 0) -> Iterator
 
 def _chosen(wanted: EntryQuery) -> Select[Any]:
     columns, conditions = ENTRIES.c, []
-    for name in ("team", "project", "user_id", "endpoint", "outcome", "exchange"):
+    for name in ("team", "project", "user_id", "endpoint", "outcome", "exchange", "model"):
         value = getattr(wanted, name)
         if value is not None:
             conditions.append(columns[name] == str(value))
@@ -66,6 +73,12 @@ def _chosen(wanted: EntryQuery) -> Select[Any]:
     if wanted.feedback is not None:
         given = FEEDBACK.c
         conditions.append(exists().where(given.exchange == columns.exchange, given.type == wanted.feedback.value))
+    if wanted.with_findings:
+        conditions.append(columns.finding_count > 0)
+    if wanted.guard is not None:  # a key is GUARD/DIRECTION/KIND
+        found = cast(columns.findings, Text)
+        beginnings = [f'"{wanted.guard}/{direction.value}/' for direction in Direction]
+        conditions.append(or_(*(found.contains(beginning, autoescape=True) for beginning in beginnings)))
     if wanted.since_us is not None:
         conditions.append(columns.started_at_us >= wanted.since_us)
     if wanted.until_us is not None:

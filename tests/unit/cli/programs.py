@@ -80,6 +80,11 @@ class Program:
         assert self._terminal_fd is not None
         return termios.tcgetattr(self._terminal_fd)
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Give its terminal another size."""
+        assert self._terminal_fd is not None
+        fcntl.ioctl(self._terminal_fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def hang_up(self) -> None:
         """Close the terminal, as a person closes its window."""
         nothing = os.open(os.devnull, os.O_RDWR)

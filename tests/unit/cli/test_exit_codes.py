@@ -336,6 +336,18 @@ FAILURES = {
             "http://127.0.0.1:1 does not answer (connection refused). Does",
         ),
     ],
+    "top": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["unserved.yaml"], 1, "http://127.0.0.1:1 does not answer (connection refused). Does"),
+        (["unserved.yaml", "--json"], 1, "http://127.0.0.1:1 does not answer (connection refused). Does"),
+        (["unserved.yaml", "--interval", "0"], 2, "Invalid value for '--interval'"),
+        (["unserved.yaml", "--sort", "size"], 2, "Invalid value for '--sort'"),
+    ],
+    "tail": [
+        (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["-c", "no_store.yaml"], 5, "no_ledger.db: no such file or directory"),
+    ],
     "demo": [
         (["--logs", "file"], 2, "extproc demo: file: file exists"),
     ],

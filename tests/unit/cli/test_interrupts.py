@@ -38,6 +38,7 @@ classifiers:
 STORE_WAITS = {
     "ledger query": ([], "Reading the entries"),
     "ledger tail": ([], "Reading the entries"),
+    "tail": ([], "Reading the entries"),
     "ledger verify": ([], "Reading the spool"),
     "ledger export": ([], "Opening the store"),
     "ledger replay": (["ledger.jsonl"], "Adding the entries"),
@@ -84,10 +85,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_is_interrupted_somewhere() -> None:
-    """In what it waits for: a file, the store, a child, a client, a key (``test_review_next``), a model server
-    (``test_prompts_testing``). ``init`` waits for nothing but its imports.
+    """In what it waits for: a file, the store, a child, a client, a key (``test_review_next``, ``test_top``), a model
+    server (``test_prompts_testing``). ``init`` waits for nothing but its imports.
     """
-    elsewhere = {"serve", "status", "demo", "init", "prompts test", "replay", "review next"}
+    elsewhere = {"serve", "status", "top", "demo", "init", "prompts test", "replay", "review next"}
     assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, *elsewhere} == {name for name, _ in commands()}
 
 
@@ -284,7 +285,8 @@ def test_up_before_a_server_that_does_not_answer(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_status_that_does_not_come(folder: Path) -> None:
+@pytest.mark.parametrize("command", ["status", "top"])
+def test_a_status_that_does_not_come(folder: Path, command: str) -> None:
     """A processor whose event loop hangs still accepts."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(HANG_S)
@@ -292,7 +294,7 @@ def test_a_status_that_does_not_come(folder: Path) -> None:
         (folder / "asked.yaml").write_text(
             (folder / "config.yaml").read_text() + f"server: {{ metrics: '{address}' }}\n"
         )
-        with started("status", "-c", "asked.yaml") as program:
+        with started(command, "-c", "asked.yaml") as program:
             connection, _ = silent.accept()
             with connection:
                 ends_by_ctrl_c(program)
