@@ -112,7 +112,7 @@ def test_on_a_terminal_each_stop_is_a_line() -> None:
     require_envoy()
     with (
         short_folder() as folder,
-        started("demo", "--page", folder / "lines", on_terminal=True) as lines,
+        started("demo", "--page", folder / "lines", on_terminal=True, **QUICK) as lines,
         started("demo", "--page", folder / "table", "--verbose", on_terminal=True, **QUICK) as table,
     ):
         lines.until(f"{STOPS} of {STOPS} stops are right.")
