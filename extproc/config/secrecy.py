@@ -6,7 +6,7 @@ Messages go to terminals, logs and ``/readyz``. The author finds the text by its
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 MIXED_CHARS_MIN = 12
 """Minimum length of a mixed run of letters and digits: names of models and versions have shorter runs."""
@@ -64,8 +64,12 @@ def _is_secret(word: str) -> bool:
     parts = _PARTS.split(word)
     if any(len(part) >= MIXED_CHARS_MIN and _humps(part) > 1 for part in parts):
         return True
-    joined = "".join(parts)
-    return len(joined) >= 2 * MIXED_CHARS_MIN and _is_mixed(joined) and not joined.strip("0123456789abcdefABCDEF")
+    runs = ["".join(run) for is_hex, run in groupby(parts, _is_hex) if is_hex]  # a UUID, whatever stands around it
+    return any(len(run) >= 2 * MIXED_CHARS_MIN and _is_mixed(run) for run in runs)
+
+
+def _is_hex(part: str) -> bool:
+    return not part.strip("0123456789abcdefABCDEF")
 
 
 def _begins_as_one(word: str) -> bool:

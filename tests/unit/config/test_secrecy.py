@@ -286,6 +286,15 @@ def test_no_message_quotes_a_secret() -> None:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
+def test_a_key_as_the_name_of_a_prompt_is_not_quoted(secret: str) -> None:
+    """Messages name a prompt with its version behind it; a long hunt found that this hid a UUID's shape."""
+    data = copy.deepcopy(FULL)
+    data["routes"][0]["prompt"]["name"] = secret
+    assert secret not in messages(dumped(data))
+    assert may_be_secret(f"{secret}-v1")
+
+
+@pytest.mark.parametrize("secret", SECRETS)
 def test_a_key_as_a_header_of_a_route_is_not_quoted(secret: str) -> None:
     """A long hunt found it: where a route's test fails, its message says which header a request lacks."""
     data = copy.deepcopy(FULL)
