@@ -39,7 +39,7 @@ _COMPLAINTS: Final = (
 _REPAIR: Final = re.compile(rf"(?i)^\s*(?:(?:{_NO})\s*[,.!:;]*\s+)?(?:{'|'.join(_COMPLAINTS)})")
 
 
-_FIRST_CHARS: Final = 16
+_FIRST_WORD: Final = re.compile(r"\s*([^\s,.!:;]{1,16})")
 _FIRST_WORDS: Final = frozenset(
     (
         f"{_NO}|{_WRONG}|that|that's|this|it|it's|your|the|i|not|try|still|you|you're|das|es|versuch|versuche|du|c'est"
@@ -51,5 +51,5 @@ _FIRST_WORDS: Final = frozenset(
 
 def says_wrong(message: str) -> bool:
     """Whether a message says that the answer before it is wrong. Args: message: its first ``BEGINNING_CHARS``."""
-    first = message[:_FIRST_CHARS].lower().split(None, 1)
-    return bool(first) and first[0].rstrip(",.!:;") in _FIRST_WORDS and _REPAIR.match(message) is not None
+    first = _FIRST_WORD.match(message)
+    return first is not None and first[1].lower() in _FIRST_WORDS and _REPAIR.match(message) is not None

@@ -192,6 +192,6 @@ GATE = (
     r"|\b[A-Z]{2}[ \xA0](?:[0-9]{2}[ \xA0]?){3}[A-Z]|[A-Za-z]{2}(?:-[0-9]{2}){3}-[A-Za-z]"
     r"|\b[A-Z]{1,2}[ \xA0][0-9]{7}|[A-Za-z]{4}[0-9]{6}[A-Za-z]{6}"
     r"|[A-Za-z]{5}[0-9]{4}[A-Za-z]|[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]"
-    r"|\b[A-Za-z]{1,3}[0-9][0-9A-Za-z]{5}|\b[0-9]{2}[A-Z]{2}[0-9]{5}"
+    r"|\b[A-Za-z]{1,3}[0-9][0-9A-Za-z]{5}|\b[0-9]{2}[A-Za-z]{2}[0-9]{5}"
 )
 """Common to every number above: eight digits, or fewer next to letters."""

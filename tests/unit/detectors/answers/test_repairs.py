@@ -32,6 +32,8 @@ from extproc.detectors.answers.repairs import says_wrong
         "No, eso no es lo que pedí",
         "não, isso está errado",
         "Nee, dat klopt niet",
+        "źle:0",  # a long hunt found it
+        "Wrong:you said 3",
     ],
 )
 def test_a_complaint(message: str) -> None:

@@ -77,6 +77,16 @@ def assert_open_where_found(text: str, begin: int = 0) -> int:
     return kinds
 
 
+@pytest.mark.parametrize("letter", "aZ")
+@pytest.mark.parametrize("digit", "07")
+def test_the_gate_of_ids_is_open_for_every_shape(letter: str, digit: str) -> None:
+    """In either case where it stands without blanks; a long hunt found a passport in lower case that was hidden."""
+    gate, _ = FINDERS["NATIONAL_ID"]
+    shapes = {shape for number in NUMBERS for shape in number.shapes if letter.isupper() or " " not in shape}
+    hidden = [shape for shape in shapes if not gate.opened(shape.replace("A", letter).replace("9", digit).encode())]
+    assert hidden == []
+
+
 # --- no gate hides a finding ---------------------------------------------------------------------------------------
 
 
