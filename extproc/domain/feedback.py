@@ -50,6 +50,7 @@ class FeedbackResult(StrEnum):
     NOT_FOUND = "not_found"  # no such exchange, or not yet
     FOREIGN = "foreign"  # an exchange of another team; clients see no difference
     TOO_LATE = "too_late"
+    TOO_MANY = "too_many"  # the exchange has as much as is kept
     UNAVAILABLE = "unavailable"  # the store does not answer, or too many wait for it
 
 

@@ -156,7 +156,7 @@ class ExchangeRecord:
     refusals_judged: int = 0  # choices in which a refusal was looked for
     answers: int = 0  # completed choices
     finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
-    response_id: str = ""  # of the server, as the client sees it
+    response_id: str = ""  # of the server, as the client sees it; only with a ledger
     tool_calls: int = 0
     request_bytes: int = 0  # of the body, as it arrived
     response_bytes: int = 0  # likewise, as far as it was read

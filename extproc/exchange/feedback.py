@@ -42,6 +42,12 @@ TOO_LATE: Final = ApiError(
     "feedback_too_late",
     "The exchange ended too long ago. No feedback for it is taken any more.",
 )
+TOO_MANY: Final = ApiError(
+    400,
+    "invalid_request_error",
+    "too_much_feedback",
+    "The exchange has as much feedback, of users and types, as is kept for one.",
+)
 UNAVAILABLE: Final = ApiError(
     503,
     "service_unavailable_error",
@@ -53,6 +59,7 @@ _ERRORS: Final = {
     FeedbackResult.NOT_FOUND: NOT_FOUND,
     FeedbackResult.FOREIGN: NOT_FOUND,
     FeedbackResult.TOO_LATE: TOO_LATE,
+    FeedbackResult.TOO_MANY: TOO_MANY,
     FeedbackResult.UNAVAILABLE: UNAVAILABLE,
 }
 

@@ -31,6 +31,7 @@ class StreamedResponse(ResponseHandler):
         self._decoder = context.decoder
         self._budget = context.budget
         self._full_duplex = context.snapshot.full_duplex
+        self._keeps_ledger = context.snapshot.keeps_ledger
         self._reader = exchange.facts.dialect.stream(request.shown if request else {})
         if context.tokens.texts is not None:
             self._reader.usage = context.tokens.texts.reader(self._reader.usage)
@@ -102,7 +103,8 @@ class StreamedResponse(ResponseHandler):
         """Measure the stream so far."""
         self._record.answers, self._record.response_bytes = self._stream.answers, self._response_bytes
         self._record.finish_reasons = tuple(self._reader.finishes.values())[:FINISHES_MAX]
-        self._record.response_id = self._reader.response_id
+        if self._keeps_ledger:
+            self._record.response_id = self._reader.response_id
         ending.measure_stream(self._record, self._reader.usage, self._tokens)
         return True
 

@@ -45,6 +45,7 @@ class _WholeResponse(ResponseHandler):
         self._renamed = renamed_model(request)
         self._own_ends = request.own_ends if request else TOLD_ENDS
         self._limits = context.snapshot.limits
+        self._keeps_ledger = context.snapshot.keeps_ledger
         self._policy = context.policy
         self._decoder = context.decoder
         self._tokens = context.tokens
@@ -81,7 +82,8 @@ class _WholeResponse(ResponseHandler):
             copies = self._policy.copies.where(exchange.has_prompt)
             changed = _guard_response(view, channels, exchange, copies, cut_off)
             changed = view.show(self._shown) or changed
-            record.response_id = response_id_of(view.tree)
+            if self._keeps_ledger:
+                record.response_id = response_id_of(view.tree)
         return view.write() if changed else body
 
     def _decoded(self, body: bytes) -> bytes:

@@ -17,9 +17,9 @@ from queue import Full, Queue
 from typing import Any, Final, NamedTuple, Protocol
 
 from extproc.database.engine import StoreFailed
-from extproc.domain.feedback import CommentFate, FeedbackClaim, FeedbackResult, RatedExchange
+from extproc.domain.feedback import STORED, CommentFate, FeedbackClaim, FeedbackResult, RatedExchange
 from extproc.exchange.recent_exchanges import RecentExchanges
-from extproc.ledger.feedback_table import find_rated, store_feedback
+from extproc.ledger.feedback_table import find_rated, forget_comment, store_feedback
 from extproc.ledger.store import LedgerStore
 
 WAITING_MAX: Final = 256
@@ -192,24 +192,29 @@ class FeedbackKeeper:
         if refused is not None or rated is None:
             claim.result = refused or FeedbackResult.NOT_FOUND
         else:
+            comment_hash = "" if self._comments is None else claim.comment_hash(rated.exchange)
             with store.writing() as connection:
-                result = store_feedback(connection, claim, rated, now_us)
-            self._note_stored(claim, rated, result)
+                stored = store_feedback(connection, claim, rated, now_us, comment_hash)
+            claim.exchange, claim.result = rated.exchange, stored.result
+            if stored.result is FeedbackResult.CREATED:
+                self._counts.given(claim.given.type.value, rated.model, rated.version)
+            if claim.given.comment and stored.result in STORED:
+                self._pass_on(claim, rated, stored.has_new_comment, store)
         self._note_success()
 
-    def _note_stored(self, claim: FeedbackClaim, rated: RatedExchange, result: FeedbackResult) -> None:
-        claim.exchange, claim.result = rated.exchange, result
-        if result is FeedbackResult.CREATED:
-            self._counts.given(claim.given.type.value, rated.model, rated.version)
-        if not claim.given.comment:
-            return
+    def _pass_on(self, claim: FeedbackClaim, rated: RatedExchange, is_new: bool, store: LedgerStore) -> None:
+        """Give the comment of a feedback that is stored to the review queue, unless it has got it before.
+
+        Raises: StoreFailed. If the queue is full, the store forgets the comment, so that it may come again.
+        """
+        claim.comment_fate = CommentFate.DROPPED
         if self._comments is None:
-            claim.comment_fate = CommentFate.DROPPED
-        elif result is FeedbackResult.REPEATED:  # the queue has got it before
+            return
+        if not is_new or self._comments.take_comment(claim, rated):
             claim.comment_fate = CommentFate.KEPT
-        else:
-            kept = self._comments.take_comment(claim, rated)
-            claim.comment_fate = CommentFate.KEPT if kept else CommentFate.DROPPED
+            return
+        with store.writing() as connection:
+            forget_comment(connection, claim, rated.exchange)
 
     def _opened(self) -> LedgerStore:
         """Raises: StoreFailed."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from extproc.domain.errors import PayloadRefused, refuse
+from extproc.domain.errors import refuse
 from extproc.domain.feedback import FEEDBACK, FeedbackClaim, FeedbackType, GivenFeedback
 from extproc.payload.response_ids import RESPONSE_ID_CHARS_MAX
 from extproc.payload.strict_json import parse_strict
@@ -23,16 +23,20 @@ def read_feedback(body: bytes, comment_chars_max: int) -> GivenFeedback:
     """Read a body. Raises: PayloadRefused (400), which never quotes it."""
     value, _ = parse_strict(body, _DEPTH_MAX)
     if type(value) is not dict:
-        raise _refuse("The body must be a JSON object.")
+        raise refuse(400, "invalid_feedback", "The body must be a JSON object.")
     if not value.keys() <= set(_KEYS):
-        raise _refuse(f"The body has a key that no feedback has. Keys: {', '.join(_KEYS)}.")
+        raise refuse(400, "invalid_feedback", f"The body has a key that no feedback has. Keys: {', '.join(_KEYS)}.")
     named = value.get("type")
     kind = _TYPES.get(named) if type(named) is str else None
     if kind is None:
-        raise _refuse(f"type must be one of {', '.join(_TYPES)}.", "type")
+        raise refuse(400, "invalid_feedback", f"type must be one of {', '.join(_TYPES)}.", "type")
     exchange, response = _id(value, "exchange_id"), _id(value, "response_id")
     if bool(exchange) == bool(response):
-        raise _refuse("Send either exchange_id, the header x-llm-exchange-id of an answer, or response_id, its id.")
+        raise refuse(
+            400,
+            "invalid_feedback",
+            "Send either exchange_id, the header x-llm-exchange-id of an answer, or response_id, its id.",
+        )
     return GivenFeedback(
         exchange=exchange,
         type=kind,
@@ -61,7 +65,7 @@ def _id(value: Mapping[str, Any], key: str) -> str:
     """An id: no server gives one of other characters."""
     found = _text(value, key, RESPONSE_ID_CHARS_MAX)
     if not (found.isascii() and found.isprintable()):
-        raise _refuse(f"{key} must be the id of an answer, as it came.", key)
+        raise refuse(400, "invalid_feedback", f"{key} must be the id of an answer, as it came.", key)
     return found
 
 
@@ -71,7 +75,7 @@ def _text(value: Mapping[str, Any], key: str, chars_max: int) -> str:
     if found is None:
         return ""
     if type(found) is not str or len(found) > chars_max:
-        raise _refuse(f"{key} must be a text of at most {chars_max} characters.", key)
+        raise refuse(400, "invalid_feedback", f"{key} must be a text of at most {chars_max} characters.", key)
     return found
 
 
@@ -80,9 +84,5 @@ def _score(value: Mapping[str, Any]) -> float | None:
     if score is None:
         return None
     if type(score) not in (int, float) or not -SCORE_MAX <= score <= SCORE_MAX:
-        raise _refuse(f"score must be a number from -{SCORE_MAX} to {SCORE_MAX}.", "score")
+        raise refuse(400, "invalid_feedback", f"score must be a number from -{SCORE_MAX} to {SCORE_MAX}.", "score")
     return float(score)
-
-
-def _refuse(message: str, param: str | None = None) -> PayloadRefused:
-    return refuse(400, "invalid_feedback", message, param)

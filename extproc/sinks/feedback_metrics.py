@@ -20,7 +20,7 @@ class FeedbackMetrics:
         self._refused = registry.counter(
             "llm_user_feedback_refused_total",
             "Feedback that was not taken: `not_found`, `foreign` (an exchange of another team), `too_late`,"
-            " `unavailable` (the store), or the code of the error.",
+            " `too_many` (for one exchange), `unavailable` (the store), or the code of the error.",
             ("reason",),
         )
 

@@ -189,6 +189,7 @@ def test_each_type_is_taken(kind: str) -> None:
         (FeedbackResult.NOT_FOUND, (404, "exchange_not_found", None), 1),
         (FeedbackResult.FOREIGN, (404, "exchange_not_found", None), 1),
         (FeedbackResult.TOO_LATE, (410, "feedback_too_late", None), 0),
+        (FeedbackResult.TOO_MANY, (400, "too_much_feedback", None), 0),
         (FeedbackResult.UNAVAILABLE, (503, "feedback_unavailable", None), 5),
     ],
 )

@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     store = LedgerStore("sqlite:///ledger.db", tmp_path)
     store.add(ENTRIES)
     with store.writing() as connection:
-        store_feedback(connection, claim(exchange="a-2"), RATED._replace(exchange="a-2"), NOON_US)
+        store_feedback(connection, claim(exchange="a-2"), RATED._replace(exchange="a-2"), NOON_US, "")
     store.close()
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -244,9 +244,17 @@ async def test_a_comment_goes_to_the_queue_once(kept: Kept) -> None:
     assert kept.comments is not None
     fates = [
         (await kept.gives(one)).comment_fate
-        for one in (claim(comment="no"), claim(comment="no"), claim(comment="not so"), claim())
+        for one in (
+            claim(comment="no"),
+            claim(comment="no"),
+            claim(comment="no", score=1),
+            claim(FeedbackType.POSITIVE),
+            claim(comment="no", score=1),  # the last word again
+            claim(comment="not so"),
+            claim(),
+        )
     ]
-    assert fates == [CommentFate.KEPT, CommentFate.KEPT, CommentFate.KEPT, CommentFate.NONE]
+    assert fates == [CommentFate.KEPT] * 3 + [CommentFate.NONE] + [CommentFate.KEPT] * 2 + [CommentFate.NONE]
     assert (await kept.gives(claim(comment="no", team="atlas"))).comment_fate is CommentFate.NONE
     assert [(comment, rated.exchange, rated.version) for comment, rated in kept.comments.taken] == [
         ("no", "ab12-1", "v2"),
@@ -256,12 +264,33 @@ async def test_a_comment_goes_to_the_queue_once(kept: Kept) -> None:
 
 @in_loop
 async def test_a_comment_without_a_place_is_dropped(url: str, store: LedgerStore) -> None:
-    """The feedback is stored, and the client is told."""
+    """The feedback is stored, the client is told, and the ledger has not even a hash."""
     store.add([now_ended()])
-    for kept in (Kept(url), Kept(url, comments=Comments(room=0))):
-        given = await kept.gives(claim(user=str(id(kept)), comment="no"))
-        assert (given.result, given.comment_fate) == (CREATED, CommentFate.DROPPED)
-        kept.keeper.close()
+    kept = Kept(url)
+    for result in (CREATED, FeedbackResult.REPEATED):
+        given = await kept.gives(claim(comment="no"))
+        assert (given.result, given.comment_fate) == (result, CommentFate.DROPPED)
+    (row,) = store.rows(select(FEEDBACK))
+    assert row["comment_hash"] == ""
+    kept.keeper.close()
+
+
+@in_loop
+async def test_a_comment_that_found_no_room_may_come_again(url: str, store: LedgerStore) -> None:
+    """It is counted once all the same."""
+    store.add([now_ended()])
+    comments = Comments(room=0)
+    kept = Kept(url, comments=comments)
+    full = await kept.gives(claim(comment="no"))
+    comments.room = 1
+    again = [await kept.gives(claim(comment="no")) for _ in range(2)]
+    assert [(one.result, one.comment_fate) for one in (full, *again)] == [
+        (CREATED, CommentFate.DROPPED),
+        (FeedbackResult.UPDATED, CommentFate.KEPT),
+        (FeedbackResult.REPEATED, CommentFate.KEPT),
+    ]
+    assert len(comments.taken) == len(kept.counts.all) == 1
+    kept.keeper.close()
 
 
 # --- when it fails ---------------------------------------------------------------------------------------------------
@@ -333,7 +362,9 @@ async def test_a_client_that_has_gone_is_no_reason_to_forget(kept: Kept, store: 
 @in_loop
 async def test_too_many_that_wait_are_refused_at_once(kept: Kept, store: LedgerStore) -> None:
     """The others are stored."""
-    waiting = [asyncio.ensure_future(kept.keeper.ask(claim(user=str(one)))) for one in range(WAITING_MAX + 3)]
+    exchanges = [f"e-{number}" for number in range(WAITING_MAX + 3)]
+    store.add([now_ended(exchange=one) for one in exchanges])
+    waiting = [asyncio.ensure_future(kept.keeper.ask(claim(exchange=one))) for one in exchanges]
     await asyncio.sleep(0)
     for _ in range(WAITING_MAX):
         await asyncio.to_thread(kept.keeper.turn)

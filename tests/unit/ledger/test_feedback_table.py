@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from extproc.domain.feedback import FeedbackClaim, FeedbackResult, FeedbackType, RatedExchange
 from extproc.ledger.entry import EntryOutcome
-from extproc.ledger.feedback_table import find_rated, store_feedback
+from extproc.ledger.feedback_table import OF_EXCHANGE_MAX, find_rated, store_feedback
 from extproc.ledger.schema import FEEDBACK
 from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.feedback_samples import RATED, claim
@@ -22,7 +22,8 @@ POSITIVE, NEGATIVE = FeedbackType.POSITIVE, FeedbackType.NEGATIVE
 def gave(store: LedgerStore, one: FeedbackClaim, now_us: int = NOON_US, rated: RatedExchange = RATED) -> FeedbackResult:
     """It is given."""
     with store.writing() as connection:
-        return store_feedback(connection, one, rated._replace(exchange=one.given.exchange), now_us)
+        rated = rated._replace(exchange=one.given.exchange)
+        return store_feedback(connection, one, rated, now_us, one.comment_hash(rated.exchange)).result
 
 
 def rows(store: LedgerStore) -> list[dict[str, Any]]:
@@ -104,6 +105,18 @@ def test_users_and_types_and_exchanges_are_apart(store: LedgerStore) -> None:
     assert len(rows(store)) == 4
 
 
+def test_an_exchange_has_a_bounded_number(store: LedgerStore) -> None:
+    """Of users that a client names. What is there can be changed and repeated."""
+    for number in range(OF_EXCHANGE_MAX):
+        assert gave(store, claim(user=f"u-{number}")) is FeedbackResult.CREATED
+    assert gave(store, claim(user="one more")) is FeedbackResult.TOO_MANY
+    assert gave(store, claim(POSITIVE, user="u-1")) is FeedbackResult.TOO_MANY
+    assert gave(store, claim(user="u-1")) is FeedbackResult.REPEATED
+    assert gave(store, claim(user="u-1", score=1)) is FeedbackResult.UPDATED
+    assert gave(store, claim(exchange="b")) is FeedbackResult.CREATED
+    assert len(rows(store)) == OF_EXCHANGE_MAX + 1
+
+
 def test_many_at_once_store_it_once(url: str, store: LedgerStore) -> None:
     """From several processes: one of them creates it."""
     assert rows(store) == []
@@ -152,8 +165,9 @@ def test_of_two_opposite_thumbs_the_later_one_counts(store: LedgerStore) -> None
     assert thumbs() == (1, 0, 1)
     gave(store, claim(NEGATIVE), NOON_US + 1)
     assert thumbs() == (0, 1, 1)
-    gave(store, claim(POSITIVE, score=1), NOON_US + 2)
+    assert gave(store, claim(POSITIVE), NOON_US + 2) is FeedbackResult.UPDATED  # as before, but the last word again
     assert thumbs() == (1, 0, 1)
+    assert gave(store, claim(POSITIVE), NOON_US + 2) is FeedbackResult.REPEATED
     gave(store, claim(NEGATIVE, user="bob"), NOON_US + 3)
     assert thumbs() == (1, 1, 1)
     gave(store, claim(POSITIVE, user="bob"), NOON_US + 3)  # at the same time: the worse one
