@@ -74,8 +74,8 @@ def test_a_server_that_is_not_there_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_every_block_is_tried() -> None:
-    """The served model, two guards, teams, and the review queue."""
-    assert [len(numbers) for numbers in offers()] == [1, 3, 3, 2]
+    """The served model, signals, two guards, teams, the ledger, and the review queue."""
+    assert [len(numbers) for numbers in offers()] == [1, 1, 3, 3, 2, 2]
 
 
 def test_it_writes_the_file_and_says_what_follows(tmp_path: Path) -> None:
