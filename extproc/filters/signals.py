@@ -40,7 +40,10 @@ WORDS_MAX: Final = 16
 """First words of an answer that are compared with those of another one."""
 _HEAD_CHARS: Final = 512
 _WORDS_CHARS: Final = 128
+COMPARED_SHARE: Final = 0.25
+"""Of questions whose answers are compared with each other, at least: it is the dearest of all signals."""
 _DRAWS: Final = 65_536
+_QUESTIONS: Final = 65_536
 _ANSWERS: Final = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
 
 
@@ -69,14 +72,16 @@ class _Asked:
     """What the request asks for, and its choices.
 
     Attributes:
+        compares: whether its answer is compared with the one before to the same question.
         expected: the language; only in the sample.
         schemas: of tools by name, and of the answer under ``""``; only in the sample.
     """
 
-    __slots__ = ("choices", "expected", "schemas", "wants_json")
+    __slots__ = ("choices", "compares", "expected", "schemas", "wants_json")
 
     def __init__(self, wants_json: bool) -> None:
         self.wants_json = wants_json
+        self.compares = False
         self.expected: Expected | None = None
         self.schemas: dict[str, Any] | None = None
         self.choices: dict[int, _Choice] = {}
@@ -96,6 +101,7 @@ class SignalsFilter(Filter):
     def __init__(self, mode: Mode, on_error: OnError, sample: float) -> None:
         super().__init__(mode, on_error)
         self._drawn_below = round(sample * _DRAWS)
+        self._compared_below = round(max(sample, COMPARED_SHARE) * _QUESTIONS)
         self._asked = GuardState[_Asked]()
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
@@ -110,6 +116,7 @@ class SignalsFilter(Filter):
             return None
         signals.question = hash((record.team, *[one.text for one in spoken]))
         signals.request = hash((record.user, signals.question))
+        asked.compares = signals.question % _QUESTIONS < self._compared_below
         if len(spoken) > 2 and spoken[-2].source.speaker is Speaker.ASSISTANT:
             signals.judge(REPAIR, says_wrong(last.text[:BEGINNING_CHARS]))
         if crc32(record.id.encode()) % _DRAWS < self._drawn_below:
@@ -250,5 +257,5 @@ def _judge_content(signals: AnswerSignals, heard: _Choice, asked: _Asked, cut_sh
             signals.hits[ASKS_BACK] += 1
     if asked.expected is not None:
         signals.judge(OTHER_LANGUAGE, is_unexpected(heard.head[:LANGUAGE_CHARS], asked.expected))
-    if not signals.words:
+    if asked.compares and not signals.words:
         signals.words = frozenset(map(hash, heard.head[:_WORDS_CHARS].split()[:WORDS_MAX]))

@@ -150,6 +150,20 @@ def test_what_was_asked_is_compared_and_not_kept() -> None:
     assert one.question != other.question
 
 
+def test_answers_to_a_quarter_of_the_questions_are_compared() -> None:
+    """All answers to a question, or none; with a larger sample more, and where nobody asks none."""
+
+    def compared(sample: float, **fields: Any) -> bool:
+        return bool(signals_of(answered(compiled(sample=sample), chat_answer("Yes"), **fields)).words)
+
+    questions = [user(f"Question {number}") for number in range(200)]
+    drawn = [compared(0, **question) for question in questions]
+    assert 20 < sum(drawn) < 90
+    assert [compared(0, **question) for question in questions[:20]] == drawn[:20]
+    assert all(compared(1, **question) for question in questions[:20])
+    assert not compared(1, messages=[{"role": "assistant", "content": "I"}])
+
+
 def test_a_stream_has_the_times_between_its_texts() -> None:
     """As they arrive."""
     talk = asked(compiled(), body=request_body(stream=True))
