@@ -142,6 +142,11 @@ class SignalDrift:
         )
 
     @property
+    def step(self) -> int | None:
+        """The number of the last block, hour or minute that was taken; None: there was none."""
+        return self._step
+
+    @property
     def placed(self) -> tuple[str, ...]:
         """The strata that have a place; they keep it."""
         return tuple(self._strata)

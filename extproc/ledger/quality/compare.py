@@ -72,7 +72,11 @@ def _parts(
     hours: Iterable[int],
     at_us: int,
 ) -> list[_Part]:
-    """By hour of the answers where hours are compared; otherwise the block is one."""
+    """By hour of the answers where hours are compared; otherwise the block is one.
+
+    An hour that has not come is of a clock that is ahead. It is not compared: an hour is one step, and no earlier one
+    is taken after it.
+    """
     of_block = (SUMS.c.block == block) & is_of(name)
     if terms.kind is ReferenceKind.PINNED:
         window = windows.window(connection, seen, name, 0, at_us)
@@ -84,6 +88,7 @@ def _parts(
             sums_where(connection, of_block, SUMS.c.hour_us == hour_us),
         )
         for hour_us in hours
+        if hour_us <= at_us
     ]
 
 
@@ -102,7 +107,7 @@ def _compared_signal(
     result = None
     for part in parts:
         sums = part.sums.get(signal)
-        if sums:
+        if sums and (drift.step is None or drift.step <= part.step):
             reference, folded = windows.compared(part.window, signal, kind, dict(sums), drift.placed)
             result = drift.observe(folded, reference, part.step)
     if result is None:

@@ -10,6 +10,7 @@ from extproc.config.drift import DriftSection
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.quality.adding import AddedSums, SumsPlace, add_sums
 from extproc.ledger.quality.blocks import BLOCK_S
+from extproc.ledger.quality.states import ShownDrift
 from extproc.ledger.quality.terms import DriftTerms
 from extproc.ledger.quality.watch import DriftLooked, DriftWatch
 from extproc.ledger.store import LedgerStore
@@ -82,3 +83,14 @@ class Played:
         self.add(*several)
         self.now_us += int(BLOCK_S * 1_000_000)
         return self.watch.look(self.now_us) or DriftLooked()
+
+
+def shown(looked: DriftLooked, signal: str = "refused", version: str = "v2") -> ShownDrift:
+    """Of one signal."""
+    (found,) = [one for one in looked.shown if (one.signal, one.version) == (signal, version)]
+    return found
+
+
+def told(looked: DriftLooked) -> list[tuple[str, str, str]]:
+    """The changes."""
+    return [(one.kind, one.shown.signal, one.reason) for one in looked.changes]

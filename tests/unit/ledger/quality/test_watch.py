@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
 
 from extproc.config.drift import DriftSection
 from extproc.ledger.quality.blocks import BLOCK_S
-from extproc.ledger.quality.states import ShownDrift, shown_drifts
+from extproc.ledger.quality.states import shown_drifts
 from extproc.ledger.quality.watch import LOOK_S, DriftLooked, DriftWatch
 from extproc.ledger.store import LedgerStore
 from extproc.statistics.drift import SignalDrift
 from extproc.statistics.references import SignalKind, pinned_reference
 from extproc.statistics.sums import BlockSums
+from tests.thorough import share_of
+from tests.unit.ledger.crashes import killed_at_line
 from tests.unit.ledger.quality.samples import (
     HOUR_US,
     MINUTE_US,
     PINNED,
     Played,
-    answers_of,
     log_row,
     rate_row,
+    shown,
     terms,
+    told,
 )
 from tests.unit.ledger.samples import NOON_US
 
+LINES_MAX = 6_000
 CALM, DOUBLED = rate_row(400, 8), rate_row(400, 20)
 WINDOW = rate_row(40_000, 800)
-
-
-def shown(looked: DriftLooked, signal: str = "refused", version: str = "v2") -> ShownDrift:
-    """Of one signal."""
-    (found,) = [one for one in looked.shown if (one.signal, one.version) == (signal, version)]
-    return found
-
-
-def told(looked: DriftLooked) -> list[tuple[str, str, str]]:
-    """The changes."""
-    return [(one.kind, one.shown.signal, one.reason) for one in looked.changes]
 
 
 def pinned(store: LedgerStore, section: DriftSection = PINNED) -> Played:
@@ -104,6 +98,31 @@ def test_a_restart_changes_nothing(tmp_path: Path, restarted_at: int) -> None:
             restarted.restart()
         assert restarted.minute(block) == one.minute(block)
     for store in stores:
+        store.close()
+
+
+def test_who_watches_may_be_killed_at_every_line(tmp_path: Path) -> None:
+    """The next one goes on as if nothing had been: no block is lost, and none is read twice."""
+    undisturbed, killed = (LedgerStore(f"sqlite:///{name}.db", tmp_path) for name in ("one", "killed"))
+    one, another = Played(undisturbed, terms()), Played(killed, terms())
+    for block in (WINDOW, *[CALM] * 3):
+        assert one.minute(block) == another.minute(block)
+    last, unkilled = 0, 0
+    for line in share_of(range(LINES_MAX), 29, os.getpid()):
+        expected = one.minute(CALM)
+        another.add(CALM)
+        another.now_us = one.now_us
+        another.restart()
+        was_killed = killed_at_line(line, lambda: another.watch.look(another.now_us))
+        another.restart()
+        looked = another.watch.look(another.now_us)
+        assert looked is not None
+        assert looked.shown == expected.shown, f"killed at line {line}"
+        last, unkilled = line, 0 if was_killed else unkilled + 1
+        if unkilled == 2:
+            break
+    assert 100 < last < LINES_MAX - 100
+    for store in (undisturbed, killed):
         store.close()
 
 
@@ -184,143 +203,6 @@ def test_a_drift_in_one_stratum_names_it(store: LedgerStore) -> None:
         looked = played.minute(rate_row(400, 8, team="a"), rate_row(200, 20, team="b"))
     assert (shown(looked).alarm, shown(looked).stratum) == (True, "night b")
     assert shown(looked).effect == pytest.approx(4, abs=0.5)
-
-
-# --- references ----------------------------------------------------------------------------------------------------
-
-
-def test_there_is_no_alarm_without_a_reference(store: LedgerStore) -> None:
-    """Nor is anything compared; it says why."""
-    played = Played(store, terms())
-    for _ in range(20):
-        looked = played.minute(rate_row(400, 200))
-    assert (shown(looked).reference, shown(looked).now, looked.changes) == ("empty", None, ())
-    few = Played(LedgerStore("sqlite:///:memory:", Path("/")), terms())
-    few.minute(rate_row(40_000, 20))
-    for _ in range(20):
-        looked = few.minute(rate_row(400, 200))
-    assert (shown(looked).reference, looked.changes) == ("few_events", ())
-
-
-def test_a_constant_signal_is_no_drift(store: LedgerStore) -> None:
-    """All answers have one token, in blocks of any size; and a rate of 0."""
-    played = Played(store, terms())
-    played.minute(log_row(40_000, 0.0, 0.0), rate_row(40_000, 0))
-    looked = [played.minute(log_row(count, 0.0, 0.0), rate_row(count, 0)) for count in (1, 400, 7, 3_000, 90) * 6]
-    assert [one for each in looked for one in each.changes] == []
-    assert shown(looked[-1], "length").evidence < 0.5
-    assert shown(looked[-1]).reference == "few_events"
-
-
-def test_a_counter_that_begins_again_is_nothing(store: LedgerStore) -> None:
-    """A worker is restarted: sums come from entries, and entries count for themselves."""
-    store.strata_max = 8
-    played = pinned(store)
-    for number in range(12):
-        store.add(answers_of(2, 100, fingerprint="f2"))
-        if number == 6:
-            played.restart()
-        looked = played.minute()
-        assert looked.changes == ()
-    assert shown(looked).answers > 700
-    assert shown(looked).now == pytest.approx(0.02)
-
-
-def test_a_pinned_window_is_kept(store: LedgerStore) -> None:
-    """What comes later does not change it; it is that of the first answers, which are not compared."""
-    played = Played(store, terms())
-    played.minute(rate_row(19_999, 600))
-    assert shown(played.minute(rate_row(400, 8))).reference == "empty"
-    for _ in range(3):
-        looked = played.minute(rate_row(400, 400))
-    assert shown(looked).reference == "ready"
-    assert shown(looked).expected == pytest.approx(608.5 / 20_400, rel=0.01)
-    assert shown(looked).alarm
-
-
-def test_a_window_of_days(store: LedgerStore) -> None:
-    """Of the version whatever its revision was; it counts when its days are over."""
-    day = HOUR_US * 24
-    section = DriftSection(reference="pinned", first_day="2026-11-28", last_day="2026-11-28")
-    played = Played(store, terms(section), NOON_US - day)
-    played.minute(rate_row(40_000, 800, hour_us=NOON_US - day, fingerprint="f1"))
-    assert shown(played.minute(rate_row(400, 8, hour_us=NOON_US - day))).reference == "empty"
-    played.now_us = NOON_US
-    looked = played.minute(rate_row(400, 40))
-    assert shown(looked).reference == "ready"
-    assert shown(looked).expected == pytest.approx(0.02, rel=0.01)
-
-
-def test_the_version_before(store: LedgerStore) -> None:
-    """A new version, or a new revision of one, is compared with what came before it."""
-    section = DriftSection(reference="previous_version")
-    played = Played(store, terms(section, ("tiny", "v1"), ("tiny", "v2")))
-    assert shown(played.minute(rate_row(40_000, 800, version="v1")), version="v1").reference == "empty"
-    played.now_us += 3 * HOUR_US
-    looked = [
-        played.minute(
-            rate_row(200, 4, version="v1", hour_us=played.now_us), rate_row(1_200, 120, hour_us=played.now_us)
-        )
-        for _ in range(6)
-    ]
-    assert shown(looked[-1]).alarm
-    assert shown(looked[-1]).effect == pytest.approx(4, rel=0.1)
-    assert shown(looked[-1], version="v1").reference == "empty"
-    played.now_us += 3 * HOUR_US
-    replaced = played.minute(rate_row(400, 40, fingerprint="f3", hour_us=played.now_us))
-    assert told(replaced) == [("cleared", "refused", "replaced")]
-    assert (shown(replaced).fingerprint, shown(replaced).alarm) == ("f3", False)
-    assert shown(replaced).expected == pytest.approx(0.1, rel=0.05)
-
-
-def week_of(played: Played) -> None:
-    """A week with a rhythm: refusals are frequent in each second hour."""
-    start_us = played.now_us // HOUR_US * HOUR_US - 170 * HOUR_US
-    for first in range(0, 170, 17):
-        hours = range(first, first + 17)
-        rows = [
-            rate_row(4_000, rhythm(start_us + hour * HOUR_US, 4_000), hour_us=start_us + hour * HOUR_US)
-            for hour in hours
-        ]
-        played.minute(*rows)
-
-
-def rhythm(hour_us: int, answers: int) -> int:
-    """Refusals of an hour: six of a day have many."""
-    return answers * (8 if hour_us // HOUR_US % 24 < 6 else 2) // 100
-
-
-def test_the_same_hours_of_last_week(store: LedgerStore) -> None:
-    """A rhythm is no drift; a rate that doubles is. Answers that come late are compared with their own hour."""
-    played = Played(store, terms(DriftSection()))
-    week_of(played)
-    start_us = played.now_us = played.now_us // HOUR_US * HOUR_US
-    looked = []
-    for hour in range(12):
-        hour_us = start_us + hour * HOUR_US
-        played.now_us = hour_us
-        late_us = hour_us - 7 * HOUR_US
-        rows = (
-            rate_row(400, rhythm(hour_us, 400), hour_us=hour_us),
-            rate_row(100, rhythm(late_us, 100), hour_us=late_us),
-        )
-        looked += [played.minute(*rows) for _ in range(4)]
-    assert [one for each in looked for one in each.changes] == []
-    assert shown(looked[-1]).reference == "ready"
-    doubled = []
-    for hour in range(12, 24):
-        hour_us = start_us + hour * HOUR_US
-        played.now_us = hour_us
-        doubled += [played.minute(rate_row(400, 2 * rhythm(hour_us, 400), hour_us=hour_us)) for _ in range(4)]
-    assert [change for each in doubled for change in told(each)] == [("raised", "refused", "")]
-
-
-def test_the_first_week_has_no_reference(store: LedgerStore) -> None:
-    """Nothing is compared with an hour that nobody has seen."""
-    played = Played(store, terms(DriftSection()))
-    for _ in range(10):
-        looked = played.minute(rate_row(4_000, 80))
-    assert (shown(looked).reference, shown(looked).evidence) == ("empty", 0)
 
 
 # --- settings ------------------------------------------------------------------------------------------------------
