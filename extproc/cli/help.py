@@ -64,6 +64,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "budget status": ("extproc budget status",),
     "budget grant": ("extproc budget grant monthly search --amount 50000000 --note launch",),
     "budget history": ("extproc budget history monthly",),
+    "drift": ("extproc drift",),
     "status": ("extproc status", "extproc status --watch"),
     "top": ("extproc top", "extproc top --team search --sort cost", "extproc top --json --interval 10"),
     "tail": ("extproc tail", "extproc tail --team search --guard pii", "extproc tail --all --once -n 100"),

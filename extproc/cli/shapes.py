@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, TypedDict
 
 from extproc.cli.budget_shapes import ActingBudgetJson, BudgetHistoryJson, BudgetsJson, GrantedJson
+from extproc.cli.drift_shapes import DriftJson
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
@@ -358,6 +359,7 @@ SHAPES: Final[dict[str, Any]] = {
     "budget status": BudgetsJson,
     "budget grant": GrantedJson,
     "budget history": BudgetHistoryJson,
+    "drift": DriftJson,
     "status": StatusJson,
     "top": TopJson,
     "tail": LedgerEntriesJson,

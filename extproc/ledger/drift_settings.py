@@ -16,11 +16,16 @@ def drift_settings(document: Document, folder: Path) -> dict[str, Any] | None:
     file = section.webhook_file
     return {
         "section": section.model_dump_json(),
-        "versions": [
-            (model, version)
-            for model, of_model in document.models.items()
-            for version in of_model.versions
-            if document.guard_version in (None, f"{model}/{version}")
-        ],
+        "versions": versions_here(document),
         "webhook_file": None if file is None else str(folder / file),
     }
+
+
+def versions_here(document: Document) -> list[tuple[str, str]]:
+    """Model and version of each that answers here."""
+    return [
+        (model, version)
+        for model, of_model in document.models.items()
+        for version in of_model.versions
+        if document.guard_version in (None, f"{model}/{version}")
+    ]

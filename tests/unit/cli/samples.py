@@ -7,12 +7,15 @@ import functools
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import insert
 
 from extproc.cli.ledger_export import json_lines
 from extproc.config.version_lock import lock_text
+from extproc.ledger.quality.states import ShownDrift, SignalState, store_states
+from extproc.ledger.quality.sums import SeriesName
 from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
 from extproc.sinks.review.store import Store
@@ -98,6 +101,7 @@ SAMPLES: dict[str, list[list[str]]] = {
     "budget status": [["config.yaml"]],
     "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
     "budget history": [["-c", "config.yaml"]],
+    "drift": [["drifting.yaml"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
@@ -212,6 +216,7 @@ budgets:
     timezone: Europe/Zurich
     warn_at: [50, 80, 100]
 """
+DRIFT = "drift: { reference: previous_version }\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
 ---
@@ -282,6 +287,8 @@ def _write(folder: Path) -> None:
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     (folder / "keys.yaml").write_text(KEYS)
+    collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
+    (folder / "drifting.yaml").write_text(f"{collecting}{LEDGER}{DRIFT}")
     (folder / "usage.csv").write_text(USAGE)
     _fill_ledger(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
@@ -324,4 +331,40 @@ def _fill_ledger(folder: Path) -> None:
             "note": "a reason that is long " * 4,
         }
         connection.execute(insert(CHANGES), {"budget": "monthly", "budget_key": "search", **at, **made})
+        store_states(connection, _drifting())
     ledger.close()
+
+
+def _drifting() -> list[SignalState]:
+    """Two signals that are compared, of which one drifts in a team of a long name; one has no reference."""
+    length = ShownDrift(
+        model="tiny-chat",
+        version="v1",
+        fingerprint="f1",
+        signal="length",
+        reference="ready",
+        answers=900.0,
+        now=96.4,
+        expected=118.2,
+        effect=-0.184,
+        evidence=0.81,
+        at_us=1_767_600_000_000_000,
+    )
+    refused = replace(
+        length,
+        signal="refused",
+        now=0.042,
+        expected=0.02,
+        effect=1.1,
+        evidence=1.7,
+        alarm=True,
+        raised_us=1_767_590_000_000_000,
+        since=1.2,
+        low=0.4,
+        high=2.5,
+        stratum="night a team with a name that is too long for its column",
+    )
+    first = replace(length, signal="first_token", reference="empty", now=None, expected=None, effect=0.0, evidence=0.0)
+    shown = [length, refused, first]
+    name = SeriesName("tiny-chat", "v1", "f1", "")
+    return [SignalState(name, one.signal, "previous_version", {}, one) for one in shown]
