@@ -20,7 +20,7 @@ app = typer.Typer(name="drift", add_completion=False)
 
 @app.command("drift")
 def drift_command(file: ConfigArgument = None, config: ConfigOption = None, as_json: AsJson = False) -> None:
-    """Show each signal of each version: now, as expected, and whether it drifts. Exit 5: the store fails."""
+    """Show by how much the signals of each version drift. Exit 2: bad configuration; 5: the store fails."""
     kept = _config_with_drift(config_file(config, file))
     from extproc.cli.drift_output import print_drift, version_data
     from extproc.cli.tables import result_console

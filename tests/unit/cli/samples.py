@@ -101,7 +101,7 @@ SAMPLES: dict[str, list[list[str]]] = {
     "budget status": [["config.yaml"]],
     "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
     "budget history": [["-c", "config.yaml"]],
-    "drift": [["drifting.yaml"]],
+    "drift": [["config.yaml"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
@@ -249,7 +249,8 @@ def _written() -> Path:
 
 def _write(folder: Path) -> None:
     stores = f"review:\n  url: sqlite:///review.db\n{LEDGER}"
-    (folder / "config.yaml").write_text(f"{MINIMAL}{stores}{BUDGETS}{PROMPTS}{KEYED}")
+    collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
+    (folder / "config.yaml").write_text(f"{collecting}{stores}{BUDGETS}{DRIFT}{PROMPTS}{KEYED}")
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system-v3.md").write_text(PROMPT)
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
@@ -287,8 +288,6 @@ def _write(folder: Path) -> None:
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     (folder / "keys.yaml").write_text(KEYS)
-    collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
-    (folder / "drifting.yaml").write_text(f"{collecting}{LEDGER}{DRIFT}")
     (folder / "usage.csv").write_text(USAGE)
     _fill_ledger(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")

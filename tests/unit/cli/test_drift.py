@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def printed(*arguments: str, columns: str = "100") -> str:
     """Its output."""
-    ran = CliRunner().invoke(app, [*arguments, "drifting.yaml"], env={"COLUMNS": columns})
+    ran = CliRunner().invoke(app, [*arguments, "config.yaml"], env={"COLUMNS": columns})
     assert ran.exit_code == 0, ran.stderr
     return ran.stdout
 
@@ -31,8 +31,8 @@ def test_the_table() -> None:
     assert printed().splitlines() == [
         "tiny-chat/v1",
         "signal         now  reference  effect  evidence  state",
-        "refused      4.2 %        2 %  +110 %     170 %  DRIFT since 2026-01-05T05:13:20+00:00 in night a team",
-        "                                                 with a name that is too long for its column",
+        "refused      4.2 %        2 %  +110 %     170 %  DRIFT since 2026-01-05T05:13:20+00:00 in night a",
+        "                                                 team with a name that is too long for its column",
         "length        96.4        118   -18 %      81 %",
         "first_token      -          -       -         -  no reference",
     ]
@@ -55,8 +55,8 @@ def test_as_data() -> None:
 
 def test_a_version_that_nobody_asked(folder: Path) -> None:
     """It is listed, and nothing was seen."""
-    text = (folder / "drifting.yaml").read_text().replace("tiny-chat:", "other-chat:")
-    (folder / "drifting.yaml").write_text(text)
+    text = (folder / "config.yaml").read_text().replace("tiny-chat:", "other-chat:")
+    (folder / "config.yaml").write_text(text)
     assert printed() == "other-chat/v1\nNo answers were seen.\n"
     assert json.loads(printed("--json")) == {
         "versions": [{"model": "other-chat", "version": "v1", "fingerprint": "", "signals": []}]

@@ -40,8 +40,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
     (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
     (tmp_path / "no_ledger.yaml").write_text(good.replace("ledger.db", "absent.db"))
-    drifting = (tmp_path / "drifting.yaml").read_text()
-    (tmp_path / "no_drift.yaml").write_text(drifting.replace("ledger.db", "absent.db"))
     (tmp_path / "unbudgeted.yaml").write_text(f"{MINIMAL}{LEDGER}")
     (tmp_path / "newer.yaml").write_text(good.replace("ledger.db", "newer.db"))
     shutil.copy(tmp_path / "ledger.db", tmp_path / "newer.db")
@@ -284,7 +282,7 @@ FAILURES = {
     "drift": [
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
         (["unbudgeted.yaml"], 2, "unbudgeted.yaml has no `drift:` section"),
-        (["no_drift.yaml"], 5, "absent.db: no such file or directory"),
+        (["no_ledger.yaml"], 5, "absent.db: no such file or directory"),
     ],
     "budget grant": [
         ([*GRANT, "monthly", "search", "--amount", "0"], 2, "extproc budget: --amount 0 changes nothing;"),

@@ -53,6 +53,7 @@ STORE_WAITS = {
     "budget status": ([], "Reading the ledger"),
     "budget grant": (["monthly", "search", "--amount", "1"], "Storing the grant"),
     "budget history": ([], "Reading the history"),
+    "drift": ([], "Reading the ledger"),
 }
 LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""

@@ -19,7 +19,7 @@ from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.places import SpoolPlace
 from extproc.ledger.quality.adding import ANSWERS, OF_OTHERS, SumsPlace, sums_of
 from extproc.ledger.quality.blocks import blocks_row, close_block, take_block
-from extproc.ledger.quality.sums import move_to_read
+from extproc.ledger.quality.sums import READ, move_to_read
 from extproc.ledger.quality.tables import STRATA, SUMS
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.store import LedgerStore
@@ -139,7 +139,10 @@ def test_several_processes_add_at_once(url: str, store: LedgerStore) -> None:
     assert store.count() == len(entries)
     assert alike(stored(store), expected(entries))
     with store.reading() as connection:
-        assert blocks_row(connection).read_block > 3
+        read = blocks_row(connection).read_block
+    assert read > 3
+    late = select(SUMS.c.block).where((SUMS.c.block != READ) & (SUMS.c.block <= read))
+    assert store.rows(late) == [], "added to a block that was read"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # killed in a generator
