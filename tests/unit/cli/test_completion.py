@@ -44,7 +44,7 @@ def test_the_script_is_shown(home: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("extproc re", ["review", "report"]),
+        ("extproc re", ["replay", "review", "report"]),
         ("extproc review s", ["show", "stats"]),
         ("extproc review list --j", ["--json"]),
         ("extproc review label 1 re", ["reject"]),
