@@ -25,7 +25,7 @@ from extproc.cli.rates import RateWindow, counters_of
 from extproc.cli.review_keys import Keys
 from extproc.cli.signals import SIGNAL_WAIT_S_MAX, unwound_by_signals
 from extproc.cli.tables import result_console
-from extproc.cli.top_data import Look, SortColumn, top_of
+from extproc.cli.top_data import Look, SortColumn, only_read, top_of
 from extproc.cli.top_output import SORT_ORDER, State, screen, snapshot
 from extproc.cli.top_shapes import TopJson
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
@@ -94,7 +94,7 @@ def _read(url: str) -> _Page:
     """Raises: OSError; ValueError if they are another program's."""
     ready = ready_of(url)
     metrics = page_of(f"{url}/metrics")
-    return _Page(time.monotonic(), ready, samples_of(metrics))
+    return _Page(time.monotonic(), ready, samples_of(only_read(metrics)))
 
 
 def _measured(url: str, look: Look, interval_s: float) -> TopJson:
@@ -131,9 +131,11 @@ class _Reader:
 
     def run(self) -> None:
         """Until it is ended."""
-        while not self.ended.wait(self._interval_s):
+        took_s = 0.0
+        while not self.ended.wait(max(self._interval_s, took_s)):  # a large page must not take all of a core
             if self.paused:
                 continue
+            began_s = time.monotonic()
             try:
                 page = _read(self._url)
             except (OSError, ValueError) as error:
@@ -141,6 +143,7 @@ class _Reader:
             else:
                 self._take(page)
                 self.absent = ""
+            took_s = time.monotonic() - began_s
             self.readings += 1
 
     def top(self, look: Look) -> TopJson:

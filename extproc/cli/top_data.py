@@ -25,11 +25,22 @@ REQUESTS: Final = "llm_requests_total"
 PROMPT: Final = "llm_prompt_tokens_total"
 COMPLETION: Final = "llm_completion_tokens_total"
 COST: Final = "llm_cost_micro_usd_total"
+_FIRST_TOKEN: Final = "llm_time_to_first_token_seconds"
+_DURATION: Final = "llm_request_duration_seconds"
+_VERDICTS: Final = "llm_guard_verdicts_total"
+_FALLBACKS: Final = "llm_fallback_total"
+_REFUSED_BY_LIMIT: Final = "llm_extproc_rate_limit_refused_total"
+_REFUSED_IN_SHADOW: Final = "llm_extproc_rate_limit_shadow_refused_total"
+_IN_FLIGHT: Final = "llm_inflight_exchanges"
+_SPENT: Final = "llm_extproc_budget_spent_percent"
+_DRIFT: Final = "llm_quality_drift"
+_READ: Final = (
+    *(REQUESTS, PROMPT, COMPLETION, COST, f"{_FIRST_TOKEN}_bucket", f"{_DURATION}_bucket"),
+    *(_VERDICTS, _FALLBACKS, _REFUSED_BY_LIMIT, _REFUSED_IN_SHADOW, _IN_FLIGHT, _SPENT, _DRIFT),
+)
 _FAILED: Final = ("failed", "upstream_error", "local_reply")
 _REFUSED: Final = ("rejected", "cut")
 _MICRO_USD_PER_S: Final = 3_600 / 1_000_000  # in USD an hour
-_FIRST_TOKEN: Final = "llm_time_to_first_token_seconds"
-_DURATION: Final = "llm_request_duration_seconds"
 
 Values = tuple[str, ...]
 """Of labels."""
@@ -99,6 +110,11 @@ _NO_TRAFFIC: Final[TrafficJson] = {
 _RowT = TypeVar("_RowT", TeamTrafficJson, VersionTrafficJson)
 
 
+def only_read(metrics: str) -> str:
+    """The lines of a metrics page that ``top_of`` reads: a page may have many thousands of others."""
+    return "\n".join(line for line in metrics.splitlines() if line.startswith(_READ)) + "\n"
+
+
 def top_of(url: str, ready: dict[str, Any], samples: Samples, window: RateWindow, look: Look) -> TopJson:
     """All of it."""
     sums = _Sums(counters_of(samples), window.recent(), window.seconds)
@@ -110,7 +126,7 @@ def top_of(url: str, ready: dict[str, Any], samples: Samples, window: RateWindow
         "revision": str(ready["revision"]),
         "problems": [f"{name}: {what}" for name, what in problems_of(ready)],
         "seconds": round(window.seconds, 3),
-        "in_flight": int(sum(value for _, value in samples.get("llm_inflight_exchanges", ()))),
+        "in_flight": int(sum(value for _, value in samples.get(_IN_FLIGHT, ()))),
         "all": all_of_it,
         "teams": _sorted(_teams(sums, look), look, lambda row: row["team"]),
         "versions": _sorted(_versions(sums, look), look, lambda row: f"{row['model']}/{row['version']}"),
@@ -226,50 +242,53 @@ def _sorted(rows: list[_RowT], look: Look, name_of: Callable[[_RowT], str]) -> l
 def _guards(sums: _Sums) -> list[GuardHitsJson]:
     return [
         {"guard": guard, "direction": direction, "action": action, "per_s": per_s, "times": times}
-        for (guard, direction, action), times, per_s in sums.hits(
-            "llm_guard_verdicts_total", "guard", "direction", "action"
-        )
+        for (guard, direction, action), times, per_s in sums.hits(_VERDICTS, "guard", "direction", "action")
     ]
 
 
 def _fallbacks(sums: _Sums) -> list[FallbackStepsJson]:
     return [
         {"version": version, "next": after, "reason": reason, "per_s": per_s, "times": times}
-        for (version, after, reason), times, per_s in sums.hits("llm_fallback_total", "from", "to", "reason")
+        for (version, after, reason), times, per_s in sums.hits(_FALLBACKS, "from", "to", "reason")
     ]
 
 
 def _limits(sums: _Sums) -> list[LimitHitsJson]:
     found: list[LimitHitsJson] = [
         {"limit": limit, "shadow": shadow, "per_s": per_s, "times": times}
-        for shadow, name in ((False, "refused"), (True, "shadow_refused"))
-        for (limit,), times, per_s in sums.hits(f"llm_extproc_rate_limit_{name}_total", "limit")
+        for shadow, name in ((False, _REFUSED_BY_LIMIT), (True, _REFUSED_IN_SHADOW))
+        for (limit,), times, per_s in sums.hits(name, "limit")
     ]
     return sorted(found, key=lambda one: (-one["per_s"], -one["times"]))
 
 
 def _budgets(samples: Samples) -> list[BudgetSpentJson]:
     spent: list[BudgetSpentJson] = [
-        {"budget": labels.get("budget", ""), "spent_percent": value}
-        for labels, value in samples.get("llm_extproc_budget_spent_percent", ())
+        {"budget": labels.get("budget", ""), "spent_percent": value} for labels, value in samples.get(_SPENT, ())
     ]
     return sorted(spent, key=lambda one: -one["spent_percent"])
 
 
 def _drift(samples: Samples, look: Look) -> list[DriftEffectJson]:
-    def key(labels: Mapping[str, str]) -> tuple[str, str, str]:
-        return labels.get("model", ""), labels.get("version", ""), labels.get("signal", "")
-
-    alarms = {key(labels) for labels, value in samples.get("llm_quality_drift_alarm", ()) if value}
+    alarms, compared = _that_are(samples, f"{_DRIFT}_alarm"), _that_are(samples, f"{_DRIFT}_compared")
     found: list[DriftEffectJson] = [
         {
-            "model": labels.get("model", ""),
-            "version": labels.get("version", ""),
-            "signal": labels.get("signal", ""),
+            "model": key[0],
+            "version": key[1],
+            "signal": key[2],
             "effect": value,
-            "alarm": key(labels) in alarms,
+            "alarm": key in alarms,
         }
-        for labels, value in samples.get("llm_quality_drift", ())
-        if look.model.lower() in f"{labels.get('model', '')}/{labels.get('version', '')}".lower()
+        for labels, value in samples.get(_DRIFT, ())
+        if (key := _drift_key(labels)) in compared and look.model.lower() in f"{key[0]}/{key[1]}".lower()
     ]
     return sorted(found, key=lambda one: (not one["alarm"], -abs(one["effect"]), one["signal"]))
+
+
+def _drift_key(labels: Mapping[str, str]) -> Values:
+    return labels.get("model", ""), labels.get("version", ""), labels.get("signal", "")
+
+
+def _that_are(samples: Samples, name: str) -> set[Values]:
+    """The signals of versions for which a gauge is 1."""
+    return {_drift_key(labels) for labels, value in samples.get(name, ()) if value}

@@ -202,7 +202,7 @@ def _others(top: TopJson) -> list[str]:
         (
             "drift",
             [
-                f"{'! ' if one['alarm'] else ''}{one['model']}/{one['version']} {one['signal']} {one['effect']:+.2f}"
+                f"{'! ' if one['alarm'] else ''}{one['model']}/{one['version']} {one['signal']} {one['effect']:+.0%}"
                 for one in top["drift"]
             ],
         ),

@@ -78,8 +78,8 @@ class DriftEffectJson(TypedDict):
     model: Annotated[str, "the name that clients use"]
     version: Annotated[str, "its version"]
     signal: Annotated[str, "such as `length`"]
-    effect: Annotated[float, "as the metric `llm_quality_drift` has it: 0 is none"]
-    alarm: Annotated[bool, "it is certain enough"]
+    effect: Annotated[float, "as the metric `llm_quality_drift` has it: 0.2 is a fifth more"]
+    alarm: Annotated[bool, "the evidence has reached the threshold"]
 
 
 class TopJson(TypedDict):
