@@ -23,7 +23,7 @@ from extproc.cli.running_shapes import DemoJson, RunningJson
 from extproc.cli.signals import SIGNAL_WAIT_S_MAX, unwound_by_signals
 from extproc.cli.tables import result_console
 from extproc.config.problems import ConfigInvalid
-from extproc.demo.hints import how_to_ask, how_to_report, next_steps
+from extproc.demo.hints import how_to_ask, how_to_report, how_to_watch, next_steps
 from extproc.demo.lines import legend, print_heading, print_stop
 from extproc.demo.stop import Stop
 from extproc.domain.extras import how_to_install
@@ -213,6 +213,7 @@ def _print_reached(console: Console, installation: Any) -> None:
         f"Base URL   {reached['base_url']}   (model {', '.join(reached['models'])})",
         f"Metrics    {reached['metrics']}",
         f"Logs       {reached['logs']}   (processor.log: a line for each exchange)",
+        f"Watch      {how_to_watch(reached['config'])}",
         f"Ledger     {how_to_report(reached['config'])}",
         "",
         *how_to_ask(reached["base_url"], reached["models"][-1]),

@@ -93,8 +93,12 @@ class EntryLines:
 
 
 def findings_of(entry: LedgerEntry) -> str:
-    """What guards found: guard, direction, kind, how many; never a text."""
-    return ", ".join(f"{' '.join(name.rsplit('/', 2))} {times}" for name, times in entry.findings.items()) or "-"
+    """What guards found: guard, direction, each kind and how many; never a text."""
+    kinds: dict[str, list[str]] = {}
+    for name, times in entry.findings.items():
+        where, _, kind = name.rpartition("/")
+        kinds.setdefault(" ".join(where.rsplit("/", 1)), []).append(f"{kind} {times}")
+    return "; ".join(f"{where} {', '.join(found)}" for where, found in kinds.items()) or "-"
 
 
 def moment(at_us: int) -> str:

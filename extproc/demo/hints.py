@@ -39,6 +39,11 @@ def how_to_report(config: str) -> str:
     return f"{_program()} report -c {shlex.quote(config)}"
 
 
+def how_to_watch(config: str) -> str:
+    """The command that shows what the processor does."""
+    return f"{_program()} top -c {shlex.quote(config)}"
+
+
 def how_to_ask(base_url: str, model: str) -> list[str]:
     """Lines to paste, for curl and for Python, and prompts to try."""
     question = json.dumps([{"role": "user", "content": ASKED}])

@@ -17,7 +17,7 @@ from tests.unit.cli.samples import LEDGER
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.ledger.samples import bare_entry, entry
 
-FOUND = {"pii/response/EMAIL": 2, "injection/request/PROMPT_INJECTION": 1}
+FOUND = {"pii/response/EMAIL": 2, "injection/request/PROMPT_INJECTION": 1, "pii/response/PHONE": 1}
 ENTRIES = [
     entry(exchange="a-1"),
     entry(exchange="a-2", findings={}, finding_count=0),
@@ -80,7 +80,7 @@ def test_a_line_says_what_was_found() -> None:
     lines = [line.split(maxsplit=6) for line in ran("tail", "--once", "--all").stdout.splitlines()]
     assert lines[0] == ["started", "exchange", "team", "version", "outcome", "findings"]
     assert lines[1][2:] == ["a-1", "search", "tiny/v2", "completed", "pii response EMAIL 2"]
-    assert lines[4][6] == "pii response EMAIL 2, injection request PROMPT_INJECTION 1"
+    assert lines[4][6] == "pii response EMAIL 2, PHONE 1; injection request PROMPT_INJECTION 1"
     assert lines[2][6] == "-"
 
 

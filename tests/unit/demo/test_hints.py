@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from extproc.cli import COMMANDS
 from extproc.cli import _app as app
-from extproc.demo.hints import MAKE, how_to_ask, how_to_report, next_steps
+from extproc.demo.hints import MAKE, how_to_ask, how_to_report, how_to_watch, next_steps
 
 BASE_URL = "http://127.0.0.1:10000/v1"
 MODELS = ["tiny-chat", 'a "quoted" name', "it's; touch pasted #", "two\nlines"]
@@ -74,10 +75,8 @@ def test_the_program_is_named_as_the_shell_finds_it(monkeypatch: pytest.MonkeyPa
     assert next_steps()[-1].split()[0] == "extproc"
 
 
-def test_the_command_that_reports_is_one_for_the_shell() -> None:
+@pytest.mark.parametrize(("how_to", "command"), [(how_to_report, "report"), (how_to_watch, "top")])
+def test_commands_are_for_the_shell(how_to: Callable[[str], str], command: str) -> None:
     """Whatever the folder is called."""
-    assert shlex.split(how_to_report("/tmp/it's here/config.json"))[-3:] == [
-        "report",
-        "-c",
-        "/tmp/it's here/config.json",
-    ]
+    assert command in COMMANDS
+    assert shlex.split(how_to("/tmp/it's here/config.json"))[-3:] == [command, "-c", "/tmp/it's here/config.json"]
