@@ -37,6 +37,8 @@ _SLACK: Final = {
     (ReferenceKind.SAME_HOURS, SignalKind.LOG): 4.5,
 }
 """By how much the bound is too careful, as ``make quality-sim`` has measured it."""
+LOG_THRESHOLD_MIN: Final = 3.0
+"""Of few series and many false alarms the slack would leave nothing: evidence of 20 is the least that is an alarm."""
 
 
 def log_threshold(
@@ -55,7 +57,7 @@ def log_threshold(
     Args: slack: None: what was measured.
     """
     bound = math.log(max(series, 1) * _STEPS_A_MONTH[reference] / false_alarms_a_month)
-    return bound - (_SLACK[reference, kind] if slack is None else slack)
+    return max(bound - (_SLACK[reference, kind] if slack is None else slack), LOG_THRESHOLD_MIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.statistics.drift import STRATA_MAX, Drift, ReferenceKind, SignalDrift, log_threshold
+from extproc.statistics.drift import LOG_THRESHOLD_MIN, STRATA_MAX, Drift, ReferenceKind, SignalDrift, log_threshold
 from extproc.statistics.references import (
     HOURS_A_WEEK,
     Reference,
@@ -164,9 +165,9 @@ def test_more_strata_than_there_are_places() -> None:
 @pytest.mark.parametrize("reference", ReferenceKind)
 def test_more_series_need_more_evidence(kind: SignalKind, reference: ReferenceKind) -> None:
     """By their logarithm; one is the least there is."""
-    one, ten = (log_threshold(reference, kind, series) for series in (1, 10))
-    assert ten - one == pytest.approx(math.log(10))
-    assert log_threshold(reference, kind, 0) == one > 0
+    ten, hundred = (log_threshold(reference, kind, series) for series in (10, 100))
+    assert hundred - ten == pytest.approx(math.log(10))
+    assert ten > log_threshold(reference, kind, 0) == log_threshold(reference, kind, 1) > 0
 
 
 @settings(max_examples=examples(30), deadline=None)
@@ -216,6 +217,12 @@ def test_more_false_alarms_are_a_lower_threshold() -> None:
     """Ten times as many, ten times less evidence."""
     one, ten = (log_threshold(ReferenceKind.PINNED, RATE, 30, false_alarms_a_month=each) for each in (1.0, 10.0))
     assert one - ten == pytest.approx(math.log(10))
+
+
+def test_the_least_threshold() -> None:
+    """One signal, and a hundred false alarms a month: no evidence is still no alarm."""
+    for reference, kind in itertools.product(ReferenceKind, SignalKind):
+        assert log_threshold(reference, kind, 1, false_alarms_a_month=100.0) >= LOG_THRESHOLD_MIN
 
 
 def test_the_share_at_which_an_alarm_is_cleared() -> None:
