@@ -57,7 +57,7 @@ def is_key_itself(name: str) -> bool:
 
 
 def _is_secret(word: str) -> bool:
-    if is_key_itself(word):
+    if is_key_itself(word) or any(_begins_as_one(word[join.end() :]) for join in _PARTS.finditer(word)):
         return True
     if len(word) >= PASSWORD_CHARS_MIN and not _PASSWORD_SIGNS.isdisjoint(word) and _is_mixed(word):
         return True

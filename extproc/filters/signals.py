@@ -41,7 +41,7 @@ WORDS_MAX: Final = 16
 _HEAD_CHARS: Final = 512
 _WORDS_CHARS: Final = 128
 COMPARED_SHARE: Final = 0.25
-"""Of questions whose answers are compared with each other, at least: it is the dearest of all signals."""
+"""Of questions whose answers are compared with each other, at least: it costs more than any other signal."""
 _DRAWS: Final = 65_536
 _QUESTIONS: Final = 65_536
 _ANSWERS: Final = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})

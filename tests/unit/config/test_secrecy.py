@@ -292,6 +292,7 @@ def test_a_key_as_the_name_of_a_prompt_is_not_quoted(secret: str) -> None:
     data["routes"][0]["prompt"]["name"] = secret
     assert secret not in messages(dumped(data))
     assert may_be_secret(f"{secret}-v1")
+    assert may_be_secret(f"system-{secret}")
 
 
 @pytest.mark.parametrize("secret", SECRETS)

@@ -71,8 +71,8 @@ def cost_of_plain_words(automaton: Any) -> float:
 
 
 def test_there_are_automata() -> None:
-    """Else nothing is tried."""
-    assert len(SETS) > 40
+    """Else nothing is tried. Where other tests run in the same process, theirs are tried too."""
+    assert len(SETS) > 25
 
 
 @pytest.mark.parametrize("name", hard_texts(100))

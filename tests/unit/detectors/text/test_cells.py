@@ -104,15 +104,16 @@ def test_a_buffer_closes_the_cells_of_the_whole_text(case: tuple[str, list[str]]
 
 
 @given(cut_texts(LONG_TEXTS))
+@example(("0\\u202f&commat;", ["0\\u202f&comma", "t;"]))  # a long hunt found it
 def test_at_most_one_cell_is_held(case: tuple[str, list[str]]) -> None:
-    """What is open is one cell, and perhaps a blank after it or the beginning of an escape."""
+    """What is open is one cell, and perhaps a blank after it, which may be an escape, or the beginning of one."""
     _, pieces = case
     buffer = CellBuffer()
     for piece in pieces:
         buffer.push(piece)
         assert len(cell_texts(buffer.certain)) <= 1
         assert len(buffer.open) - len(buffer.open.rstrip(CELL_BLANKS)) <= 1
-        assert len(buffer.open) - len(buffer.certain) <= 1 + ESCAPE_CHARS_MAX
+        assert len(buffer.open) - len(buffer.certain) <= 2 * ESCAPE_CHARS_MAX
 
 
 def parts(text: str, word_chars_max: int) -> list[Part]:
