@@ -125,6 +125,8 @@ MEASURES = (
         ANSWERS,
         "refusals 2 to 4 %, through the database",
         lambda sizes, chance: stored_delays(REFUSALS, max(sizes.runs // 25, 4), chance),
+        1_500,
+        3_000,
     ),
     Measure(
         "refusals-hours",

@@ -127,7 +127,7 @@ def complete(judge_url: str) -> Change:
     def change(data: dict[str, Any]) -> None:
         keep_ledger(data)
         data["server"]["reload_interval_ms"] = 100
-        data["filters"].append({"filter": "signals"})
+        data["filters"].append({"filter": "signals", "sample": 1})
         data["review"] = {"url": "sqlite:///review.db", "texts": "none"}
         data["classifiers"] = {"judge": {"adapter": "moderations", "url": judge_url, "labels": [_LABEL]}}
         data["policies"][-1]["guards"].append({"guard": "classifier", "name": "safety", "classifier": "judge"})
