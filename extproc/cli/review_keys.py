@@ -7,6 +7,7 @@ import select
 import sys
 import termios
 import tty
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -34,7 +35,8 @@ class Keys:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+        with suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
 
     def drop(self) -> None:
         """Forget what was typed so far; call it before a question is shown."""

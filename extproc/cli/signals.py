@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import typer
 
@@ -28,6 +29,11 @@ _ENDINGS: Final = {
 }
 
 
+def to_nowhere(stream: TextIO) -> None:
+    """Drop what a stream still has to write, as its terminal is gone: else an error would replace the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 @contextmanager
 def unwound_by_signals() -> Iterator[None]:
     """Within, a signal raises SystemExit, so that every context manager cleans up.
@@ -43,7 +49,10 @@ def unwound_by_signals() -> Iterator[None]:
             return
         last_s = time.monotonic()
         sentence, code = _ENDINGS[signal.Signals(number)]
-        typer.echo(("\n" if sys.stderr.isatty() else "") + f"extproc: {sentence}", err=True)
+        try:
+            typer.echo(("\n" if sys.stderr.isatty() else "") + f"extproc: {sentence}", err=True)
+        except OSError:
+            to_nowhere(sys.stderr)
         raise SystemExit(code)
 
     before = {number: signal.getsignal(number) for number in _ENDINGS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 import threading
@@ -18,12 +19,13 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
+from extproc.cli.exit_codes import ExitCode
 from extproc.cli.operations_pages import Samples, page_of, ready_of, refuse_absent, samples_of, url_of, why_absent
 from extproc.cli.output import AsJson, print_json
 from extproc.cli.progress import progress
 from extproc.cli.rates import RateWindow, counters_of
 from extproc.cli.review_keys import Keys
-from extproc.cli.signals import SIGNAL_WAIT_S_MAX, unwound_by_signals
+from extproc.cli.signals import SIGNAL_WAIT_S_MAX, to_nowhere, unwound_by_signals
 from extproc.cli.tables import result_console
 from extproc.cli.top_data import Look, SortColumn, only_read, top_of
 from extproc.cli.top_output import SORT_ORDER, State, screen, snapshot
@@ -180,16 +182,19 @@ def _not_suspended() -> Iterator[None]:
 
 @contextmanager
 def _own_screen(console: Console) -> Iterator[None]:
-    """What was there before comes back, whatever ends this."""
+    """What was there before comes back, whatever ends this; a terminal that is gone has nothing to come back."""
     try:
-        console.set_alt_screen(True)
-        console.show_cursor(False)
+        console.control(Control.alt_screen(True), Control.show_cursor(False))
         yield
+    except OSError as error:  # before its signal has come
+        if error.errno != errno.EIO:
+            raise
+        raise SystemExit(ExitCode.HUNG_UP) from None
     finally:
         try:
-            console.set_alt_screen(False)
-        finally:
-            console.show_cursor(True)
+            console.control(Control.alt_screen(False), Control.show_cursor(True))
+        except OSError:
+            to_nowhere(sys.stdout)
 
 
 class _View:

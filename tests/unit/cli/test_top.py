@@ -262,6 +262,13 @@ def test_the_terminal_is_as_it_was(config: Path, end: Any, code: ExitCode) -> No
     assert "Traceback" not in program.output
 
 
+def test_a_window_that_is_closed(config: Path) -> None:
+    """Nothing can be printed any more. It is the end of the keys too, which may be seen before the signal."""
+    with watching(config) as program:
+        program.hang_up()
+        assert program.ended() in (ExitCode.HUNG_UP, ExitCode.OK)
+
+
 def test_ctrl_z_does_not_leave_the_shell_with_our_screen(config: Path) -> None:
     """It is ignored."""
     with watching(config) as program:
