@@ -58,7 +58,7 @@ def replay_data(replay: ReplayResult) -> ReplayJson:
         "requests": [
             {
                 "name": request.name,
-                "question": question_of(request.tree),
+                "question": question_of(request.body),
                 "base": _answer(base),
                 "against": _answer(against),
                 "similarity": _similarity(base, against),
@@ -121,7 +121,7 @@ def print_replay(console: Console, replay: ReplayResult) -> None:
     """Each request with its two answers, then how often each signal was seen, and lengths."""
     for request, pair, judged in zip(replay.requests, replay.pairs, replay.judged_pairs, strict=True):
         print_line(console, Text(request.name, "bold"))
-        print_lines(console, [f"  asked: {_short(question_of(request.tree), _QUESTION_CHARS_MAX)}"])
+        print_lines(console, [f"  asked: {_short(question_of(request.body), _QUESTION_CHARS_MAX)}"])
         for name, one in zip((replay.base, replay.against), pair, strict=True):
             _print_answer(console, name, one)
         share = _similarity(*pair)

@@ -85,7 +85,7 @@ def judge_pair(request: StoredRequest, pair: AnswerPair, judge: PairJudge) -> Ju
 
 def _ordered(request: StoredRequest, first: str, second: str, judge: PairJudge) -> OrderedVerdict:
     """Raises: ServerFailed, JudgeUnclear."""
-    body = pair_request(request.tree["messages"], first, second, judge.rubric, judge.model)
+    body = pair_request(request.body["messages"], first, second, judge.rubric, judge.model)
     return pair_judged(judge.server.ask(body).text)
 
 

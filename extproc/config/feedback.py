@@ -59,6 +59,11 @@ class Feedback(Section):
         description="ended exchanges that each process remembers, for feedback that comes before the ledger has them",
     )
 
+    @property
+    def url_path(self) -> str:
+        """Where clients send it."""
+        return self.path
+
 
 def feedback_problems(document: Document, places: Places) -> Iterator[Problem]:
     """All problems of feedback in an otherwise valid document."""

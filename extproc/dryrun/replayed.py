@@ -41,10 +41,10 @@ _JSON: Final = {":status": "200", "content-type": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """A chat completion. Attributes: name: for people; tree: its body, as a client sent it."""
+    """A chat completion. Attributes: name: for people; body: as a client sent it."""
 
     name: str
-    tree: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class ReplayedVersion:
         )
 
     def _message(self, request: StoredRequest) -> RequestMessage:
-        tree = {key: value for key, value in request.tree.items() if key not in _STREAMED}
+        tree = {key: value for key, value in request.body.items() if key not in _STREAMED}
         return read_request(json.dumps({**tree, "model": self.model}).encode(), CHAT)
 
 

@@ -66,7 +66,7 @@ _ERRORS: Final = {
 
 def is_feedback(headers: Mapping[str, str], terms: FeedbackTerms) -> bool:
     """Whether a request is for the path of feedback."""
-    return requests.path_of(headers) == terms.path
+    return requests.path_of(headers) == terms.url_path
 
 
 def begin(state: ExchangeState, headers: Mapping[str, str], now_ns: int) -> Step | None:

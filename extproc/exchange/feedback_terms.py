@@ -34,7 +34,7 @@ class FeedbackTerms:
         request_headers: that a web page may send, for a preflight request.
     """
 
-    path: str
+    url_path: str
     age_us_max: int
     body_bytes_max: int
     comment_chars_max: int
@@ -71,7 +71,7 @@ def feedback_terms(document: Document, keys: Mapping[str, bytes]) -> FeedbackTer
         allowed |= dict.fromkeys(credential_headers(source, identity))
     allowed |= dict.fromkeys(getattr(identity, name) for name in IDENTITY_HEADERS)
     return FeedbackTerms(
-        path=section.path,
+        url_path=section.url_path,
         age_us_max=section.age_s_max * _US_PER_S,
         body_bytes_max=section.body_bytes_max,
         comment_chars_max=section.comment_chars_max,

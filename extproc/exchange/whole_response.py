@@ -30,7 +30,7 @@ from extproc.payload.encoding import BadEncoding
 from extproc.payload.ends import TOLD_ENDS, End
 from extproc.payload.error_body import error_view
 from extproc.payload.renamed_model import name_as_requested, renamed_model
-from extproc.payload.response_ids import response_id_of
+from extproc.payload.response_ids import id_of_response
 from extproc.payload.strict_json import parse_once
 from extproc.payload.view import CopyRules, ResponseView, Slot
 
@@ -83,7 +83,7 @@ class _WholeResponse(ResponseHandler):
             changed = _guard_response(view, channels, exchange, copies, cut_off)
             changed = view.show(self._shown) or changed
             if self._keeps_ledger:
-                record.response_id = response_id_of(view.tree)
+                record.response_id = id_of_response(view)
         return view.write() if changed else body
 
     def _decoded(self, body: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import re2
 
 from extproc.payload.inert import is_label
+from extproc.payload.view import ResponseView
 
 RESPONSE_ID_CHARS_MAX: Final = 128
 _PREFIX_CHARS_MAX: Final = 16
@@ -21,6 +22,11 @@ def response_id_of(tree: dict[str, Any]) -> str:
     if type(value) is not str or not value or len(value) > RESPONSE_ID_CHARS_MAX:
         return ""
     return value if is_label(value) or _is_other_id(value) else ""
+
+
+def id_of_response(view: ResponseView) -> str:
+    """That of an unstreamed response, likewise."""
+    return response_id_of(view.tree)
 
 
 def _is_other_id(value: str) -> bool:

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WHEEL_BYTES_MAX = 1_700_000
+WHEEL_BYTES_MAX = 2_000_000
 
 
 @pytest.fixture(scope="module")

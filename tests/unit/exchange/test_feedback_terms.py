@@ -40,7 +40,7 @@ def test_it_is_off_unless_configured() -> None:
 def test_values_and_units() -> None:
     """As the steps need them."""
     terms = terms_of({"path": "/thumbs", "age_s_max": 60, "body_bytes_max": 256, "comment_chars_max": 9})
-    assert (terms.path, terms.age_us_max, terms.body_bytes_max, terms.comment_chars_max) == (
+    assert (terms.url_path, terms.age_us_max, terms.body_bytes_max, terms.comment_chars_max) == (
         "/thumbs",
         60_000_000,
         256,

@@ -30,7 +30,7 @@ def test_a_store_is_named_without_its_password(url: str, place: str) -> None:
 def test_the_package_is_required_at_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the configuration names a store; the message says how to install it."""
     require_extra("redis", "redis://127.0.0.1")
-    monkeypatch.setattr("extproc.config.extras.missing_modules", lambda _: ["redis"])
+    monkeypatch.setattr("extproc.config.required_extras.missing_modules", lambda _: ["redis"])
     with pytest.raises(ExtraMissing, match=r"rate_limits\.store: it needs redis\. .*llm-extproc\[redis\]"):
         require_extra("redis", "redis://127.0.0.1")
 

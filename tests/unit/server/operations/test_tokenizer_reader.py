@@ -129,7 +129,11 @@ def test_without_the_library_the_file_may_be_for_another_machine(
 ) -> None:
     """`check` warns, and `serve` does not start."""
     (tmp_path / "tokenizer.json").write_text("{}")
-    for module in ("extproc.config.extras", "extproc.server.operations.tokenizer_reader"):
+    for module in (
+        "extproc.config.extras",
+        "extproc.config.required_extras",
+        "extproc.server.operations.tokenizer_reader",
+    ):
         monkeypatch.setattr(
             f"{module}.missing_modules", lambda modules: [one for one in modules if one == "tokenizers"]
         )
