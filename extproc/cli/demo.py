@@ -79,11 +79,12 @@ def demo_command(
 def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool, page: Path | None) -> ExitCode:
     """Show the tour, as JSON without a console."""
     from extproc.cli.demo_page import write_demo_page
-    from extproc.demo.installation import SPEED_VARIABLE, Installation, claimed_port
+    from extproc.demo.installation import SPEED_VARIABLE, Installation
     from extproc.demo.ledger_tour import keep_ledger
     from extproc.demo.model_server import ModelServer
     from extproc.demo.rules import DEMO_RULES
     from extproc.demo.tour import Tour, planned
+    from extproc.server.sockets.free_ports import claimed_port
 
     speed = float(os.environ.get(SPEED_VARIABLE, 1))
     models = {name: ModelServer(name, rules=DEMO_RULES, speed=speed) for name in ("v1", "v2")}

@@ -24,7 +24,7 @@ from extproc.launch.first_config import Addresses, first_configuration
 from extproc.launch.saved import CONFIG, ENVOY_FOLDER, saved_files, unusable
 from extproc.launch.supervisor import Launch
 from extproc.launch.upstreams import Upstream, UpstreamProblem, grouped, parse_upstream, served_models
-from extproc.server.sockets.free_ports import free_ports
+from extproc.server.sockets.free_ports import claimed_port, free_ports
 
 PORT = 10_000
 _HOST = "127.0.0.1"
@@ -67,7 +67,7 @@ def up_command(
         undo.enter_context(unwound_by_signals())
         try:
             folder = _folder(save, undo)
-            launch = _launch(folder, server or (), config, port, model, envoy, save is not None)
+            launch = _launch(folder, server or (), config, port, model, envoy, save is not None, undo)
         except UpstreamProblem as problem:
             refuse(f"extproc up: {problem}")
         except EnvoyMissingError as missing:
@@ -104,6 +104,7 @@ def _launch(
     model: str | None,
     envoy: Path | None,
     saved: bool,
+    undo: contextlib.ExitStack,
 ) -> Launch:
     """Raises: UpstreamProblem, EnvoyMissingError, OSError."""
     binary = find_envoy(envoy)
@@ -116,7 +117,7 @@ def _launch(
             problem = f"extproc up: port {port} cannot be used ({reason}). Name another: --port"
             refuse(problem, code=ExitCode.ADDRESS_TAKEN)
         file = folder / CONFIG
-        file.write_text(first_configuration(grouped(served), _addresses(folder, port, saved)), "utf-8")
+        file.write_text(first_configuration(grouped(served), _addresses(folder, port, saved, undo)), "utf-8")
     launch = prepared(file, envoy_folder, envoy)
     if saved:
         if wrong := unusable(file.absolute()):
@@ -135,18 +136,16 @@ def _models(upstream: Upstream, model: str | None) -> list[str]:
         return served_models(upstream)
 
 
-def _addresses(folder: Path, port: int, saved: bool) -> Addresses:
+def _addresses(folder: Path, port: int, saved: bool, undo: contextlib.ExitStack) -> Addresses:
     """The usual ports where they are free; clients get the one that was asked for, or an error."""
-    admin, metrics = (_usual_or_free(usual) for usual in (9901, 9090))
+    admin, metrics = (_usual_or_free(usual, undo) for usual in (9901, 9090))
     socket = folder / "extproc.sock"
     # Compose runs both as other users, and a socket has a short path
-    processor = _usual_or_free(50_051) if saved or len(str(socket)) > 90 else f"unix:{socket}"
+    processor = _usual_or_free(50_051, undo) if saved or len(str(socket)) > 90 else f"unix:{socket}"
     return Addresses(f"{_HOST}:{port}", admin, metrics, processor)
 
 
-def _usual_or_free(usual: int) -> str:
-    address = f"{_HOST}:{usual}"
-    if not why_taken(address):
-        return address
-    (port,) = free_ports(1)
+def _usual_or_free(usual: int, undo: contextlib.ExitStack) -> str:
+    """An address that no other ``up`` takes in the meantime."""
+    port = undo.enter_context(claimed_port(usual)) or free_ports(1)[0]
     return f"{_HOST}:{port}"

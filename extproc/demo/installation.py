@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -32,28 +31,6 @@ TRANSPORT_VARIABLE: Final = "EXTPROC_DEMO_TRANSPORT"  # grpc or fast; the test s
 SPEED_VARIABLE: Final = "EXTPROC_DEMO_SPEED"  # of the models, relative to the recordings; tests wait less
 
 Change = Callable[[dict[str, Any]], None]
-
-
-@contextlib.contextmanager
-def claimed_port(port: int) -> Iterator[int | None]:
-    """Within, no other demo takes this loopback port. Yields: the port; None if something listens there already.
-
-    A look alone would not do: Envoy shares its port with another Envoy of the same user, and each would get a part of
-    the requests. So a demo also holds a name of the port, which ends with the process.
-    """
-    with socket.socket(socket.AF_UNIX) as name, socket.socket() as tried:
-        tried.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as Envoy: connections that have ended do not count
-        try:
-            name.bind(f"\0llm-extproc-demo-{port}")
-            tried.bind((LOOPBACK, port))
-        except OSError:
-            is_free = False
-        else:
-            is_free = True
-        tried.close()
-        yield port if is_free else None
 
 
 def samples_in(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:

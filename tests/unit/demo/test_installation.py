@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from extproc.demo.installation import LOOPBACK, Installation, claimed_port
+from extproc.demo.installation import LOOPBACK, Installation
 from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.generate import bootstrap
 from extproc.server.sockets.free_ports import free_ports
@@ -36,25 +35,6 @@ def test_only_addresses_differ_from_the_shipped_configuration(tmp_path: Path) ->
     different = {path[-1] for path in run if run[path] != shipped[path]}
     assert different
     assert different <= ADDRESS_KEYS
-
-
-def test_a_port_is_claimed_by_one_demo() -> None:
-    """A second one gets none, before Envoy listens too, and it can have it afterwards."""
-    (port,) = free_ports(1)
-    with claimed_port(port) as first, claimed_port(port) as second:
-        assert (first, second) == (port, None)
-    with claimed_port(port) as later, socket.create_server((LOOPBACK, port)):
-        assert later == port
-
-
-def test_a_port_that_somebody_uses_is_not_claimed() -> None:
-    """Also where it would be shared: Envoy listens like that."""
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        other.bind((LOOPBACK, 0))
-        other.listen()
-        with claimed_port(other.getsockname()[1]) as port:
-            assert port is None
 
 
 def test_envoy_listens_where_it_is_told(tmp_path: Path) -> None:
