@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
 from extproc.config.budgets import Budget
 from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
+from extproc.config.day_ranges import DAY_KEYS, day_of, day_problems, order_problem, other_end_problem
 from extproc.config.document import Document
 from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
 from extproc.config.route_conditions import zone_of
 
-_RANGE = ("first_day", "last_day")
 _OF_ACTS = ("when_unknown", "unknown_after_s")
-_FIRST_YEAR, _LAST_YEAR = 2000, 9000  # days that every zone can name
 
 
 def budget_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -70,7 +68,7 @@ def _period_problems(budget: Budget, at: KeyPath, places: Places) -> Iterator[Pr
     except (KeyError, ValueError, OSError):
         hint = "Write an IANA name such as `Europe/Zurich`; the machine needs its time zone data (package tzdata)."
         yield places.problem((*at, "timezone"), f"unknown time zone {shown(budget.timezone)}", hint=hint)
-    given = [key for key in _RANGE if getattr(budget, key) is not None]
+    given = [key for key in DAY_KEYS if getattr(budget, key) is not None]
     if budget.period is not None:
         for key in given:
             found = "a budget with `period` has no range of days"
@@ -79,28 +77,18 @@ def _period_problems(budget: Budget, at: KeyPath, places: Places) -> Iterator[Pr
         hint = "Add `period: month`, or `first_day` and `last_day`."
         yield places.problem((*at, "period"), "missing: how long the amount lasts", hint=hint)
     elif len(given) == 1:
-        missing = _RANGE[1 - _RANGE.index(given[0])]
-        yield places.problem((*at, missing), f"missing: the other end of `{given[0]}`", hint="Add it.")
+        yield other_end_problem(given[0], at, places)
     else:
         yield from _range_problems(budget, at, places)
 
 
 def _range_problems(budget: Budget, at: KeyPath, places: Places) -> Iterator[Problem]:
-    days: list[date] = []
-    for key in _RANGE:
-        written = getattr(budget, key)
-        try:
-            day = date.fromisoformat(written)
-        except ValueError:
-            yield places.problem((*at, key), f"no calendar has the day {shown(written)}", hint="Write one that exists.")
-            continue
-        if not _FIRST_YEAR <= day.year < _LAST_YEAR:
-            expected = f"a day of the years {_FIRST_YEAR} to {_LAST_YEAR - 1}"
-            yield places.problem((*at, key), f"found the day {shown(written)}", expected=expected)
-        days.append(day)
-    if len(days) == len(_RANGE) and days[1] < days[0]:
-        found = f"it ends on {days[1]}, before it begins on {days[0]}"
-        yield places.problem((*at, "last_day"), found, hint="Name a last day that is not before the first.")
+    written = [getattr(budget, key) for key in DAY_KEYS]
+    for key, day in zip(DAY_KEYS, written, strict=True):
+        yield from day_problems(day, (*at, key), places)
+    first, last = map(day_of, written)
+    if first is not None and last is not None and last < first:
+        yield order_problem(first, last, at, places)
 
 
 # --- what they do --------------------------------------------------------------------------------------------------

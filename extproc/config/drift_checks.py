@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Final
 
 from extproc.config.conditions import unknown_name_problem
+from extproc.config.day_ranges import DAY_KEYS, day_of, day_problems, is_nameable, order_problem, other_end_problem
 from extproc.config.document import Document
 from extproc.config.drift import DriftSection
 from extproc.config.problems import KeyPath, Places, Problem, shown
 from extproc.domain.signals import RATES, VALUES
 
 _AT: KeyPath = ("drift",)
-_DAYS: Final = ("first_day", "last_day")
-_OF_PINNED: Final = ("first_answers", *_DAYS)
+_OF_PINNED: Final = ("first_answers", *DAY_KEYS)
 WINDOW_DAYS_MAX: Final = 31
-_YEARS: Final = range(2000, 9000)
 _SIGNALS: Final = tuple(one.name for one in (*RATES, *VALUES))
 
 
@@ -52,7 +50,7 @@ def _signal_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
 
 
 def _window_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
-    given = [key for key in _DAYS if getattr(drift, key) is not None]
+    given = [key for key in DAY_KEYS if getattr(drift, key) is not None]
     if drift.first_answers is not None:
         for key in given:
             found = "a window of `first_answers` has no days"
@@ -61,34 +59,21 @@ def _window_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
         hint = "Add `first_answers: 20000`, or `first_day` and `last_day`."
         yield places.problem((*_AT, "reference"), "missing: which answers are the reference", hint=hint)
     elif len(given) == 1:
-        missing = _DAYS[1 - _DAYS.index(given[0])]
-        yield places.problem((*_AT, missing), f"missing: the other end of `{given[0]}`", hint="Add it.")
+        yield other_end_problem(given[0], _AT, places)
     else:
         yield from _day_problems(drift, places)
 
 
 def _day_problems(drift: DriftSection, places: Places) -> Iterator[Problem]:
-    days: list[date] = []
-    for key in _DAYS:
-        written = getattr(drift, key)
-        try:
-            day = date.fromisoformat(written)
-        except ValueError:
-            yield places.problem(
-                (*_AT, key), f"no calendar has the day {shown(written)}", hint="Write one that exists."
-            )
-            continue
-        if day.year not in _YEARS:
-            expected = f"a day of the years {_YEARS.start} to {_YEARS.stop - 1}"
-            yield places.problem((*_AT, key), f"found the day {shown(written)}", expected=expected)
-            continue
-        days.append(day)
-    if len(days) < len(_DAYS):
+    written = [getattr(drift, key) for key in DAY_KEYS]
+    for key, day in zip(DAY_KEYS, written, strict=True):
+        yield from day_problems(day, (*_AT, key), places)
+    first, last = map(day_of, written)
+    if first is None or last is None or not (is_nameable(first) and is_nameable(last)):
         return
-    length = (days[1] - days[0]).days + 1
+    length = (last - first).days + 1
     if length < 1:
-        found = f"it ends on {days[1]}, before it begins on {days[0]}"
-        yield places.problem((*_AT, "last_day"), found, hint="Name a last day that is not before the first.")
+        yield order_problem(first, last, _AT, places)
     elif length > WINDOW_DAYS_MAX:
         expected = f"a window of at most {WINDOW_DAYS_MAX} days"
-        yield places.problem((*_AT, "last_day"), f"found one of {length} days", expected=expected)
+        yield places.problem((*_AT, DAY_KEYS[1]), f"found one of {length} days", expected=expected)
