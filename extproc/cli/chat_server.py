@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -31,7 +31,13 @@ _READ_BYTES: Final = 65_536
 _NOT_COMPATIBLE: Final = "Is this the base URL of an OpenAI-compatible server?"
 
 
-KeyVariable = typer.Option(metavar="VARIABLE", help="Environment variable with its API key.", show_default=False)
+KeyEnv = Annotated[
+    str | None,
+    typer.Option(metavar="VARIABLE", help="Environment variable with its API key.", show_default=False),
+]
+JudgeUrl = Annotated[str | None, typer.Option(help="Base URL of a server with a judge model.", show_default=False)]
+JudgeModel = Annotated[str | None, typer.Option(help="Its model.", show_default=False)]
+AnswerSeconds = Annotated[float, typer.Option(min=0.1, max=3_600, help="Seconds that one answer may take.")]
 
 
 class ServerFailed(Exception):

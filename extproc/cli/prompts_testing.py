@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from extproc.cli.chat_server import KeyVariable, named_server
+from extproc.cli.chat_server import AnswerSeconds, JudgeModel, JudgeUrl, KeyEnv, named_server
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration
 from extproc.cli.prompts_read import ReadPrompts, read_prompts
@@ -39,7 +39,7 @@ def prompts_test_command(
         str | None,
         typer.Option(help="Model to ask for; default: the served model of the version that uses the prompt."),
     ] = None,
-    api_key_env: Annotated[str | None, KeyVariable] = None,
+    api_key_env: KeyEnv = None,
     cases: Annotated[
         Path | None, typer.Option(help="A file with further cases, for one prompt.", show_default=False)
     ] = None,
@@ -51,13 +51,11 @@ def prompts_test_command(
             show_default=False,
         ),
     ] = None,
-    judge_url: Annotated[
-        str | None, typer.Option(help="Base URL of a server with a judge model.", show_default=False)
-    ] = None,
-    judge_model: Annotated[str | None, typer.Option(help="Its model.", show_default=False)] = None,
-    judge_key_env: Annotated[str | None, KeyVariable] = None,
+    judge_url: JudgeUrl = None,
+    judge_model: JudgeModel = None,
+    judge_key_env: KeyEnv = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Cases at once.")] = 4,
-    timeout: Annotated[float, typer.Option(min=0.1, max=3_600, help="Seconds that one answer may take.")] = 60.0,
+    timeout: AnswerSeconds = 60.0,
     max_tokens: Annotated[int, typer.Option(min=1, max=1_000_000, help="Largest length of an answer.")] = 1_024,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.", show_default=False)] = None,
     config: ConfigOption = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extproc.cli.chat_server import ChatServer, KeyVariable, named_server
+from extproc.cli.chat_server import AnswerSeconds, ChatServer, JudgeModel, JudgeUrl, KeyEnv, named_server
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, said
 from extproc.cli.progress import progress
@@ -54,14 +54,12 @@ def replay_command(
         Path | None,
         typer.Option(metavar="FILE", help="What a good answer is: a judge compares both by it.", show_default=False),
     ] = None,
-    judge_url: Annotated[
-        str | None, typer.Option(help="Base URL of a server with a judge model.", show_default=False)
-    ] = None,
-    judge_model: Annotated[str | None, typer.Option(help="Its model.", show_default=False)] = None,
-    judge_key_env: Annotated[str | None, KeyVariable] = None,
+    judge_url: JudgeUrl = None,
+    judge_model: JudgeModel = None,
+    judge_key_env: KeyEnv = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many requests at most.")] = 50,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Requests at once.")] = 4,
-    timeout: Annotated[float, typer.Option(min=0.1, max=3_600, help="Seconds that one answer may take.")] = 60.0,
+    timeout: AnswerSeconds = 60.0,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:

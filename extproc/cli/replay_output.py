@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -169,13 +169,13 @@ def _table(replay: ReplayResult) -> Table:
         cells = [_share(replay, side, place) for side in (0, 1)]
         if any(cell["judged"] for cell in cells):
             table.add_row(RATES[place].name, *(f"{cell['hits']} of {cell['judged']}" for cell in cells))
-    table.add_row("tokens, mean", *(_mean(replay, side, "tokens") for side in (0, 1)))
-    table.add_row("seconds, mean", *(_mean(replay, side, "took_s") for side in (0, 1)))
+    answered = [[pair[side] for pair in replay.pairs if pair[side].seen is not None] for side in (0, 1)]
+    table.add_row("tokens, mean", *(_mean(one.seen.tokens for one in side if one.seen) for side in answered))
+    table.add_row("seconds, mean", *(_mean(one.took_s for one in side) for side in answered))
     return table
 
 
-def _mean(replay: ReplayResult, side: int, of: str) -> str:
-    values = [_answer(pair[side])[of] for pair in replay.pairs if pair[side].seen is not None]  # type: ignore[literal-required]
+def _mean(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{sum(known) / len(known):.1f}" if known else "-"
 
