@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
-from extproc.server.workers.metrics import FILE_BYTES_MIN, count_in_files, page_of
+from extproc.server.workers.metrics import FILE_BYTES_MIN, AllocatedDict, count_in_files, page_of
 from extproc.sinks.bounded_labels import LABEL_IDLE_NS, OTHER
 from extproc.sinks.gathering_registry import ADMITTED_FACTOR_MAX
 from extproc.sinks.metrics import Metrics
@@ -72,9 +72,18 @@ def in_files(folder: Path) -> Iterator[None]:
 
 def worker(folder: Path, counts_as: int, tokens: list[int], waiting: int = 0) -> None:
     """A process that counts some exchanges, with so many waiting to be judged, and is then gone, without a word."""
-    with pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as at_its_end, pytest.MonkeyPatch.context() as patch:
+
+        class Files(AllocatedDict):
+            """Closed at the end of the process, by the system."""
+
+            def __init__(self, filename: str, read_mode: bool = False) -> None:
+                super().__init__(filename, read_mode)
+                at_its_end.callback(self.close)
+
         patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
         patch.setattr(values, "ValueClass", values.ValueClass)
+        patch.setattr("extproc.server.workers.metrics.AllocatedDict", Files)
         count_in_files(folder, counts_as)
         metrics = Metrics(10)
         for number in tokens:
