@@ -186,6 +186,7 @@ class SignalDrift:
         for name in sorted(name for name, sums in block.items() if sums.count > 0.0):
             if reference.usable(name) and name not in self._strata and len(self._strata) < STRATA_MAX:
                 self._strata.append(name)
+                self._parts[len(self._strata)] = _Part(started=max(self._steps, 1))
             if not reference.usable(name) or name not in self._strata:
                 left_out.append(name)
         return tuple(left_out)

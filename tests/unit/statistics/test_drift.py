@@ -195,6 +195,18 @@ def test_a_restored_state_goes_on_equally(
     json.dumps(whole.as_json(), allow_nan=False)
 
 
+def test_a_stratum_first_seen_within_a_step_starts_there_also_after_a_restart() -> None:
+    """The interval depends on where the evidence began, and nothing is kept of a stratum before it has a place."""
+    whole = SignalDrift(RATE, 8.0)
+    for step in (0, 0, 1):
+        whole.observe({"chat, staff": CALM["chat, staff"]}, PINNED, step)
+    parted = SignalDrift.restored(RATE, 8.0, json.loads(json.dumps(whole.as_json())))
+    block = {"chat, staff": BlockSums.of_events(4_000, 20), "chat, guests": DOUBLED["chat, guests"]}
+    first, second = (one.observe(block, PINNED, 1) for one in (whole, parted))
+    assert first == second
+    assert first.stratum == "chat, guests"
+
+
 def test_recent_levels_are_those_of_the_last_answers() -> None:
     """What was seen, and what was expected of each stratum; none without answers."""
     found = watched([{}, *[CALM] * 10, *[DOUBLED] * 30])
