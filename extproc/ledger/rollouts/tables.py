@@ -1,0 +1,88 @@
+"""The tables of rollouts, in the database of the ledger.
+
+``rollouts`` has the state of each, ``rollout_journal`` every decision with the sums that it was made from, and
+``rollout_leader`` one row: who decides. ``rollout_sums``, ``rollout_events``, ``rollout_units`` and
+``rollout_left_out`` are changed in the transaction that stores the entries.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Double, Integer, Table, Text
+
+from extproc.ledger.schema import METADATA
+
+ROLLOUTS = Table(
+    "rollouts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("stable", Text, nullable=False),
+    Column("canary", Text, nullable=False),
+    Column("stable_fingerprint", Text, nullable=False),  # empty: no process has told it yet
+    Column("canary_fingerprint", Text, nullable=False),  # likewise
+    Column("plan", Text, nullable=False),  # JSON of ``RolloutPlan``
+    Column("phase", Text, nullable=False),
+    Column("step", Integer, nullable=False),  # from 1 on
+    Column("share", Double, nullable=False),
+    Column("open_model", Text, unique=True),  # the model while something is compared; at most one at a time
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("step_began_at_us", BigInteger, nullable=False),
+    Column("changed_at_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # of this row: one more with each change
+)
+JOURNAL = Table(
+    "rollout_journal",
+    METADATA,
+    Column("rollout", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # from 1 on, without a gap
+    Column("at_us", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),  # JSON, exactly as it was hashed
+    Column("hash", Text, nullable=False),  # of the content and of the hash before
+)
+LEADER = Table(
+    "rollout_leader",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1
+    Column("holder", Text, nullable=False),  # of the process that decides; empty: nobody
+    Column("term", BigInteger, nullable=False),  # one more with each new holder
+    Column("beat", BigInteger, nullable=False),  # one more while the holder lives
+)
+SUMS = Table(
+    "rollout_sums",
+    METADATA,
+    Column("rollout", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("arm", Text, primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),  # what was judged, or measured
+    Column("total", Double, nullable=False),  # events, or logarithms
+    Column("squares", Double, nullable=False),
+)
+EVENTS = Table(
+    "rollout_events",
+    METADATA,
+    Column("rollout", Text, primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("unit", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, nullable=False),  # of its first event
+    Column("arm", Text, nullable=False),  # likewise
+)
+UNITS_SEEN = Table(
+    "rollout_units",
+    METADATA,
+    Column("rollout", Text, primary_key=True),
+    Column("unit", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, nullable=False),  # in which it was seen first
+    Column("arm", Text, nullable=False),  # likewise
+)
+LEFT_OUT = Table(
+    "rollout_left_out",
+    METADATA,
+    Column("rollout", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("arm", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
