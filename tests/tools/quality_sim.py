@@ -40,12 +40,12 @@ from tests.tools.quality_figures import (
     pinned_delays,
     without_data,
 )
-from tests.tools.quality_stored import stored_delays
+from tests.tools.quality_stored import stored_differences
 from tests.tools.quality_worlds import SERIES, Apart, Weeks
 
 REPORT_SEED, CALIBRATION_SEED = 2_000_003, 17
 QUICK = Sizes(runs=100, months=2, block_minutes=20)
-ANSWERS, A_MONTH, A_DAY = "answers", "alarms a month", "alarms a day"
+ANSWERS, APART, A_MONTH, A_DAY = "answers", "answers apart", "alarms a month", "alarms a day"
 _PLOT_STEPS = 41
 _PLOT_ANSWERS = (30, 100_000)
 _COLORS = ("#4051b5", "#c2410c", "#15803d", "#7e22ce", "#0e7490", "#a16207", "#be185d", "#57606a")
@@ -122,11 +122,10 @@ MEASURES = (
     Measure("time-per-token", ANSWERS, "+15 %, sd of log 0.3, pinned", _delay(TIME_PER_TOKEN), None, 300),
     Measure(
         "refusals-stored",
-        ANSWERS,
-        "refusals 2 to 4 %, through the database",
-        lambda sizes, chance: stored_delays(REFUSALS, max(sizes.runs // 25, 4), chance),
-        1_500,
-        3_000,
+        APART,
+        "the same draws through the database",
+        lambda sizes, chance: stored_differences(REFUSALS, max(sizes.runs // 50, 4), chance),
+        mean=0,
     ),
     Measure(
         "refusals-hours",
@@ -202,7 +201,7 @@ def row(figure: Figure) -> str:
     measure = figure.measure
     targets = [measure.median, measure.p95] if measure.mean is None else [measure.mean]
     target = " | ".join("-" if one is None else f"{one:,.0f}" for one in targets)
-    digits = 0 if measure.of == ANSWERS else 2
+    digits = 0 if measure.of in (ANSWERS, APART) else 2
     found = [f"{one:>8,.{digits}f}" for one in (figure.quantile(0.5), figure.quantile(0.95), figure.mean)]
     verdict = {True: "met", False: "MISSED", None: "measured"}[figure.met]
     return f"{measure.name:<21}{measure.says:<46}{target:>14}{''.join(found)}  {verdict}"

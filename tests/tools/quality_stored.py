@@ -17,8 +17,9 @@ from extproc.ledger.quality.sums import SIGNAL_KINDS
 from extproc.ledger.quality.terms import DriftTerms
 from extproc.ledger.quality.watch import DriftLooked, DriftWatch
 from extproc.ledger.store import LedgerStore
-from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.drift import ReferenceKind, SignalDrift, log_threshold
+from extproc.statistics.references import SignalKind, pinned_reference
+from extproc.statistics.sums import BlockSums, Floats, SumArrays
 from tests.tools.quality_figures import CALM_ANSWERS, Shift
 from tests.tools.quality_worlds import ANSWERS_A_DAY, SERIES, STRATUM_SHARES, VERSIONS, Draw
 
@@ -63,25 +64,41 @@ class _World:
         self._store.close()
 
 
-def stored_delays(shift: Shift, runs: int, chance: np.random.Generator, answers_max: int = 20_000) -> Floats:
-    """Answers from the drift until the alarm, by run; as ``pinned_delays``, through the database."""
-    return np.array([_delay(shift, chance, answers_max) for _ in range(runs)])
+def stored_differences(shift: Shift, runs: int, chance: np.random.Generator, answers_max: int = 20_000) -> Floats:
+    """By run: the answers from a drift until the alarm, through the database against in memory, of the same draws."""
+    return np.array([abs(_difference(shift, chance, answers_max)) for _ in range(runs)])
 
 
-def _delay(shift: Shift, chance: np.random.Generator, answers_max: int) -> float:
+def _difference(shift: Shift, chance: np.random.Generator, answers_max: int) -> float:
     shape = STRATUM_SHARES.shape
     before = Draw(shift.kind, np.full(shape, shift.before), np.full(shape, shift.sd))
     after = before._replace(level=np.full(shape, shift.after))
+    week = before.block(chance, (_WEEK_ANSWERS * STRATUM_SHARES).round())
+    reference = pinned_reference(shift.kind, _by_name(week))
+    drift = SignalDrift(shift.kind, log_threshold(ReferenceKind.PINNED, shift.kind, SERIES))
+    begun_at: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         world = _World(Path(folder), shift.kind)
         try:
-            world.block(world.sums(before.block(chance, (_WEEK_ANSWERS * STRATUM_SHARES).round())))
-            calm = CALM_ANSWERS // shift.answers
-            for step in range(calm + answers_max // shift.answers):
+            world.block(world.sums(week))
+            for step in range((CALM_ANSWERS + answers_max) // shift.answers):
                 count = chance.multinomial(shift.answers, STRATUM_SHARES).astype(np.float64)
-                looked = world.block(world.sums((before if step < calm else after).block(chance, count)))
-                if step >= calm and looked is not None and any(one.alarm for one in looked.shown):
-                    return float((step - calm + 1) * shift.answers)
+                block = (before if step < CALM_ANSWERS // shift.answers else after).block(chance, count)
+                looked = world.block(world.sums(block))
+                alarms = {
+                    "stored": looked is not None and any(one.alarm for one in looked.shown),
+                    "direct": drift.observe(_by_name(block), reference, step).alarm,
+                }
+                for name in (name for name, raised in alarms.items() if raised):
+                    begun_at.setdefault(name, step * shift.answers)
+                if len(begun_at) == len(alarms):
+                    return float(begun_at["stored"] - begun_at["direct"])
         finally:
             world.close()
     return math.inf
+
+
+def _by_name(drawn: SumArrays) -> dict[str, BlockSums]:
+    """What was drawn, by stratum."""
+    parts = zip(drawn.count.tolist(), drawn.total.tolist(), drawn.squares.tolist(), strict=True)
+    return {f"team{stratum}": BlockSums(*one) for stratum, one in enumerate(parts)}

@@ -83,7 +83,7 @@ class Weeks:
 
     def __post_init__(self) -> None:
         """The week before the first."""
-        self._phases = self.chance.uniform(0, 2 * np.pi, (1, 1, len(self._bases), 1))
+        self._phases = self.chance.uniform(0, 2 * np.pi, (self.runs, 1, len(self._bases), 1))
         self._week = _stacked([self._draw(hour, 0.0).block(self.chance, self._count(hour, 60)) for hour in _hours()])
 
     @property

@@ -14,11 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
+import extproc.ledger.rollouts.tables  # noqa: F401, which are in the schema
 from extproc.database.engine import StoreFailed
 from extproc.ledger.entry import EntryOutcome, TokenSource
 from extproc.ledger.migrations import VERSION_TABLE
 from extproc.ledger.places import SpoolPlace
-from extproc.ledger.rollouts import tables as _  # noqa: F401, which are in the schema
 from extproc.ledger.schema import METADATA, VIEWS
 from extproc.ledger.store import LedgerStore
 from tests.unit.databases import Server
