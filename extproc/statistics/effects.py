@@ -90,7 +90,7 @@ class Deviation:
             return None
         share = alpha / (started_step * (started_step + 1.0)) / 2.0
         reference = -NormalDist().inv_cdf(share / 2.0) * self.errors / self.count
-        answers = half_width(self.count, self._variance(kind), _PLANNED, share)
+        answers = float(half_width(self.count, self._variance(kind), _PLANNED, share))
         if kind is SignalKind.LOG:
             middle = self.log_ratio(kind)
             return DriftEffect(*map(_ratio, (middle, middle - answers - reference, middle + answers + reference)))

@@ -1,0 +1,140 @@
+"""What the sums of one gate of a rollout say: is the canary worse, is it not worse, by how much. The one way in.
+
+The roll back of a rate asks the exact label test of first events, and that the estimate is beyond its margin: harm that
+is proven but too small to matter holds the rollout up and does not end it. Where there are no first events, and of
+means of logarithms, it asks the clustered difference for evidence beyond the margin. Promotion always asks that for
+evidence within the margin.
+
+Roll back is a union: a gate of weight ``w`` needs ``log(1 / (alpha w))`` and weights add up to 1. Promotion is
+intersection and union (Berger 1982): each gate needs ``log(1 / alpha)``, and alpha is not split.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from extproc.statistics.cluster_sums import ClusterSums
+from extproc.statistics.clustered_difference import ArmsDifference
+from extproc.statistics.label_test import log_label_evidence
+from extproc.statistics.references import SignalKind
+from extproc.statistics.sums import Floats, SumArrays
+
+
+class Worse(StrEnum):
+    """The direction in which a signal is worse."""
+
+    UP = "up"
+    DOWN = "down"
+    EITHER = "either"
+
+
+class GateMargins(NamedTuple):
+    """What is no harm: up to ``roll_back`` nothing is rolled back, below ``promote`` it is not worse.
+
+    Of rates an absolute share (0.01: one point), of lengths and durations a log ratio.
+    """
+
+    roll_back: float
+    promote: float
+
+
+class EvidencePlan(NamedTuple):
+    """Fixed before the rollout. ``alpha``: of each kind of false decision; ``interval_alpha``: of what people see.
+
+    Answers (``N_T N_C / (N_T + N_C)``) at which evidence is sharpest: where a roll back is wanted, and a promotion.
+    """
+
+    alpha: float = 0.01
+    interval_alpha: float = 0.05
+    roll_back_answers: float = 250.0
+    promote_answers: float = 7_500.0
+
+
+class FirstEvents(NamedTuple):
+    """Units by arm and, in the last axis, by the step of their first event in the whole rollout."""
+
+    canary: Floats
+    stable: Floats
+
+
+class GateSums(NamedTuple):
+    """All that is read of one gate. ``shares``: of the canary, by step. Arms: by step, and by bucket in the last axis."""
+
+    kind: SignalKind
+    shares: Floats
+    canary: SumArrays
+    stable: SumArrays
+    events: FirstEvents | None = None
+
+
+class GateEvidence(NamedTuple):
+    """Of one gate, or of many runs at once. ``estimate``, ``low``, ``high``: canary less stable, for people.
+
+    Counts are of answers; units are effective units (``N^2 / sum n^2``).
+    """
+
+    log_worse: Floats
+    log_not_worse: Floats
+    estimate: Floats
+    low: Floats
+    high: Floats
+    canary_count: Floats
+    stable_count: Floats
+    canary_units: Floats
+    stable_units: Floats
+
+
+def log_roll_back_threshold(alpha: float, weight: float) -> float:
+    """Of a gate's ``log_worse``: its weight is its share of alpha."""
+    return -math.log(alpha * weight)
+
+
+def log_promote_threshold(alpha: float) -> float:
+    """Of every gate's ``log_not_worse``."""
+    return -math.log(alpha)
+
+
+def gate_evidence(sums: GateSums, worse: Worse, margins: GateMargins, plan: EvidencePlan | None = None) -> GateEvidence:
+    """What the sums say of one gate.
+
+    With a direction of ``EITHER`` harm is looked for on both sides, with half of alpha each, and a promotion needs
+    evidence within the margin on both.
+    """
+    plan = plan or EvidencePlan()
+    arms = ArmsDifference.of(sums.kind, ClusterSums.of(sums.canary), ClusterSums.of(sums.stable))
+    ups = (True, False) if worse is Worse.EITHER else (worse is Worse.UP,)
+    log_worse = [_log_worse(sums, arms, up, margins.roll_back, plan) for up in ups]
+    log_not_worse = [_log_not_worse(arms, up, margins.promote, plan) for up in ups]
+    low, high = arms.interval(plan.promote_answers, plan.interval_alpha)
+    return GateEvidence(
+        np.max(log_worse, axis=0) - math.log(len(ups)),
+        np.min(log_not_worse, axis=0),
+        arms.estimate,
+        low,
+        high,
+        arms.canary.count.sum(axis=-1),
+        arms.stable.count.sum(axis=-1),
+        *arms.effective_units,
+    )
+
+
+def _log_worse(sums: GateSums, arms: ArmsDifference, up: bool, margin: float, plan: EvidencePlan) -> Floats:
+    if sums.events is None or sums.kind is not SignalKind.RATE:
+        larger = sums.kind is SignalKind.RATE
+        test = arms.log_above if up else arms.log_below
+        return test(margin if up else -margin, plan.roll_back_answers, plan.alpha, larger=larger)
+    canary, stable = sums.events
+    if up:
+        label, beyond = log_label_evidence(canary, stable, sums.shares), arms.estimate > margin
+    else:
+        label, beyond = log_label_evidence(stable, canary, 1.0 - sums.shares), arms.estimate < -margin
+    return np.where(beyond, label, np.minimum(label, 0.0))
+
+
+def _log_not_worse(arms: ArmsDifference, up: bool, margin: float, plan: EvidencePlan) -> Floats:
+    test = arms.log_below if up else arms.log_above
+    return test(margin if up else -margin, plan.promote_answers, plan.alpha)
