@@ -23,7 +23,7 @@ class RolloutArm(NamedTuple):
 
     Attributes:
         rollout: its id.
-        step: from 1 on.
+        step: from 1 on; 0: of the first, in its warm-up.
         unit: the hash of the sticky key, below ``UNITS``.
     """
 
@@ -55,8 +55,9 @@ class RolloutShare(NamedTuple):
         id: unique in the store.
         stable, canary: names of versions of the model.
         stable_fingerprint, canary_fingerprint: of the revisions that are compared; with others there is no rollout.
+        stable_weight, canary_weight: of the configuration when it began; edited by hand, they win.
         teams: whose traffic takes part; empty: that of all.
-        step: from 1 on.
+        step: from 1 on; 0: of the first, in its warm-up.
         share: of the units of both versions that get the canary, from 0 to 1.
         measures: whether exchanges are compared; otherwise only the weights are those of the rollout.
     """
@@ -67,6 +68,8 @@ class RolloutShare(NamedTuple):
     canary: str
     stable_fingerprint: str
     canary_fingerprint: str
+    stable_weight: int
+    canary_weight: int
     teams: tuple[str, ...]
     step: int
     share: float

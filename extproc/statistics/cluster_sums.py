@@ -23,7 +23,7 @@ class ClusterSums:
     """Of one arm. ``[..., steps]``: ``count``, ``total`` and ``squares`` of values. ``[...]``: ``clusters``.
 
     ``[..., steps, steps]``, because a user answers in several steps: sums over buckets of ``n_s n_t``
-    (``count_squares``), ``n_s x_t`` (``products``) and ``x_s x_t`` (``total_squares``), where ``x`` is a bucket's total.
+    (``count_squares``), ``n_s x_t`` (``products``) and ``x_s x_t`` (``total_squares``), ``x`` being a bucket's total.
     """
 
     count: Floats

@@ -12,24 +12,16 @@ intersection and union (Berger 1982): each gate needs ``log(1 / alpha)``, and al
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
+from extproc.domain.rollout_gates import Worse
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.clustered_difference import ArmsDifference
 from extproc.statistics.label_test import log_label_evidence
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats, SumArrays
-
-
-class Worse(StrEnum):
-    """The direction in which a signal is worse."""
-
-    UP = "up"
-    DOWN = "down"
-    EITHER = "either"
+from extproc.statistics.sums import Floats
 
 
 class GateMargins(NamedTuple):
@@ -62,12 +54,12 @@ class FirstEvents(NamedTuple):
 
 
 class GateSums(NamedTuple):
-    """All that is read of one gate. ``shares``: of the canary, by step. Arms: by step, and by bucket in the last axis."""
+    """All that is read of one gate. ``shares``: of the canary, by step. ``events``: of rates; None: not known."""
 
     kind: SignalKind
     shares: Floats
-    canary: SumArrays
-    stable: SumArrays
+    canary: ClusterSums
+    stable: ClusterSums
     events: FirstEvents | None = None
 
 
@@ -105,7 +97,7 @@ def gate_evidence(sums: GateSums, worse: Worse, margins: GateMargins, plan: Evid
     evidence within the margin on both.
     """
     plan = plan or EvidencePlan()
-    arms = ArmsDifference.of(sums.kind, ClusterSums.of(sums.canary), ClusterSums.of(sums.stable))
+    arms = ArmsDifference.of(sums.kind, sums.canary, sums.stable)
     ups = (True, False) if worse is Worse.EITHER else (worse is Worse.UP,)
     log_worse = [_log_worse(sums, arms, up, margins.roll_back, plan) for up in ups]
     log_not_worse = [_log_not_worse(arms, up, margins.promote, plan) for up in ups]

@@ -35,6 +35,7 @@ ELSEWHERE = {
     "domain/classification.py": DATA,
     "domain/finding.py": DATA,
     "domain/reasons.py": DATA,
+    "domain/rollouts.py": DATA,
     "exchange/events.py": DATA,
     "exchange/request_steps.py": "the rows of a table, which is played row by row: `playbooks/test_phases.py`",
     "exchange/response.py": PROTOCOL,

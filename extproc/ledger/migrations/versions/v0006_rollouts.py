@@ -25,6 +25,8 @@ def _create_states() -> None:
         Column("canary", Text, nullable=False),
         Column("stable_fingerprint", Text, nullable=False),
         Column("canary_fingerprint", Text, nullable=False),
+        Column("stable_weight", Integer, nullable=False),
+        Column("canary_weight", Integer, nullable=False),
         Column("plan", Text, nullable=False),
         Column("phase", Text, nullable=False),
         Column("step", Integer, nullable=False),

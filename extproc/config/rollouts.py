@@ -1,0 +1,119 @@
+"""The section `rollouts`: from which version to which, in which steps, and what must hold for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from extproc.config.section import FilePath, ModelName, Name, Section
+from extproc.domain.rollout_gates import GATE_NAMES, GATES, RolloutGate
+
+GateName = Literal[GATE_NAMES]  # type: ignore[valid-type]
+WhenInconclusive = Literal["hold", "roll_back"]
+TeamName = Annotated[str, Field(min_length=1, max_length=100)]
+_PERCENT: Final = 100.0
+
+
+class RolloutStep(Section):
+    """A share of the canary, and what it takes at least to go on from it."""
+
+    percent: int = Field(ge=1, le=100, description="share of the canary; the last step has 100 [percent]")
+    minutes_min: int = Field(default=60, ge=0, le=44_640, description="least time at this share [minutes]")
+    answers_min: int = Field(default=200, ge=0, le=10_000_000, description="least answers of the canary at this share")
+
+
+class GateTerms(Section):
+    """Changes of one gate."""
+
+    compared: bool = Field(default=True, description="false: it is left out")
+    promote_percent: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="it goes on only if the canary is shown to be worse by less; of a rate points of percent. "
+        "Default: see [gates](rollouts.md#gates)",
+    )
+    roll_back_percent: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="it is rolled back if the canary is shown to be worse by more; likewise",
+    )
+
+
+class HardFailureTerms(Section):
+    """Failures that end a rollout at once, whatever the stable version does."""
+
+    error_percent: float = Field(
+        default=1.0, gt=0, lt=50, description="share of exchanges that may fail at the model server [percent]"
+    )
+    alpha: float = Field(
+        default=0.001,
+        ge=1e-6,
+        le=0.05,
+        description="chance that a canary with fewer failures is rolled back for them",
+    )
+
+
+_DEFAULT_STEPS: Final = (
+    RolloutStep(percent=5),
+    RolloutStep(percent=25),
+    RolloutStep(percent=50),
+    RolloutStep(percent=100),
+)
+
+
+class RolloutSection(Section):
+    """One rollout. Needs `ledger`, which has the sums; most gates need the filter `signals`."""
+
+    name: Name = Field(description="name in commands, metrics and reports")
+    model: ModelName = Field(description="the model")
+    stable: Name = Field(description="the version that it goes from")
+    canary: Name = Field(description="the version that it goes to")
+    steps: tuple[RolloutStep, ...] = Field(
+        default=_DEFAULT_STEPS, min_length=2, max_length=20, description="shares of the canary, in turn"
+    )
+    gates: dict[GateName, GateTerms] = Field(
+        default_factory=dict, description="changes of gates, by name; the others are compared as they are"
+    )
+    alpha: float = Field(
+        default=0.01,
+        ge=1e-6,
+        le=0.2,
+        description="chance that a canary that is no worse is rolled back, and that one beyond a margin goes on",
+    )
+    hard_failures: HardFailureTerms = Field(
+        default_factory=HardFailureTerms, description="failures that end it at once"
+    )
+    warm_up_s: int = Field(
+        default=120,
+        ge=0,
+        le=86_400,
+        description="exchanges of the first seconds of the first step are not compared: caches are empty, kernels are "
+        "compiled. Hard failures count",
+    )
+    at_most_hours: int = Field(
+        default=336, ge=1, le=8_784, description="how long it may take; then it is inconclusive [hours]"
+    )
+    when_inconclusive: WhenInconclusive = Field(
+        default="hold",
+        description="what happens then. hold: the share stays. roll_back: all goes to the stable version",
+    )
+    teams: tuple[TeamName, ...] = Field(default=(), description="whose traffic takes part; empty: that of all")
+    webhook_file: FilePath | None = Field(
+        default=None, description="file with a URL to which decisions are posted; default: none"
+    )
+
+    def compared_gates(self) -> tuple[RolloutGate, ...]:
+        """The gates with the margins of this rollout; their weights add up to 1."""
+        found = []
+        for gate in GATES:
+            terms = self.gates.get(gate.name, GateTerms())
+            if terms.compared:
+                promote = gate.promote if terms.promote_percent is None else terms.promote_percent / _PERCENT
+                roll_back = gate.roll_back if terms.roll_back_percent is None else terms.roll_back_percent / _PERCENT
+                found.append(replace(gate, promote=promote, roll_back=roll_back))
+        total = sum(gate.weight for gate in found)
+        return tuple(replace(gate, weight=gate.weight / total) for gate in found)

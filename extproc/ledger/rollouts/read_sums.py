@@ -1,0 +1,106 @@
+"""Reads the sums of a rollout, as a decision is made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from extproc.domain.rollout_gates import ERROR, RolloutGate
+from extproc.domain.rollouts import BUCKETS, Arm
+from extproc.ledger.rollouts.states import RolloutState
+from extproc.ledger.rollouts.tables import EVENTS, SUMS, UNITS_SEEN
+from extproc.rollout.look import ArmTries, RolloutLook
+from extproc.statistics.cluster_sums import ClusterSums
+from extproc.statistics.gate_evidence import FirstEvents, GateSums
+from extproc.statistics.references import SignalKind
+from extproc.statistics.sums import Floats, SumArrays
+
+WARM_UP_STEP = 0
+
+
+def read_look(connection: Connection, state: RolloutState, now_us: int) -> RolloutLook:
+    """All sums of a rollout, in one transaction that reads. Args: now_us: since 1970."""
+    plan = state.terms
+    shares = tuple(step.percent / 100 for step in plan.steps[: state.step])
+    sums, events = _sums(connection, state), _events(connection, state)
+    units = _units(connection, state)
+    errors = sums.get(ERROR)
+    return RolloutLook(
+        step=state.step,
+        step_s=max(now_us - state.step_began_at_us, 0) / 1e6,
+        total_s=max(now_us - state.created_at_us, 0) / 1e6,
+        shares=shares,
+        answers=0 if errors is None else int(errors[Arm.CANARY][0, state.step].sum()),
+        gates=dict(_gates(plan.compared_gates(), np.array(shares), sums, events)),
+        canary_units=units[Arm.CANARY],
+        stable_units=units[Arm.STABLE],
+        canary_tries=_tries(Arm.CANARY, errors, events),
+        stable_tries=_tries(Arm.STABLE, errors, events),
+    )
+
+
+_ByArm = dict[Arm, Floats]
+"""Sums: count, total and squares by step, the warm-up first, and bucket. Events: by step likewise."""
+
+
+def _gates(
+    gates: Iterable[RolloutGate], shares: Floats, sums: dict[str, _ByArm], events: dict[str, _ByArm]
+) -> Iterable[tuple[str, GateSums]]:
+    for gate in gates:
+        if gate.name in sums:
+            canary, stable = (_clusters(sums[gate.name][arm]) for arm in (Arm.CANARY, Arm.STABLE))
+            first = None
+            if gate.is_rate:
+                nothing = dict.fromkeys(Arm, np.zeros(len(shares) + 1))
+                found = events.get(gate.name, nothing)
+                first = FirstEvents(found[Arm.CANARY][1:], found[Arm.STABLE][1:])
+            kind = SignalKind.RATE if gate.is_rate else SignalKind.LOG
+            yield gate.name, GateSums(kind, shares, canary, stable, first)
+
+
+def _clusters(arm: Floats) -> ClusterSums:
+    return ClusterSums.of(SumArrays(*arm[:, WARM_UP_STEP + 1 :]))
+
+
+def _sums(connection: Connection, state: RolloutState) -> dict[str, _ByArm]:
+    columns = (SUMS.c[name] for name in ("gate", "arm", "step", "bucket", "count", "total", "squares"))
+    found: dict[str, _ByArm] = {}
+    for gate, arm, step, bucket, *sums in connection.execute(select(*columns).where(SUMS.c.rollout == state.id)):
+        if gate not in found:
+            found[gate] = {one: np.zeros((3, state.step + 1, BUCKETS)) for one in Arm}
+        if step <= state.step:
+            found[gate][Arm(arm)][:, step, bucket] = sums
+    return found
+
+
+def _events(connection: Connection, state: RolloutState) -> dict[str, _ByArm]:
+    """How many units had their first event of a gate, by step."""
+    columns = EVENTS.c.gate, EVENTS.c.arm, EVENTS.c.step
+    query = select(*columns, func.count()).where(EVENTS.c.rollout == state.id).group_by(*columns)
+    found: dict[str, _ByArm] = {}
+    for gate, arm, step, count in connection.execute(query):
+        by_arm = found.setdefault(gate, {one: np.zeros(state.step + 1) for one in Arm})
+        if step <= state.step:
+            by_arm[Arm(arm)][step] = count
+    return found
+
+
+def _units(connection: Connection, state: RolloutState) -> dict[Arm, tuple[int, ...]]:
+    """How many units were seen first in each step; the share of the warm-up is that of the first."""
+    columns = UNITS_SEEN.c.arm, UNITS_SEEN.c.step
+    query = select(*columns, func.count()).where(UNITS_SEEN.c.rollout == state.id).group_by(*columns)
+    found = {arm: [0] * state.step for arm in Arm}
+    for arm, step, count in connection.execute(query):
+        if step <= state.step:
+            found[Arm(arm)][max(step, 1) - 1] += count
+    return {arm: tuple(counts) for arm, counts in found.items()}
+
+
+def _tries(arm: Arm, errors: _ByArm | None, events: dict[str, _ByArm]) -> ArmTries:
+    if errors is None:
+        return ArmTries()
+    tries, failed, _ = errors[arm].sum(axis=(1, 2)).tolist()
+    failed_units = int(events[ERROR][arm].sum()) if ERROR in events else 0
+    return ArmTries(int(tries), int(failed), failed_units)
