@@ -32,6 +32,7 @@ from extproc.config.prompts import prompts_of
 from extproc.config.provider_checks import provider_problems
 from extproc.config.rate_limit_checks import rate_limit_problems
 from extproc.config.review import review_problems
+from extproc.config.rollout_checks import rollout_problems
 from extproc.config.route_checks import route_problems
 from extproc.config.text_files import TextFile
 from extproc.domain.contract import ENDPOINT_PATHS, INTERNAL_HEADER_PREFIX
@@ -82,6 +83,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *ledger_problems(document, places),
         *feedback_problems(document, places),
         *drift_problems(document, places),
+        *rollout_problems(document, places),
         *otel_problems(document, places),
         *_header_problems(document, places),
         *identity_problems(document, places),

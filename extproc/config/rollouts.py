@@ -27,13 +27,14 @@ class RolloutStep(Section):
 class GateTerms(Section):
     """Changes of one gate."""
 
+    gate: GateName = Field(description="its name")
     compared: bool = Field(default=True, description="false: it is left out")
     promote_percent: float | None = Field(
         default=None,
-        gt=0,
+        ge=0.01,
         le=100,
         description="it goes on only if the canary is shown to be worse by less; of a rate points of percent. "
-        "Default: see [gates](rollouts.md#gates)",
+        "Default: that of the gate",
     )
     roll_back_percent: float | None = Field(
         default=None,
@@ -47,7 +48,7 @@ class HardFailureTerms(Section):
     """Failures that end a rollout at once, whatever the stable version does."""
 
     error_percent: float = Field(
-        default=1.0, gt=0, lt=50, description="share of exchanges that may fail at the model server [percent]"
+        default=1.0, ge=0.01, le=49, description="share of exchanges that may fail at the model server [percent]"
     )
     alpha: float = Field(
         default=0.001,
@@ -75,8 +76,8 @@ class RolloutSection(Section):
     steps: tuple[RolloutStep, ...] = Field(
         default=_DEFAULT_STEPS, min_length=2, max_length=20, description="shares of the canary, in turn"
     )
-    gates: dict[GateName, GateTerms] = Field(
-        default_factory=dict, description="changes of gates, by name; the others are compared as they are"
+    gates: tuple[GateTerms, ...] = Field(
+        default=(), description="changes of gates; the others are compared as they are"
     )
     alpha: float = Field(
         default=0.01,
@@ -108,9 +109,9 @@ class RolloutSection(Section):
 
     def compared_gates(self) -> tuple[RolloutGate, ...]:
         """The gates with the margins of this rollout; their weights add up to 1."""
-        found = []
+        found, by_name = [], {one.gate: one for one in self.gates}
         for gate in GATES:
-            terms = self.gates.get(gate.name, GateTerms())
+            terms = by_name.get(gate.name) or GateTerms(gate=gate.name)
             if terms.compared:
                 promote = gate.promote if terms.promote_percent is None else terms.promote_percent / _PERCENT
                 roll_back = gate.roll_back if terms.roll_back_percent is None else terms.roll_back_percent / _PERCENT

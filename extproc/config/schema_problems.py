@@ -31,15 +31,31 @@ def validation_problem(error: ErrorDetails, places: Places) -> Problem | None:
             return places.problem(path, f"missing key `{key}`", hint=f"Known {key}s: {names(known)}.", at_key=True)
         case "union_tag_invalid":
             return _unknown_choice(path, shape, places)
-        case "too_short" if place is None or not place.empty:
-            return None
-        case "too_short":
-            return places.problem(path, f"found {places.found(path)}", expected="at least one entry")
+        case "too_short" | "too_long":
+            return _wrong_length(path, shape, places)
     if error["loc"][-1:] == ("[key]",):
         pattern = shape["propertyNames"]["patternErrorMessage"]
         return places.problem(path, f"the name {shown(str(path[-1]))}", expected=pattern, at_key=True)
     hint = fix_hint(path, shape, place, places) if place else ""
     return places.problem(path, f"found {places.found(path)}", expected=_expected(shape), hint=hint)
+
+
+def _wrong_length(path: KeyPath, shape: SchemaNode, places: Places) -> Problem | None:
+    """A list or block with too few entries or too many; None if only entries that are invalid are missing in it."""
+    place = places.get(path)
+    if place is None:
+        return None
+    if place.empty:
+        return places.problem(path, f"found {places.found(path)}", expected="at least one entry")
+    least, most = shape.get("minItems", 0), shape.get("maxItems")
+    written = 0
+    while places.get((*path, written)) is not None:
+        written += 1
+    if written < least:
+        return places.problem(path, f"found a list of {written}", expected=f"at least {least} entries")
+    if most is not None and written > most:
+        return places.problem(path, f"found a list of {written}", expected=f"at most {most} entries")
+    return None
 
 
 def _unknown_key(path: KeyPath, parent: SchemaNode, places: Places) -> Problem:

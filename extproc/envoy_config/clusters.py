@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import EnvoyProcessor, Server, Version
+from extproc.config.document import Server, Version
+from extproc.config.envoy import EnvoyProcessor
 from extproc.config.providers import Provider, address_of
 from extproc.domain.contract import ENDPOINT_HEADER
 from extproc.envoy_config.addresses import discovery_type, reachable_address, socket_address

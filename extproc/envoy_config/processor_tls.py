@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from extproc.config.document import EnvoyProcessor, Server, ServerTls
+from extproc.config.document import Server, ServerTls
+from extproc.config.envoy import EnvoyProcessor
 from extproc.envoy_config.addresses import is_ip, reachable_address, socket_address
 from extproc.envoy_config.errors import EnvoyConfigError
 

@@ -39,6 +39,7 @@ PLACES: Final = {
     "filters": (2.8, 5),
     "envoy_config": (0, 6),
     "payload": (3.3, 6),
+    "rollout": (4.3, 6),
     "config": (0.8, 7),
     "detectors": (0.8, 8),
     "statistics": (5.0, 7),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from extproc.config.document import EnvoyProcessor, Server
+from extproc.config.document import Server
+from extproc.config.envoy import EnvoyProcessor
 from extproc.envoy_config.generate import SECRET_HEADING, to_yaml
 from extproc.envoy_config.processor_tls import secrets
 from tests.e2e.conftest import MakeStack

@@ -37,7 +37,10 @@ def test_weights_of_a_plan_add_up_to_one() -> None:
         model="m",
         stable="v1",
         canary="v2",
-        gates={"length": GateTerms(compared=False), "refusal": GateTerms(promote_percent=2, roll_back_percent=0.5)},
+        gates=(
+            GateTerms(gate="length", compared=False),
+            GateTerms(gate="refusal", promote_percent=2, roll_back_percent=0.5),
+        ),
     )
     gates = {gate.name: gate for gate in plan.compared_gates()}
     assert "length" not in gates

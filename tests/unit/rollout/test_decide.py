@@ -98,14 +98,14 @@ def test_units_that_are_shared_out_wrongly_hold_everything() -> None:
 
 def test_a_gate_that_is_left_out_decides_nothing() -> None:
     """Others share its part of alpha."""
-    without = plan(gates={"refusal": GateTerms(compared=False)})
+    without = plan(gates=(GateTerms(gate="refusal", compared=False),))
     assert decide(without, look([5_000], {"refusal": 0.2})).action is RolloutAction.ADVANCE
     assert sum(gate.weight for gate in without.compared_gates()) == pytest.approx(1)
 
 
 def test_margins_of_the_plan() -> None:
     """What is worse by less than `roll_back_percent` is not rolled back, and does not go on either."""
-    lenient = plan(gates={"length": GateTerms(roll_back_percent=50, promote_percent=10)})
+    lenient = plan(gates=(GateTerms(gate="length", roll_back_percent=50, promote_percent=10),))
     longer = look([3_000, 3_000, 3_000], {"length": HEALTHY["length"] + math.log(1.3)})
     verdict = decide(lenient, longer)
     assert verdict.action is RolloutAction.HOLD
