@@ -24,6 +24,7 @@ from extproc.cli.review_shapes import (
     StatsJson,
     WhatIfJson,
 )
+from extproc.cli.rollout_shapes import RolloutChangedJson, RolloutExplainedJson, RolloutHistoryJson, RolloutsJson
 from extproc.cli.running_shapes import DemoJson, StatusJson
 from extproc.cli.top_shapes import TopJson
 from extproc.cli.version_shapes import (
@@ -360,6 +361,14 @@ SHAPES: Final[dict[str, Any]] = {
     "budget grant": GrantedJson,
     "budget history": BudgetHistoryJson,
     "drift": DriftJson,
+    "rollout start": RolloutChangedJson,
+    "rollout status": RolloutsJson,
+    "rollout pause": RolloutChangedJson,
+    "rollout resume": RolloutChangedJson,
+    "rollout promote": RolloutChangedJson,
+    "rollout rollback": RolloutChangedJson,
+    "rollout history": RolloutHistoryJson,
+    "rollout explain": RolloutExplainedJson,
     "status": StatusJson,
     "top": TopJson,
     "tail": LedgerEntriesJson,

@@ -10,9 +10,8 @@ from sqlalchemy import Connection
 from extproc.config.rollouts import RolloutSection
 from extproc.domain.rollouts import RolloutPhase
 from extproc.ledger.rollouts.read_sums import read_look
-from extproc.ledger.rollouts.settings import RolloutSettings
+from extproc.ledger.rollouts.settings import ComparedArms, RolloutSettings
 from extproc.ledger.rollouts.states import (
-    ComparedArms,
     RolloutState,
     change_rollout,
     last_entry,
@@ -147,11 +146,9 @@ def due_rollouts(connection: Connection, settings: RolloutSettings) -> Iterator[
     One that was rolled back or promoted does not begin again: that takes another revision, or a person.
     """
     for plan in settings.declared:
-        stable = settings.version(plan.model, plan.stable)
-        canary = settings.version(plan.model, plan.canary)
-        if stable is None or canary is None or open_rollout(connection, plan.model) is not None:
+        arms = settings.arms(plan)
+        if arms is None or open_rollout(connection, plan.model) is not None:
             continue
-        arms = ComparedArms(stable.fingerprint, canary.fingerprint, stable.weight, canary.weight)
         known = {one.arms[:2] for one in rollouts(connection) if (one.model, one.canary) == (plan.model, plan.canary)}
         if arms[:2] not in known:
             yield plan, arms

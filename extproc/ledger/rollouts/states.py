@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from extproc.config.rollouts import RolloutSection
 from extproc.domain.rollouts import OPEN, RolloutPhase, RolloutShare
+from extproc.ledger.rollouts.settings import ComparedArms
 from extproc.ledger.rollouts.tables import JOURNAL, ROLLOUTS
 from extproc.rollout.explain import noted
 from extproc.rollout.journal import JournalEntry, JournalKind, appended
@@ -22,15 +23,6 @@ class RolloutChanged(Exception):
 
 class RolloutRefused(ValueError):
     """A change that cannot be. The message says why, and what to do."""
-
-
-class ComparedArms(NamedTuple):
-    """What the configuration has of both versions when a rollout begins."""
-
-    stable_fingerprint: str
-    canary_fingerprint: str
-    stable_weight: int
-    canary_weight: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +90,13 @@ _NAMES = tuple(one.name for one in fields(RolloutState))
 
 
 def new_rollout(
-    connection: Connection, plan: RolloutSection, arms: ComparedArms, rollout: str, by: str, now_us: int
+    connection: Connection,
+    plan: RolloutSection,
+    arms: ComparedArms,
+    rollout: str,
+    by: str,
+    now_us: int,
+    note: str = "",
 ) -> RolloutState:
     """Begin a rollout at its first step, in a transaction that writes.
 
@@ -133,7 +131,7 @@ def new_rollout(
             connection.execute(insert(ROLLOUTS).values(_row(state)))
     except IntegrityError:
         raise RolloutRefused(f"{plan.model} is being rolled out since a moment ago. Look at it first.") from None
-    content = noted(JournalKind.STARTED, by, plan=state.plan, arms=arms._asdict())
+    content = noted(JournalKind.STARTED, by, note, plan=state.plan, arms=arms._asdict())
     _append(connection, rollout, now_us, content)
     return state
 

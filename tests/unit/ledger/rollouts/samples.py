@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from extproc.domain.rollouts import BUCKETS, Arm
-from extproc.ledger.rollouts.states import ComparedArms, RolloutState, new_rollout
+from extproc.ledger.rollouts.settings import ComparedArms
+from extproc.ledger.rollouts.states import RolloutState, new_rollout
 from extproc.ledger.rollouts.tables import EVENTS, SUMS, UNITS_SEEN
 from extproc.ledger.store import LedgerStore
 from tests.unit.rollout.samples import PLAN

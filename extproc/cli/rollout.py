@@ -1,0 +1,286 @@
+"""``extproc rollout``: start, watch and change rollouts, and recompute what they decided.
+
+The database library and numpy are imported only when one of its commands runs.
+"""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from extproc.cli.exit_codes import ExitCode
+from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_ledger
+from extproc.cli.output import AsJson, print_json, refuse
+from extproc.cli.progress import progress
+from extproc.cli.which_config import ConfigOption, config_file
+from extproc.config.problems import Places, Severity, did_you_mean, names
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from extproc.config.rollouts import RolloutSection
+    from extproc.ledger.rollouts.states import RolloutState
+
+_TEXT_CHARS_MAX: Final = 200
+_ID_BYTES: Final = 6
+
+app = typer.Typer(
+    name="rollout",
+    add_completion=False,
+    help=(
+        "Roll out a version of a model in steps, by evidence. Exit 2: bad configuration or argument; 5: the store"
+        " fails."
+    ),
+    no_args_is_help=True,
+)
+
+Named = Annotated[str, typer.Argument(metavar="ROLLOUT", help="Its name, its id, or the model.", show_default=False)]
+By = Annotated[str | None, typer.Option(help="Who does it; default: the user that runs the command.")]
+Note = Annotated[str, typer.Option(help="The reason; the journal keeps it.")]
+
+
+@app.command("start")
+def start_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)],
+    to: Annotated[str, typer.Option(help="The version that it goes to: the canary.", show_default=False)],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The version that it goes from; default: that with most weight.")
+    ] = None,
+    steps: Annotated[str, typer.Option(help="Shares of the canary, in turn [percent].")] = "5,25,50,100",
+    minutes: Annotated[int, typer.Option(min=0, help="Least time at each share.")] = 60,
+    answers: Annotated[int, typer.Option(min=0, help="Least answers of the canary at each share.")] = 200,
+    alpha: Annotated[float, typer.Option(help="Chance of a wrong roll back, and of a wrong step.")] = 0.01,
+    name: Annotated[str | None, typer.Option(help="Name of the rollout; default: MODEL-VERSION.")] = None,
+    by: By = None,
+    note: Note = "",
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a rollout at its first share. One of `rollouts:` with this model and canary is started by its own plan."""
+    kept = config_with_ledger(config_file(config))
+    who = _who(by, note)
+    from extproc.ledger.rollouts.settings import RolloutSettings
+    from extproc.ledger.rollouts.states import RolloutRefused, new_rollout
+    from extproc.server.operations.config_files import read_config
+
+    files = read_config(config_file(config))
+    settings = RolloutSettings.of_document(files.loaded.document, files.prompts)
+    plan = _declared(kept, model, to) or _plan(kept, model, to, from_, (steps, minutes, answers, alpha, name))
+    arms = settings.arms(plan)
+    assert arms is not None, "the plan was checked"
+    with progress("Storing the rollout"), opened_ledger(kept) as store:
+        try:
+            with store.writing() as connection:
+                state = new_rollout(connection, plan, arms, secrets.token_hex(_ID_BYTES), who, _now_us(), note)
+        except RolloutRefused as refused:
+            refuse(f"extproc rollout: {refused}")
+    _print_changed(state, as_json, f"{state.name} began: {plan.steps[0].percent} % of {model} go to {to}.")
+
+
+@app.command("status")
+def status_command(
+    rollout: Annotated[
+        str | None, typer.Argument(metavar="ROLLOUT", help="Only this one: name, id or model.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show each model's last rollout: its share, its gates, and what it waits for."""
+    kept = config_with_ledger(config_file(config))
+    from extproc.cli.rollout_output import moment_of, print_status, status_data
+    from extproc.cli.tables import result_console
+    from extproc.domain.rollouts import OPEN
+    from extproc.ledger.rollouts.read_sums import read_look
+    from extproc.ledger.rollouts.states import last_rollouts
+    from extproc.rollout.decide import decide
+
+    now_us, found = _now_us(), []
+    with progress("Reading the ledger"), opened_ledger(kept) as store, store.reading() as connection:
+        states = last_rollouts(connection) if rollout is None else [_found(connection, rollout)]
+        for state in states:
+            look = read_look(connection, state, now_us) if state.phase in OPEN else None
+            found.append(status_data(state, look, None if look is None else decide(state.terms, look)))
+    if as_json:
+        print_json({"at": moment_of(now_us), "rollouts": found})
+    elif not found:
+        typer.echo("Nothing was rolled out. `extproc rollout start MODEL --to VERSION` begins.", err=True)
+    else:
+        console = result_console()
+        for place, one in enumerate(found):
+            if place:
+                typer.echo()
+            print_status(console, one)
+
+
+@app.command("pause")
+def pause_command(
+    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+) -> None:
+    """Keep the share as it is. Evidence is added, and nothing is decided."""
+    _change(rollout, "paused", by, note, config, as_json)
+
+
+@app.command("resume")
+def resume_command(
+    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+) -> None:
+    """Let evidence decide again."""
+    _change(rollout, "resumed", by, note, config, as_json)
+
+
+@app.command("promote")
+def promote_command(
+    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+) -> None:
+    """Send everything to the canary, whatever the evidence says."""
+    _change(rollout, "promoted", by, note, config, as_json)
+
+
+@app.command("rollback")
+def rollback_command(
+    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+) -> None:
+    """Send everything to the stable version, whatever the evidence says."""
+    _change(rollout, "rolled_back", by, note, config, as_json)
+
+
+@app.command("history")
+def history_command(rollout: Named, config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """List the journal of a rollout, the oldest entry first."""
+    kept = config_with_ledger(config_file(config))
+    from extproc.cli.rollout_output import history_data, print_history
+    from extproc.cli.tables import result_console
+    from extproc.ledger.rollouts.states import journal_of
+
+    with progress("Reading the journal"), opened_ledger(kept) as store, store.reading() as connection:
+        state = _found(connection, rollout)
+        data = history_data(state, journal_of(connection, state.id))
+    if as_json:
+        print_json(data)
+    else:
+        print_history(result_console(), data)
+
+
+@app.command("explain")
+def explain_command(rollout: Named, config: ConfigOption = None, as_json: AsJson = False) -> None:
+    """Recompute every decision from the journal alone. Exit 1: one does not follow, or the journal was changed."""
+    kept = config_with_ledger(config_file(config))
+    from extproc.cli.rollout_output import explained_data, print_explained
+    from extproc.cli.tables import result_console
+    from extproc.ledger.rollouts.states import journal_of
+    from extproc.rollout.explain import explain
+
+    with progress("Recomputing decisions"), opened_ledger(kept) as store:
+        with store.reading() as connection:
+            state = _found(connection, rollout)
+            entries = journal_of(connection, state.id)
+        explained = explain(state.id, entries)
+    data = explained_data(state, explained)
+    if as_json:
+        print_json(data)
+    else:
+        print_explained(result_console(), data)
+    if not explained.agrees:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _change(name: str, kind: str, by: str | None, note: str, config: Path | None, as_json: bool) -> None:
+    kept = config_with_ledger(config_file(config))
+    who = _who(by, note)
+    from extproc.ledger.rollouts.by_hand import change_by_hand
+    from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused
+    from extproc.rollout.journal import JournalKind
+
+    with progress("Storing the change"), opened_ledger(kept) as store:
+        while True:
+            try:
+                with store.writing() as connection:
+                    before = _found(connection, name)
+                    state = change_by_hand(connection, before, JournalKind(kind), who, note, _now_us())
+                break
+            except RolloutChanged:  # the server was faster: a person's word is the last one
+                continue
+            except RolloutRefused as refused:
+                refuse(f"extproc rollout: {refused}")
+    _print_changed(state, as_json, f"{state.name} is {state.phase.value.replace('_', ' ')}: {state.share:.0%} canary.")
+
+
+def _print_changed(state: RolloutState, as_json: bool, said: str) -> None:
+    from extproc.cli.rollout_output import rollout_data
+
+    if as_json:
+        print_json({"rollout": rollout_data(state)})
+    else:
+        typer.echo(said)
+
+
+# --- what is given on the command line -----------------------------------------------------------------------------
+
+
+def _declared(kept: LedgerConfig, model: str, to: str) -> RolloutSection | None:
+    return next((one for one in kept.document.rollouts if (one.model, one.canary) == (model, to)), None)
+
+
+def _plan(
+    kept: LedgerConfig, model: str, to: str, from_: str | None, given: tuple[str, int, int, float, str | None]
+) -> RolloutSection:
+    """A plan of the command line, checked as one of the configuration."""
+    from pydantic import ValidationError
+
+    from extproc.config.rollout_checks import plan_problems
+    from extproc.config.rollouts import RolloutSection, RolloutStep
+
+    steps, minutes, answers, alpha, name = given
+    versions = kept.document.models[model].versions if model in kept.document.models else {}
+    others = sorted((one for one in versions if one != to), key=lambda one: -versions[one].weight)
+    try:
+        percents = [int(one) for one in steps.split(",")]
+        plan = RolloutSection(
+            name=name or f"{model}-{to}",
+            model=model,
+            stable=from_ or next(iter(others), to),
+            canary=to,
+            steps=tuple(RolloutStep(percent=one, minutes_min=minutes, answers_min=answers) for one in percents),
+            alpha=alpha,
+        )
+    except ValidationError as invalid:
+        keys = names([".".join(str(part) for part in error["loc"]) for error in invalid.errors()])
+        refuse(f"extproc rollout: not possible: {keys}; `rollouts` in the reference says what is")
+    except ValueError:
+        refuse("extproc rollout: --steps are whole numbers with commas between them, such as 5,25,50,100")
+    problems = list(plan_problems(plan, kept.document, (), Places("extproc rollout")))
+    errors = [one for one in problems if one.severity is Severity.ERROR]
+    if errors:
+        refuse(*(f"extproc rollout: {one.path}: {one.found}. {one.hint}" for one in errors))
+    for one in problems:
+        typer.echo(f"warning: {one.found}. {one.hint}", err=True)
+    return plan
+
+
+def _found(connection: Connection, name: str) -> RolloutState:
+    """The last rollout of a name, an id or a model."""
+    from extproc.ledger.rollouts.states import rollouts
+
+    known = rollouts(connection)
+    found = [one for one in known if name in (one.name, one.id, one.model)]
+    if not found:
+        every = sorted({one.name for one in known})
+        hint = did_you_mean(name, every) or (f"There are: {names(every)}." if every else "There are none yet.")
+        refuse(f"There is no rollout {name[:_TEXT_CHARS_MAX]}. {hint}")
+    return found[-1]
+
+
+def _who(by: str | None, note: str) -> str:
+    who = by if by is not None else getpass.getuser()
+    if not 0 < len(who) <= _TEXT_CHARS_MAX or len(note) > _TEXT_CHARS_MAX:
+        refuse(f"extproc rollout: a name has 1 to {_TEXT_CHARS_MAX} characters, a note at most {_TEXT_CHARS_MAX}")
+    return who
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000

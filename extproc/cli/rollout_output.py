@@ -1,0 +1,217 @@
+"""How ``extproc rollout`` shows rollouts, as tables and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extproc.cli.rollout_shapes import (
+    ExplainedEntryJson,
+    JournalEntryJson,
+    RolloutExplainedJson,
+    RolloutGateJson,
+    RolloutHistoryJson,
+    RolloutJson,
+    RolloutStatusJson,
+)
+from extproc.cli.tables import plain_text, print_line, print_table
+from extproc.ledger.rollouts.states import RolloutState
+from extproc.rollout.decide import GateState, GateVerdict, RolloutVerdict
+from extproc.rollout.explain import ExplainedJournal
+from extproc.rollout.journal import JournalEntry
+from extproc.rollout.look import RolloutLook
+
+_PERCENT: Final = 100.0
+_STATES: Final = {
+    GateState.WORSE: Text("worse", "bold red"),
+    GateState.NOT_WORSE: Text("ok", "green"),
+    GateState.OPEN: Text("open"),
+    GateState.NOT_MEASURED: Text("-", "dim"),
+}
+
+
+def rollout_data(state: RolloutState) -> RolloutJson:
+    """A rollout as data."""
+    return {
+        "id": state.id,
+        "name": state.name,
+        "model": state.model,
+        "stable": state.stable,
+        "canary": state.canary,
+        "stable_fingerprint": state.stable_fingerprint,
+        "canary_fingerprint": state.canary_fingerprint,
+        "phase": state.phase.value,
+        "step": state.step,
+        "steps": [step.percent for step in state.terms.steps],
+        "share_percent": _PERCENT * state.share,
+        "began": moment_of(state.created_at_us),
+        "step_began": moment_of(state.step_began_at_us),
+        "changed": moment_of(state.changed_at_us),
+    }
+
+
+def status_data(state: RolloutState, look: RolloutLook | None, verdict: RolloutVerdict | None) -> RolloutStatusJson:
+    """The same with what its numbers say."""
+    return {
+        **rollout_data(state),
+        "action": None if verdict is None else verdict.action.value,
+        "reasons": [] if verdict is None else list(verdict.reasons),
+        "gates": [] if verdict is None else [gate_data(gate) for gate in verdict.gates],
+        "canary_units": 0 if look is None else sum(look.canary_units),
+        "stable_units": 0 if look is None else sum(look.stable_units),
+    }
+
+
+def gate_data(gate: GateVerdict) -> RolloutGateJson:
+    """A gate as data."""
+    found = gate.evidence
+    spans = (None, None, None) if found is None else (found.estimate, found.low, found.high)
+    difference, low, high = (_shown(span, gate.is_rate) for span in spans)
+    worse, not_worse = (0.0, 0.0) if found is None else (found.log_worse, found.log_not_worse)
+    return {
+        "gate": gate.name,
+        "state": gate.state.value,
+        "margin": _PERCENT * gate.promote,
+        "roll_back_margin": _PERCENT * gate.roll_back,
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "evidence_worse": max(worse, 0.0) / gate.worse_at,
+        "evidence_not_worse": max(not_worse, 0.0) / gate.not_worse_at,
+        "canary_answers": 0 if found is None else int(found.canary_count),
+        "stable_answers": 0 if found is None else int(found.stable_count),
+        "canary_units": 0.0 if found is None else found.canary_units,
+        "stable_units": 0.0 if found is None else found.stable_units,
+    }
+
+
+def history_data(state: RolloutState, entries: Sequence[JournalEntry]) -> RolloutHistoryJson:
+    """A journal as data."""
+    return {"rollout": rollout_data(state), "entries": [_entry_data(entry) for entry in entries]}
+
+
+def explained_data(state: RolloutState, explained: ExplainedJournal) -> RolloutExplainedJson:
+    """A recomputed journal as data."""
+    found: list[ExplainedEntryJson] = [
+        {
+            "number": one.number,
+            "at": moment_of(one.at_us),
+            "kind": one.kind.value,
+            "by": one.made_by,
+            "note": one.note,
+            "recomputed": None if one.verdict is None else one.verdict.action.value,
+            "reasons": [] if one.verdict is None else list(one.verdict.reasons),
+            "agrees": one.agrees,
+        }
+        for one in explained.entries
+    ]
+    problem = "" if explained.broken is None else explained.broken.problem
+    return {"rollout": rollout_data(state), "agrees": explained.agrees, "problem": problem, "entries": found}
+
+
+def _entry_data(entry: JournalEntry) -> JournalEntryJson:
+    values = entry.values
+    verdict = values.get("verdict") or {}
+    return {
+        "number": entry.number,
+        "at": moment_of(entry.at_us),
+        "kind": str(values["kind"]),
+        "by": str(values["by"]),
+        "note": str(values.get("note", "")),
+        "reasons": list(verdict.get("reasons", [])),
+        "hash": entry.hash,
+    }
+
+
+# --- for people ----------------------------------------------------------------------------------------------------
+
+
+def print_status(console: Console, one: RolloutStatusJson) -> None:
+    """A heading, the gates, and what follows."""
+    print_rollout(console, one)
+    if one["gates"]:
+        print_gates(console, one["gates"])
+    for reason in one["reasons"]:
+        print_line(console, Text(plain_text(reason)))
+
+
+def print_rollout(console: Console, one: RolloutJson) -> None:
+    """One or two lines."""
+    steps = " ".join(f"[{step}]" if place == one["step"] else str(step) for place, step in enumerate(one["steps"], 1))
+    heading = Text.assemble(
+        (one["name"], "bold"),
+        f"  {one['model']}: {one['stable']} to {one['canary']}, {one['phase'].replace('_', ' ')}, "
+        f"{one['share_percent']:g} % canary",
+    )
+    print_line(console, heading)
+    print_line(console, Text(f"steps {steps}, began {one['began']}, at this share since {one['step_began']}"))
+
+
+def print_gates(console: Console, gates: Sequence[RolloutGateJson]) -> None:
+    """A table that fits 80 columns."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("gate", no_wrap=True)
+    for name in ("canary", "difference", "interval", "margin"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("worse", "ok"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for one in gates:
+        table.add_row(
+            one["gate"],
+            f"{one['canary_answers']:,}" if one["canary_answers"] else "-",
+            _number(one["difference"]),
+            "-" if one["difference"] is None else f"{_number(one['low'])} to {_number(one['high'])}",
+            f"{one['margin']:g}",
+            _share(one["evidence_worse"], one),
+            _share(one["evidence_not_worse"], one),
+            _STATES[GateState(one["state"])],
+        )
+    print_table(console, table)
+
+
+def print_history(console: Console, data: RolloutHistoryJson) -> None:
+    """The entries, one below the other."""
+    print_rollout(console, data["rollout"])
+    for one in data["entries"]:
+        said = one["note"] or " ".join(one["reasons"][:1])
+        print_line(console, Text(plain_text(f"{one['number']:>4}  {one['at']}  {one['kind']:<12} {one['by']}  {said}")))
+
+
+def print_explained(console: Console, data: RolloutExplainedJson) -> None:
+    """Each decision with what was recomputed, and whether all agrees."""
+    print_rollout(console, data["rollout"])
+    for one in data["entries"]:
+        found = "" if one["recomputed"] is None else f"recomputed: {one['recomputed']}"
+        verdict = "" if one["agrees"] else "  DOES NOT FOLLOW"
+        line = f"{one['number']:>4}  {one['at']}  {one['kind']:<12} {one['by']}  {found}{verdict}"
+        print_line(console, Text(plain_text(line), "" if one["agrees"] else "bold red"))
+    if data["problem"]:
+        print_line(console, Text(f"The journal is not what was written: {data['problem']}.", "bold red"))
+    elif data["agrees"]:
+        print_line(console, Text(f"All of {len(data['entries'])} entries agree with their numbers."))
+
+
+def moment_of(at_us: int) -> str:
+    """In UTC."""
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
+
+
+def _shown(value: float | None, is_rate: bool) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return _PERCENT * (value if is_rate else math.expm1(value))
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:+.2f}"
+
+
+def _share(part: float, gate: RolloutGateJson) -> str:
+    return "-" if gate["state"] == "not_measured" else f"{_PERCENT * min(part, 9.99):.0f} %"

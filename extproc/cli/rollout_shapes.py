@@ -1,0 +1,116 @@
+"""The shapes of what ``extproc rollout`` prints with ``--json``; ``shapes`` lists all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from extproc.domain.rollout_gates import GATE_NAMES
+
+Phase = Literal["running", "paused", "promoted", "rolled_back", "inconclusive", "broken_off"]
+
+
+class RolloutGateJson(TypedDict):
+    """A gate. Differences are those of the canary, of rates in points, otherwise in percent."""
+
+    gate: Annotated[str, f"one of {', '.join(GATE_NAMES)}"]
+    state: Annotated[
+        Literal["worse", "not_worse", "open", "not_measured"],
+        "shown to be worse; shown not to be worse by its margin; neither; neither version has a value",
+    ]
+    margin: Annotated[float, "of this step: it goes on if the canary is not worse by as much"]
+    roll_back_margin: Annotated[float, "it is rolled back if the canary is worse by more"]
+    difference: Annotated[float | None, "as it was seen; null: not measured"]
+    low: Annotated[float | None, "of its interval, which holds at every look; null: not known"]
+    high: Annotated[float | None, "likewise"]
+    evidence_worse: Annotated[float, "its logarithm as a part of what it takes to roll back; 1: enough"]
+    evidence_not_worse: Annotated[float, "likewise to go on"]
+    canary_answers: Annotated[int, "that were judged"]
+    stable_answers: Annotated[int, "likewise"]
+    canary_units: Annotated[float, "of equal activity that would say as much; 40 of each version at least"]
+    stable_units: Annotated[float, "likewise"]
+
+
+class RolloutJson(TypedDict):
+    """A rollout."""
+
+    id: Annotated[str, "unique in the store"]
+    name: Annotated[str, "as the configuration or `start` has it"]
+    model: Annotated[str, "the model"]
+    stable: Annotated[str, "the version that it goes from"]
+    canary: Annotated[str, "the version that it goes to"]
+    stable_fingerprint: Annotated[str, "of the revision that is compared"]
+    canary_fingerprint: Annotated[str, "likewise"]
+    phase: Annotated[Phase, "where it stands"]
+    step: Annotated[int, "from 1 on"]
+    steps: Annotated[list[int], "shares of the plan [percent]"]
+    share_percent: Annotated[float, "of the canary, as it is now"]
+    began: Annotated[str, "when, in UTC"]
+    step_began: Annotated[str, "likewise"]
+    changed: Annotated[str, "likewise"]
+
+
+class RolloutStatusJson(RolloutJson):
+    """A rollout with what its numbers say now."""
+
+    action: Annotated[
+        Literal["advance", "promote", "hold", "roll_back", "inconclusive"] | None,
+        "what follows from the numbers; null: it is over",
+    ]
+    reasons: Annotated[list[str], "why, in sentences"]
+    gates: Annotated[list[RolloutGateJson], "in the order of the documentation"]
+    canary_units: Annotated[int, "units (users, conversations) that had the canary first"]
+    stable_units: Annotated[int, "likewise the stable version"]
+
+
+class RolloutsJson(TypedDict):
+    """``rollout status``."""
+
+    at: Annotated[str, "when, in UTC"]
+    rollouts: Annotated[list[RolloutStatusJson], "the last one of each model"]
+
+
+class RolloutChangedJson(TypedDict):
+    """``rollout start``, ``pause``, ``resume``, ``promote`` and ``rollback``."""
+
+    rollout: Annotated[RolloutJson, "as it is now"]
+
+
+class JournalEntryJson(TypedDict):
+    """An entry of a journal."""
+
+    number: Annotated[int, "from 1 on"]
+    at: Annotated[str, "when, in UTC"]
+    kind: Annotated[str, "what happened, such as `advanced`"]
+    by: Annotated[str, "who made it; `extproc`: a server"]
+    note: Annotated[str, "the reason that a person gave"]
+    reasons: Annotated[list[str], "those that follow from its numbers"]
+    hash: Annotated[str, "of this entry and all before"]
+
+
+class RolloutHistoryJson(TypedDict):
+    """``rollout history``."""
+
+    rollout: Annotated[RolloutJson, "as it is now"]
+    entries: Annotated[list[JournalEntryJson], "the oldest first"]
+
+
+class ExplainedEntryJson(TypedDict):
+    """An entry, recomputed from its numbers."""
+
+    number: Annotated[int, "from 1 on"]
+    at: Annotated[str, "when, in UTC"]
+    kind: Annotated[str, "what it says happened"]
+    by: Annotated[str, "who made it; `extproc`: a server"]
+    note: Annotated[str, "the reason that a person gave"]
+    recomputed: Annotated[str | None, "the action that follows from its numbers; null: it has none"]
+    reasons: Annotated[list[str], "likewise"]
+    agrees: Annotated[bool, "whether both are the same; a person may decide otherwise"]
+
+
+class RolloutExplainedJson(TypedDict):
+    """``rollout explain``."""
+
+    rollout: Annotated[RolloutJson, "as it is now"]
+    agrees: Annotated[bool, "the journal is whole, and every decision follows from its numbers"]
+    problem: Annotated[str, "where the journal is not what was written; empty: it is whole"]
+    entries: Annotated[list[ExplainedEntryJson], "the oldest first"]
