@@ -70,6 +70,10 @@ class LedgerEntryJson(TypedDict):
     reason: Annotated[str, "code of the error that ended it; see the reference of errors"]
     response_id: Annotated[str, "that the server gave its answer; empty: none, or one that is no word"]
     trace_id: Annotated[str, "of its span, in hexadecimal digits; empty without `otel`"]
+    rollout: Annotated[str, "the id of the rollout that it takes part in; empty: none"]
+    rollout_step: Annotated[int, "of that rollout, from 1 on; 0: none"]
+    arm: Annotated[str, "of that rollout: `stable` or `canary`, which was chosen; empty: none"]
+    unit: Annotated[int, "the hash of the sticky key, from 0 to 65535; 0 without a rollout"]
     signals: Annotated[
         dict[str, list[int] | float],
         "of the answer, by name: of a rate how many have it and how many were judged, otherwise a value",

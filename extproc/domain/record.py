@@ -10,6 +10,7 @@ from typing import NamedTuple
 from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.gaps import note_gap
 from extproc.domain.review import FindingNotes
+from extproc.domain.rollouts import RolloutArm
 from extproc.domain.signals import AnswerSignals
 from extproc.domain.text import Direction, TextSource
 from extproc.domain.token_rates import RequestSize
@@ -141,6 +142,7 @@ class ExchangeRecord:
     version: VersionFacts | None = None
     unrouted: VersionFacts | None = None  # the version that was chosen first, which the calling Envoy does not route
     chosen: VersionFacts | None = None  # the version that was chosen, where another one was asked after it
+    arm: RolloutArm | None = None  # its part in a rollout; None: it has none
     attempts: tuple[Attempt, ...] = ()  # of an exchange through a fallback
     outcome: Outcome = Outcome.ABORTED
     status: int = 0

@@ -98,6 +98,10 @@ class LedgerEntry:
         reason: code of the error that ended it; see the reference of errors.
         response_id: that the server gave its answer; empty: none, or one that is no word.
         trace_id: of its span, in hexadecimal digits; empty without `otel`.
+        rollout: the id of the rollout that it takes part in; empty: none.
+        rollout_step: of that rollout, from 1 on; 0: none.
+        arm: of that rollout: `stable` or `canary`, which was chosen; empty: none.
+        unit: the hash of the sticky key, from 0 to 65535; 0 without a rollout.
         signals: of the answer, by name: of a rate how many have it and how many were judged, otherwise a value.
     """
 
@@ -150,6 +154,10 @@ class LedgerEntry:
     reason: str = ""
     response_id: str = ""
     trace_id: str = ""
+    rollout: str = ""
+    rollout_step: int = 0
+    arm: str = ""
+    unit: int = 0
     signals: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -33,6 +33,7 @@ BEGIN_FIELDS: Final = (
     *("exchange", "started_wall_ns", "started_ns", "sent_ns", "revision"),
     *("team", "project", "budget_code", "tier", "use_case", "user_id", "key_id", "identity_source", "model_asked"),
     *("endpoint", "route", "policy", "streamed", "request_bytes", "version", "size", "trace_id"),
+    *("rollout", "rollout_step", "arm", "unit"),
 )
 END_FIELDS: Final = (
     *("first_text_ns", "ended_ns", "streamed", "outcome", "status", "reason", "version", "chosen"),
@@ -40,6 +41,7 @@ END_FIELDS: Final = (
     *("finding_count", "findings", "response_bytes", "attempts", "signals", "response_id"),
 )
 _VERSIONS_MAX: Final = 1_000
+_NO_ARM: Final = ("", 0, "", 0)
 _COMPLETED: Final = EntryOutcome.COMPLETED.value
 _OUTCOMES: Final = {
     Outcome.CUT: EntryOutcome.CUT.value,
@@ -49,7 +51,7 @@ _OUTCOMES: Final = {
 }
 _INTEGER_END: Final = 1 << 63
 _SHORT_END: Final = 1 << 31
-_SHORT: Final = frozenset({"choices", "tool_calls", "refusals", "finding_count", "status"})
+_SHORT: Final = frozenset({"choices", "tool_calls", "refusals", "finding_count", "status", "rollout_step", "unit"})
 _MAY_BE_MISSING: Final = frozenset(
     {"sent_at_us", "first_token_at_us"} | {one.name for one in fields(LedgerEntry) if one.name.endswith("_source")}
 )
@@ -101,6 +103,7 @@ class RecordWriter:
                 if size is None
                 else (size.utf8_bytes, size.turns, size.tool_utf8_bytes, size.choices, size.answer_tokens_max),
                 "" if record.trace is None else f"{record.trace.trace_id:032x}",
+                *(record.arm or _NO_ARM),
             )
         )
 
@@ -315,6 +318,10 @@ def _common(first: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: first[name] for name in (*taken, *more)},
         "trace_id": first.get("trace_id", ""),
+        "rollout": first.get("rollout", ""),
+        "rollout_step": first.get("rollout_step", 0),
+        "arm": first.get("arm", ""),
+        "unit": first.get("unit", 0),
         "started_at_us": first["started_wall_ns"] // 1_000,
         "sent_at_us": _wall_us(first, first["sent_ns"]),
     }

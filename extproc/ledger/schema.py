@@ -89,6 +89,10 @@ ENTRIES = Table(
     Column("signals", LISTS, nullable=False, server_default="{}"),
     Column("response_id", Text, nullable=False, server_default=""),
     Column("trace_id", Text, nullable=False, server_default=""),
+    Column("rollout", Text, nullable=False, server_default=""),
+    Column("rollout_step", Integer, nullable=False, server_default="0"),
+    Column("arm", Text, nullable=False, server_default=""),
+    Column("unit", Integer, nullable=False, server_default="0"),
 )
 Index("ledger_entries_response_id", ENTRIES.c.response_id)
 Index("ledger_entries_day_team", ENTRIES.c.day, ENTRIES.c.team)

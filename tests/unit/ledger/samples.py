@@ -60,6 +60,10 @@ _ENTRY = LedgerEntry(
     reason="",
     response_id="chatcmpl-1",
     trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
+    rollout="ro-1",
+    rollout_step=2,
+    arm="canary",
+    unit=65_535,
     signals={"empty": [0, 1], "length": 7.0},
 )
 

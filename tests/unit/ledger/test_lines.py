@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from extproc.domain.record import ANSWERED, Attempt, Outcome, VersionFacts
+from extproc.domain.rollouts import UNITS, Arm, RolloutArm
 from extproc.domain.signals import ASKS_BACK, LENGTH, AnswerSignals
 from extproc.domain.storable_names import NAME_BYTES_MAX
 from extproc.domain.token_rates import START
@@ -126,8 +127,26 @@ def test_by_what_else_an_exchange_is_found() -> None:
     record, writer = record_of(response_id="chatcmpl-1", trace=trace), RecordWriter()
     begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
     old = RecordReader(BEGIN_FIELDS[: BEGIN_FIELDS.index("trace_id")], END_FIELDS[: END_FIELDS.index("response_id")])
-    older = old.entry_of(begin[:-1], end[:-1])
+    older = old.entry_of(begin[: BEGIN_FIELDS.index("trace_id")], end[:-1])
     assert (older.response_id, older.trace_id, older.outcome) == ("", "", entry.outcome)
+
+
+@pytest.mark.parametrize("arm", list(Arm))
+def test_the_part_in_a_rollout_is_in_the_entry(arm: Arm) -> None:
+    """Also of an exchange that a killed processor left, as it stands in the beginning."""
+    part = RolloutArm("ro-1", 2, arm, UNITS - 1)
+    died = RecordReader().read(died_record(RecordWriter().begin_of(record_of(arm=part), OFFSET_NS), WALL_NS))
+    for entry in (entry_of(arm=part), died):
+        assert (entry.rollout, entry.rollout_step, entry.arm, entry.unit) == ("ro-1", 2, arm.value, UNITS - 1)
+
+
+def test_a_spool_of_a_release_without_rollouts_has_no_part_in_one() -> None:
+    """Neither has an exchange outside of all rollouts."""
+    record, writer = record_of(arm=RolloutArm("ro-1", 2, Arm.CANARY, 7)), RecordWriter()
+    fields = BEGIN_FIELDS[: BEGIN_FIELDS.index("rollout")]
+    begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
+    for entry in (entry_of(), RecordReader(fields).entry_of(begin[: len(fields)], end)):
+        assert (entry.rollout, entry.rollout_step, entry.arm, entry.unit) == ("", 0, "", 0)
 
 
 def test_the_version_that_answered_is_in_the_entry() -> None:

@@ -10,7 +10,11 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Create them, with nobody who decides."""
+    """Add the columns, and create the tables, with nobody who decides."""
+    op.add_column("ledger_entries", Column("rollout", Text, nullable=False, server_default=""))
+    op.add_column("ledger_entries", Column("rollout_step", Integer, nullable=False, server_default="0"))
+    op.add_column("ledger_entries", Column("arm", Text, nullable=False, server_default=""))
+    op.add_column("ledger_entries", Column("unit", Integer, nullable=False, server_default="0"))
     _create_states()
     _create_sums()
 
