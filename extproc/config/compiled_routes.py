@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from extproc.config.compiled_rollouts import with_rollout
 from extproc.config.document import Document
 from extproc.config.models import (
     CompiledModel,
@@ -27,6 +28,7 @@ from extproc.config.route_conditions import (
 )
 from extproc.config.route_names import NamedRoute, may_request, names_for
 from extproc.config.routes import Route
+from extproc.domain.rollouts import RolloutShare
 
 NO_ROUTE = ""
 """Name of the route of a configuration without ``routes``."""
@@ -144,17 +146,22 @@ def implicit_routes(models: Mapping[str, CompiledModel]) -> CompiledRoutes:
 
 
 def compile_routes(
-    document: Document, models: Mapping[str, CompiledModel], prompts: Mapping[str, str]
+    document: Document,
+    models: Mapping[str, CompiledModel],
+    prompts: Mapping[str, str],
+    rollouts: Sequence[RolloutShare] = (),
 ) -> CompiledRoutes:
     """The routes of a validated document, or the one that sends everything to the requested model.
 
     Args:
         models: of the same document.
         prompts: content of each prompt, by ``Prompt.key``.
+        rollouts: with which the models were compiled. In a route's set of versions a rollout applies if both arms are
+            in the set, and if the prompt of the route makes them no other revisions.
     """
     if not document.routes:
         return implicit_routes(models)
-    routes = tuple(_compiled(route, document, models, prompts) for route in document.routes)
+    routes = tuple(_compiled(route, document, models, prompts, rollouts) for route in document.routes)
     names = {name for route in document.routes for condition in route.when for name in condition.models}
     pairs = [(condition, route) for route in routes for condition in route.conditions]
     return CompiledRoutes(
@@ -174,17 +181,24 @@ def _rows_of(name: str, pairs: Sequence[tuple[CompiledRouteCondition, CompiledRo
 
 
 def _compiled(
-    route: Route, document: Document, models: Mapping[str, CompiledModel], prompts: Mapping[str, str]
+    route: Route,
+    document: Document,
+    models: Mapping[str, CompiledModel],
+    prompts: Mapping[str, str],
+    rollouts: Sequence[RolloutShare],
 ) -> CompiledRoute:
     prompt = None if route.prompt is None else compiled_prompt(route.prompt, prompts)
     if prompt is not None:
-        models = MappingProxyType({name: _prompted(model, document, prompt) for name, model in models.items()})
+        prompted = {name: _prompted(model, document, prompt) for name, model in models.items()}
+        models = MappingProxyType({name: with_rollout(model, rollouts) for name, model in prompted.items()})
     conditions = tuple(compile_condition(condition) for condition in route.when)
     target = _target(route, models)
     if target is not None and route.fallback is not None:
         fallbacks = compile_fallbacks(document, models, route.name)
         fallen = [replace(version, fallback=fallbacks.get(version.name)) for version in target.versions]
         target = _with_versions(target, fallen)
+    if target is not None:
+        target = with_rollout(target, rollouts)
     return CompiledRoute(route.name, conditions, target, models, route.deny)
 
 
@@ -220,9 +234,9 @@ def _target(route: Route, models: Mapping[str, CompiledModel]) -> CompiledModel 
 
 
 def _with_versions(model: CompiledModel, versions: Sequence[CompiledVersion]) -> CompiledModel:
-    """A model with these versions, which may be of several models: a pin then names MODEL/VERSION."""
+    """A model with these versions, which may be of several models: a pin then names MODEL/VERSION. Without rollout."""
     by_name = {version.name: version for version in versions}
     for version in reversed(versions):
         by_name[version.facts.version] = version
     has_provider = any(version.provider is not None for version in versions)
-    return replace(model, versions=tuple(versions), by_name=by_name, has_provider=has_provider)
+    return replace(model, versions=tuple(versions), by_name=by_name, has_provider=has_provider, rollout=None)

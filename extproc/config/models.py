@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from extproc.config.compiled_rollouts import CompiledRollout, with_rollout
 from extproc.config.document import Document, Model, Version
 from extproc.config.endpoints import may_be_several
 from extproc.config.fallback import FallbackChain, FallbackReason, VersionKey, chain_hashes, chains_of, possible_keys
@@ -15,6 +16,7 @@ from extproc.config.routed import endpoints_hash
 from extproc.config.version_units import Parts, changed_parts, fingerprint_of, parts_of, served_model, version_prompt
 from extproc.domain.fingerprint import fingerprint_of_text
 from extproc.domain.record import VersionFacts
+from extproc.domain.rollouts import RolloutShare
 from extproc.domain.usage import Prices
 
 
@@ -75,19 +77,25 @@ class CompiledModel:
     pin_header: str | None
     pin_teams: frozenset[str]  # whose pin is obeyed
     has_provider: bool = False  # of one version at least
+    rollout: CompiledRollout | None = None  # between two of the versions
 
 
-def compile_models(document: Document, prompts: Mapping[str, str]) -> dict[str, CompiledModel]:
+def compile_models(
+    document: Document, prompts: Mapping[str, str], rollouts: Sequence[RolloutShare] = ()
+) -> dict[str, CompiledModel]:
     """Compile all models of a valid document.
 
     Args:
         prompts: content of each prompt, by ``Prompt.key``.
+        rollouts: those that can be in force are, of each model one.
     Raises: KeyError for a prompt that was not read: a caller bug.
     """
     providers = compile_providers(document.providers)
     models = {name: _compile_model(name, model, prompts, providers) for name, model in document.models.items()}
     fallbacks = compile_fallbacks(document, models, "")
-    return {name: _with_fallbacks(model, fallbacks) for name, model in models.items()} if fallbacks else models
+    if fallbacks:
+        models = {name: _with_fallbacks(model, fallbacks) for name, model in models.items()}
+    return {name: with_rollout(model, rollouts) for name, model in models.items()} if rollouts else models
 
 
 def find_version(models: Mapping[str, CompiledModel], name: str) -> tuple[CompiledModel, CompiledVersion] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from extproc.config.classifiers import Classifier
 from extproc.config.compiled_budgets import CompiledBudgets, compile_budgets
 from extproc.config.compiled_rate_limits import CompiledRateLimits, compile_rate_limits
+from extproc.config.compiled_rollouts import weights_of
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
 from extproc.config.data_rules import DataRules, compile_data_rules
 from extproc.config.document import Document, Limits, Role, Unreadable
@@ -16,6 +17,8 @@ from extproc.config.identity import Identity
 from extproc.config.load import revision_of
 from extproc.config.models import CompiledModel, CompiledVersion, VersionPlace, compile_models
 from extproc.config.tokenizers import tokenizer_files
+from extproc.domain.record import VersionFacts
+from extproc.domain.rollouts import RolloutShare
 from extproc.exchange.caller import CallerSources, compile_sources, user_key_of
 from extproc.exchange.feedback_terms import FeedbackTerms, feedback_terms
 from extproc.exchange.policies import CompiledPolicy, compile_policies
@@ -66,13 +69,22 @@ class Snapshot:
         return version_places(self.models, self.routes)
 
     @property
+    def weights(self) -> dict[VersionFacts, float]:
+        """Of these versions, as they are in force: with the shares of rollouts."""
+        weights = weights_of(model for route in self.routes.routes for model in route.models.values())
+        return weights | weights_of(self.models.values())
+
+    @property
     def picked_endpoints(self) -> set[str]:
         """Of the versions whose endpoint the processor picks."""
         return {endpoint for version in self.versions.values() for endpoint in version.picked_from}
 
 
 def compile_snapshot(
-    document: Document, prompts: Mapping[str, str], mask_keys: Mapping[str, bytes] = MappingProxyType({})
+    document: Document,
+    prompts: Mapping[str, str],
+    mask_keys: Mapping[str, bytes] = MappingProxyType({}),
+    rollouts: Sequence[RolloutShare] = (),
 ) -> Snapshot:
     """Compile a validated document.
 
@@ -80,10 +92,11 @@ def compile_snapshot(
         prompts: text of each prompt and facts file, and SHA-256 of each tokenizer, by its path in the document.
         mask_keys: content of each file with keys, by its path in the document; the key of this process is under
             ``PROCESS_KEY``. Needed only if masks are hashes, or ``identity`` names such files.
+        rollouts: those that can be in force are; see ``rollout_problems``. They are no part of the revision.
     """
     unread, review, otel = document.requests, document.review, document.otel
-    models = compile_models(document, prompts)
-    routes = compile_routes(document, models, prompts)
+    models = compile_models(document, prompts, rollouts)
+    routes = compile_routes(document, models, prompts, rollouts)
     data_rules = compile_data_rules(document)
     resources = Resources(models, routes, prompts, mask_keys, data_rules)
     first_filters, last_filters = build_filters(document, resources)

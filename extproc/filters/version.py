@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Self
 
+from extproc.config.compiled_rollouts import among
 from extproc.config.compiled_routes import CompiledRoute, CompiledRoutes
 from extproc.config.data_rules import NO_RULES, DataRules, most_telling
 from extproc.config.models import CompiledModel, CompiledVersion, find_version
@@ -24,6 +24,7 @@ from extproc.config.route_names import asked_name
 from extproc.config.section import Mode, OnError
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord
+from extproc.domain.rollouts import Arm
 from extproc.domain.text import Speaker
 from extproc.domain.token_rates import START
 from extproc.filters.base import ExchangeContext, ExchangeFacts, Filter, Resources
@@ -115,6 +116,7 @@ class VersionFilter(Filter):
         model, choice = chosen
         exchange.record.version = choice.facts
         if not self.enforced:
+            exchange.record.arm = None
             return None
         exchange.choice = choice
         if exchange.is_egressed:
@@ -151,9 +153,10 @@ class VersionFilter(Filter):
         record = exchange.record
         errors = [self._rules.error(record, version.facts, version.provider) for version in model.versions]
         open_to = [version for version, error in zip(model.versions, errors, strict=True) if error is None]
-        if not any(version.weight for version in open_to):
+        narrowed = among(model, open_to)
+        if not any(version.weight for version in narrowed.versions):
             return most_telling(errors)
-        chosen = _of_model(replace(model, versions=tuple(open_to)), request, exchange)
+        chosen = _of_model(narrowed, request, exchange)
         if isinstance(chosen, ApiError):
             return chosen
         pinned = chosen[1]
@@ -195,16 +198,13 @@ def _of_model(
 ) -> tuple[CompiledModel, CompiledVersion] | ApiError:
     """The version of a model, or of a route's set of versions, for one exchange."""
     pinned = _pin(model, exchange)
-    if pinned:
-        choice = model.by_name.get(pinned)
-    else:
-        choice = choose_version(model.versions, sticky_key(model, request, exchange.facts.headers))
+    choice = model.by_name.get(pinned) if pinned else _drawn(model, request, exchange)
     if choice is None:
         message = "The pinned model version does not exist."
         return ApiError(400, "invalid_request_error", "version_not_found", message)
     if choice.name in exchange.facts.unrouted:
         exchange.record.unrouted = choice.facts
-        choice = None if pinned else _routed_instead(model, request, exchange)
+        choice = None if pinned else _drawn(_routed(model, exchange), request, exchange)
     return UNROUTED if choice is None else (model, choice)
 
 
@@ -217,8 +217,24 @@ def _pin(model: CompiledModel, exchange: ExchangeContext) -> str | None:
     return pinned
 
 
-def _routed_instead(model: CompiledModel, request: RequestView, exchange: ExchangeContext) -> CompiledVersion | None:
-    """The calling Envoy would refuse the drawn version: draw among those that it routes."""
-    facts = exchange.facts
-    routed = [version for version in model.versions if version.name not in facts.unrouted]
-    return choose_version(routed, sticky_key(model, request, facts.headers))
+def _drawn(model: CompiledModel, request: RequestView, exchange: ExchangeContext) -> CompiledVersion | None:
+    """The version of the sticky key; notes the arm of a rollout that compares. None if every weight is 0."""
+    key = sticky_key(model, request, exchange.facts.headers)
+    rollout = model.rollout
+    if rollout is None:
+        return choose_version(model.versions, key)
+    choice = choose_version(rollout.drawn, key)
+    if choice is None or choice.name != rollout.stable.name:
+        return choice
+    record, unrouted = exchange.record, exchange.facts.unrouted
+    if rollout.teams and record.team not in rollout.teams:
+        return rollout.stable
+    part = rollout.part_of(key)
+    if rollout.measures and rollout.stable.name not in unrouted and rollout.canary.name not in unrouted:
+        record.arm = part
+    return rollout.canary if part.arm is Arm.CANARY else rollout.stable
+
+
+def _routed(model: CompiledModel, exchange: ExchangeContext) -> CompiledModel:
+    """The calling Envoy would refuse the drawn version: those that it routes."""
+    return among(model, [version for version in model.versions if version.name not in exchange.facts.unrouted])

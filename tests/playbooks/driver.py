@@ -19,6 +19,7 @@ from extproc.config.load import parse_document
 from extproc.domain.masks import PROCESS_KEY
 from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.record import ExchangeRecord
+from extproc.domain.rollouts import RolloutShare
 from extproc.exchange.budget_memory import BudgetKeeper
 from extproc.exchange.claims import Limiter
 from extproc.exchange.clean_texts import CleanTexts
@@ -71,7 +72,7 @@ GUARDS: dict[str, Any] = {"filter": "guards"}
 ALL = (VERSION, INJECTION, PII, PROMPT, REFUSAL, METER)
 
 
-def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
+def snapshot_of(*parts: Mapping[str, Any], rollouts: tuple[RolloutShare, ...] = (), **sections: Any) -> Snapshot:
     """A compiled configuration with these filters and guards; other sections replace those of the default.
 
     The guards are those of the only policy, and run where the first of them stands.
@@ -108,13 +109,13 @@ def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
         "filters": filters,
         **sections,
     }
-    return _compiled(json.dumps(document))
+    return _compiled(json.dumps(document), rollouts)
 
 
 @lru_cache(maxsize=512)
-def _compiled(text: str) -> Snapshot:
+def _compiled(text: str, rollouts: tuple[RolloutShare, ...]) -> Snapshot:
     """The laws ask for the same configurations again and again, and compiling takes longer than most exchanges."""
-    return compile_snapshot(parse_document(text, "playbook"), PROMPTS, MASK_KEYS)
+    return compile_snapshot(parse_document(text, "playbook"), PROMPTS, MASK_KEYS, rollouts)
 
 
 def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:

@@ -1,0 +1,169 @@
+"""Rollouts, as the version filter applies them: one hash more decides between the two arms.
+
+A rollout takes the weight of both arms together. Where the choice by weights falls on it, the sticky key tosses a coin
+of its own for the canary. So other versions keep their keys, and a larger share only moves keys to the canary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from extproc.domain.record import VersionFacts
+from extproc.domain.rollouts import UNITS, Arm, RolloutArm, RolloutShare
+
+if TYPE_CHECKING:
+    from extproc.config.models import CompiledModel, CompiledVersion
+
+_COINS: Final = 1 << 64
+_COIN_BYTES: Final = 8
+_UNIT_BYTES: Final = 2
+_AS_CONFIGURED: Final = "the weights of the configuration apply"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRollout:
+    """A rollout between two of the versions to choose from.
+
+    Attributes:
+        drawn: the versions to choose from by weight: the stable one has the weight of both, the canary is left out.
+        weight: of both.
+        teams: that take part; empty: all.
+        measures: whether exchanges have an arm.
+        salt: makes coins of rollouts independent of each other, and of the draws of versions.
+        canary_below: coins below it get the canary.
+    """
+
+    id: str
+    step: int
+    stable: CompiledVersion
+    canary: CompiledVersion
+    drawn: tuple[CompiledVersion, ...]
+    weight: int
+    teams: frozenset[str]
+    share: float
+    measures: bool
+    salt: bytes
+    canary_below: int
+
+    def part_of(self, key: bytes) -> RolloutArm:
+        """The part that a sticky key has: its arm, and its unit, which tells nothing of the arm."""
+        digest = blake2b(self.salt + key, digest_size=16).digest()
+        is_canary = int.from_bytes(digest[:_COIN_BYTES]) < self.canary_below
+        unit = int.from_bytes(digest[_COIN_BYTES : _COIN_BYTES + _UNIT_BYTES]) % UNITS
+        return RolloutArm(self.id, self.step, Arm.CANARY if is_canary else Arm.STABLE, unit)
+
+    @property
+    def weights(self) -> dict[VersionFacts, float]:
+        """The weights of both arms, as they are in force."""
+        of_canary = self.weight * self.share
+        return {self.stable.facts: self.weight - of_canary, self.canary.facts: of_canary}
+
+
+class RolloutProblem(NamedTuple):
+    """Why a rollout is not in force. ``reason`` is a sentence without a full stop."""
+
+    rollout: str
+    reason: str
+
+
+def with_rollout(model: CompiledModel, rollouts: Iterable[RolloutShare]) -> CompiledModel:
+    """A model, or a route's set of versions, with the first rollout that can apply to it."""
+    applied = next((one for one in rollouts if not _problem(model, one)), None)
+    if applied is None:
+        return model
+    stable, canary = _version(model, applied.model, applied.stable), _version(model, applied.model, applied.canary)
+    assert stable is not None
+    assert canary is not None
+    weight = stable.weight + canary.weight
+    rollout = CompiledRollout(
+        id=applied.id,
+        step=applied.step,
+        stable=stable,
+        canary=canary,
+        drawn=_with_one_of_both(model.versions, stable.name, canary.name, weight),
+        weight=weight,
+        teams=frozenset(applied.teams),
+        share=applied.share,
+        measures=applied.measures,
+        salt=f"rollout\x00{applied.id}\x00".encode(),
+        canary_below=int(applied.share * _COINS),
+    )
+    return replace(model, rollout=rollout)
+
+
+def among(model: CompiledModel, versions: Sequence[CompiledVersion]) -> CompiledModel:
+    """A model with some of its versions. Of a rollout whose canary is not among them, the stable version gets all; if
+    the stable one is not, the weights of the configuration apply.
+    """
+    rollout = model.rollout
+    if rollout is None:
+        return replace(model, versions=tuple(versions))
+    stable, canary = rollout.stable.name, rollout.canary.name
+    names = {version.name for version in versions}
+    if stable not in names:
+        return replace(model, versions=tuple(versions), rollout=None)
+    drawn = _with_one_of_both(versions, stable, canary, rollout.weight)
+    if canary not in names:
+        return replace(model, versions=drawn, rollout=None)
+    return replace(model, versions=tuple(versions), rollout=replace(rollout, drawn=drawn))
+
+
+def rollout_problems(models: Mapping[str, CompiledModel], rollouts: Sequence[RolloutShare]) -> list[RolloutProblem]:
+    """The rollouts that are not in force, in order. Args: models: that were compiled with these rollouts."""
+    problems = []
+    for one in rollouts:
+        model = models.get(one.model)
+        if model is None:
+            problems.append(RolloutProblem(one.id, f'the configuration has no model "{one.model}"'))
+        elif problem := _problem(model, one):
+            problems.append(RolloutProblem(one.id, problem))
+        elif model.rollout is not None and model.rollout.id != one.id:
+            reason = f'the rollout {model.rollout.id} of model "{one.model}" is in force'
+            problems.append(RolloutProblem(one.id, reason))
+    return problems
+
+
+def weights_of(models: Iterable[CompiledModel]) -> dict[VersionFacts, float]:
+    """The weights in force of all versions, in which rollouts have their shares."""
+    weights: dict[VersionFacts, float] = {}
+    for model in models:
+        weights |= {version.facts: version.weight for version in model.versions}
+        if model.rollout is not None:
+            weights |= model.rollout.weights
+    return weights
+
+
+def _with_one_of_both(
+    versions: Iterable[CompiledVersion], stable: str, canary: str, weight: int
+) -> tuple[CompiledVersion, ...]:
+    """Versions with the stable one in place of both."""
+    return tuple(
+        replace(version, weight=weight) if version.name == stable else version
+        for version in versions
+        if version.name != canary
+    )
+
+
+def _version(model: CompiledModel, of_model: str, name: str) -> CompiledVersion | None:
+    """By its full name: a route's set may have versions of several models."""
+    return next((one for one in model.versions if (one.facts.model, one.facts.version) == (of_model, name)), None)
+
+
+def _problem(model: CompiledModel, one: RolloutShare) -> str:
+    """Why a rollout does not apply to a set of versions; empty if it does."""
+    arms = []
+    for name, compared in ((one.stable, one.stable_fingerprint), (one.canary, one.canary_fingerprint)):
+        version = _version(model, one.model, name)
+        if version is None:
+            return f'model "{one.model}" has no version "{name}"; {_AS_CONFIGURED}'
+        found = version.facts.fingerprint
+        if compared not in ("", found):
+            return f"{version.name} has fingerprint {found}, the rollout compares {compared}; {_AS_CONFIGURED}"
+        arms.append(version)
+    if not any(version.weight for version in arms):
+        names = " and ".join(version.name for version in arms)
+        return f"{names} have weight 0, so there is nothing to share; give one of them a weight"
+    return ""
