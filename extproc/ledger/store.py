@@ -133,8 +133,16 @@ def _add(connection: Connection, entries: Sequence[LedgerEntry], strata_max: int
             add_to_slots(connection, counted)
             if strata_max:
                 add_to_sums(connection, counted, strata_max)
+            _add_to_rollouts(connection, [row for row in counted if row["rollout"]])
             added += len(stored)
     return added
+
+
+def _add_to_rollouts(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        from extproc.ledger.rollouts.adding import add_to_rollouts  # with numpy, and of no use to most
+
+        add_to_rollouts(connection, rows)
 
 
 def _parts(items: list[str]) -> Iterable[list[str]]:
