@@ -20,6 +20,7 @@ from extproc.server.operations.config_files import ConfigFiles
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
 from extproc.server.operations.log_lines import LineStream
+from extproc.server.operations.rollout_log import tell_rollouts
 from extproc.server.operations.start_report import StartReport
 from extproc.server.transport.processor import Processor
 from extproc.server.transport.record_sinks import Sink
@@ -123,7 +124,8 @@ def report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics
     for warning in files.loaded.warnings:
         logger.warning("configuration", problem=str(warning))
     metrics.reloaded("ok")
-    metrics.in_force(snapshot.revision, {one.facts: one.weight for one in snapshot.versions.values()})
+    metrics.in_force(snapshot.revision, snapshot.weights)
+    tell_rollouts(None, snapshot, logger)
     health.revision = snapshot.revision
     health.identity = identity_in_words(files.loaded.document.identity)
 

@@ -103,7 +103,7 @@ async def _serve(
     document, health = files.loaded.document, Health()
     metrics = Metrics(document.identity.label_values_max)
     logger.write_in_thread(metrics.log_lines_dropped)
-    snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
+    snapshot = compile_snapshot(document, files.prompts, files.mask_keys, files.rollouts)
     review = open_review(document, file, metrics, logger)
     ledger = open_ledger(document, file, metrics.ledger, logger)
     feedback = open_feedback(document, file, review, metrics, logger)

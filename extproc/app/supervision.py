@@ -18,7 +18,6 @@ from extproc.app.parts import (
     report_serving,
     report_start,
 )
-from extproc.exchange.snapshot import compile_snapshot
 from extproc.ledger.parts import open_ledger
 from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
@@ -97,14 +96,13 @@ async def _supervise(
     logger.write_in_thread(metrics.log_lines_dropped)
     review = open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
     ledger = open_ledger(document, file, metrics.ledger, logger, serves=False)
-    config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys)
+    config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys, files.rollouts)
     command = (
         *(sys.executable, "-m", "extproc", "serve", "--config", str(file)),
         *(() if log_level is None else ("--log-level", log_level)),
         "--worker",
     )
-    snapshot = compile_snapshot(document, files.prompts, files.mask_keys)
-    workers = Workers(command, config, folder, snapshot, health, metrics, logger)
+    workers = Workers(command, config, folder, config.compiled(), health, metrics, logger)
     told = workers.endpoints
     metrics.inflight.set_function(callable_from_thread(loop, workers.inflight, 0))
     health.listen_error = workers.socket_files.problem

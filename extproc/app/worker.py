@@ -25,7 +25,6 @@ from extproc.app.parts import (
 )
 from extproc.classifiers.late_reviews import LateReviews
 from extproc.classifiers.router import ClassifierRouter
-from extproc.exchange.snapshot import compile_snapshot
 from extproc.ledger.parts import open_ledger
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog
@@ -78,7 +77,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     document, health = order.started_with.document, Health()
     metrics = Metrics(document.identity.label_values_max, forgets=False)
     logger.write_in_thread(metrics.log_lines_dropped)
-    snapshot = compile_snapshot(order.config.document, order.config.prompts, order.config.mask_keys)
+    snapshot = order.config.compiled()
     review = open_review(document, file, metrics, logger, runs_retention=False)
     ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
     feedback = open_feedback(document, file, review, metrics, logger)

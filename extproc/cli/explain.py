@@ -84,7 +84,8 @@ def explain_command(
     try:
         with progress(f"Reading {file}"):
             files = read_config(file)
-            snapshot = compile_dry(files.loaded.document, files.prompts, files.mask_keys)
+            document = files.loaded.document
+            snapshot = compile_dry(document, files.prompts, files.mask_keys, rollouts=files.rollouts)
         asked = read_request(_content(request), path, header or [])
         said = None if answer is None else _answer(answer)
         utc_s = time.time() if at is None else _seconds(at)
@@ -196,6 +197,8 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     version = record.version
     told = None if version is None else f"{version.model}/{version.version} (fingerprint {version.fingerprint})"
     yield "version", told or "none"
+    if record.arm is not None:
+        yield "rollout", f"{record.arm.rollout}, step {record.arm.step}: {record.arm.arm} (unit {record.arm.unit})"
     fallback = _fallback(run)
     if fallback is not None:
         yield from fallback_rows(fallback)

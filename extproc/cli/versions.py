@@ -127,7 +127,7 @@ def _read(file: Path) -> tuple[ConfigFiles, Mapping[str, CompiledModel]]:
         files = read_config(file)
     except ConfigInvalid as invalid:
         refuse_configuration(invalid)
-    return files, compile_models(files.loaded.document, files.prompts)
+    return files, compile_models(files.loaded.document, files.prompts, files.rollouts)
 
 
 def _found(models: Mapping[str, CompiledModel], name: str) -> tuple[CompiledModel, CompiledVersion]:

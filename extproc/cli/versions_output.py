@@ -23,6 +23,7 @@ from extproc.cli.version_shapes import (
     VersionsJson,
     unlocked_data,
 )
+from extproc.config.compiled_rollouts import share_of_version
 from extproc.config.models import CompiledModel, CompiledVersion
 from extproc.config.part_differences import ABSENT
 from extproc.config.version_differences import VersionDifference
@@ -62,13 +63,12 @@ def locked_data(file: Path, versions: int, changes: Sequence[Unlocked]) -> Locke
 
 def _listed(models: Mapping[str, CompiledModel], version: CompiledVersion) -> ListedVersionJson:
     facts = version.facts
-    total = sum(one.weight for one in models[facts.model].versions)
     return {
         "model": facts.model,
         "version": facts.version,
         "fingerprint": facts.fingerprint,
         "weight": version.weight,
-        "share": version.weight / total if total else 0.0,
+        "share": share_of_version(models[facts.model], version),
         "served_model": version.served_model,
         "prompt": facts.prompt,
         "prompt_fingerprint": facts.prompt_fingerprint,

@@ -126,14 +126,11 @@ def rollout_problems(models: Mapping[str, CompiledModel], rollouts: Sequence[Rol
     return problems
 
 
-def weights_of(models: Iterable[CompiledModel]) -> dict[VersionFacts, float]:
-    """The weights in force of all versions, in which rollouts have their shares."""
-    weights: dict[VersionFacts, float] = {}
-    for model in models:
-        weights |= {version.facts: version.weight for version in model.versions}
-        if model.rollout is not None:
-            weights |= model.rollout.weights
-    return weights
+def share_of_version(model: CompiledModel, version: CompiledVersion) -> float:
+    """The part of a model's exchanges that a version gets, from 0 to 1, with the share of a rollout."""
+    total = sum(one.weight for one in model.versions)
+    of_arms = {} if model.rollout is None else model.rollout.weights
+    return of_arms.get(version.facts, version.weight) / total if total else 0.0
 
 
 def _with_one_of_both(

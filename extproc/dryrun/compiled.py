@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -10,6 +10,7 @@ from extproc.config.document import Document
 from extproc.config.guards.base import GuardSection
 from extproc.config.load import revision_of
 from extproc.config.policies import Policy
+from extproc.domain.rollouts import RolloutShare
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
 
 
@@ -20,12 +21,13 @@ def compile_dry(
     *,
     policy: str | None = None,
     guards: Collection[str] = (),
+    rollouts: Sequence[RolloutShare] = (),
 ) -> Snapshot:
     """The snapshot that serves, except that findings of guards with ``review: false`` are reported too, and the headers
     of ``identity`` are believed: who tries something has no credentials of others.
 
     Args:
-        prompts, mask_keys: as for ``compile_snapshot``.
+        prompts, mask_keys, rollouts: as for ``compile_snapshot``.
         policy: the only policy, for every exchange; None: as configured.
         guards: names of the only guards; empty: all.
     Raises: ValueError for a policy or a guard that does not exist.
@@ -43,7 +45,7 @@ def compile_dry(
     changed = document.model_copy(
         update={"policies": tuple(_reporting(one, guards) for one in policies), "identity": believing}
     )
-    snapshot = compile_snapshot(changed, prompts, mask_keys)
+    snapshot = compile_snapshot(changed, prompts, mask_keys, rollouts)
     return replace(snapshot, revision=revision_of(document, prompts))
 
 

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from extproc.config.classifiers import Classifier
 from extproc.config.compiled_budgets import CompiledBudgets, compile_budgets
 from extproc.config.compiled_rate_limits import CompiledRateLimits, compile_rate_limits
-from extproc.config.compiled_rollouts import weights_of
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
 from extproc.config.data_rules import DataRules, compile_data_rules
 from extproc.config.document import Document, Limits, Role, Unreadable
@@ -45,6 +44,7 @@ class Snapshot:
     lists_models: bool  # by their configured names; otherwise the model server lists them, which may serve more
     models: Mapping[str, CompiledModel]
     routes: CompiledRoutes
+    rollouts: tuple[RolloutShare, ...]  # also those that are not in force
     data_rules: DataRules
     rate_limits: CompiledRateLimits | None
     budgets: CompiledBudgets | None  # that act
@@ -71,8 +71,13 @@ class Snapshot:
     @property
     def weights(self) -> dict[VersionFacts, float]:
         """Of these versions, as they are in force: with the shares of rollouts."""
-        weights = weights_of(model for route in self.routes.routes for model in route.models.values())
-        return weights | weights_of(self.models.values())
+        weights: dict[VersionFacts, float] = {one.facts: one.weight for one in self.versions.values()}
+        sets = [route.target for route in self.routes.routes if route.target is not None]
+        prompted = [model for route in self.routes.routes for model in route.models.values()]
+        for model in (*sets, *prompted, *self.models.values()):  # of one revision at several places the model's own
+            if model.rollout is not None:
+                weights |= {facts: weight for facts, weight in model.rollout.weights.items() if facts in weights}
+        return weights
 
     @property
     def picked_endpoints(self) -> set[str]:
@@ -120,6 +125,7 @@ def compile_snapshot(
         lists_models=document.role is Role.ROUTE,
         models=models,
         routes=routes,
+        rollouts=tuple(rollouts),
         data_rules=data_rules,
         rate_limits=compile_rate_limits(document),
         budgets=compile_budgets(document),

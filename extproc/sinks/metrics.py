@@ -314,7 +314,7 @@ class Metrics:
         with self._lock:
             self._log_lines_dropped.add((level,), lines)
 
-    def in_force(self, revision: str, versions: Mapping[VersionFacts, int]) -> None:
+    def in_force(self, revision: str, versions: Mapping[VersionFacts, float]) -> None:
         """Set the configuration in force, and its versions with their weights."""
         self._revision.clear()
         self._revision.labels(revision).set(1)

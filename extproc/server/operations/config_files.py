@@ -28,9 +28,11 @@ from extproc.config.tokenizers import tokenizer_files
 from extproc.config.yaml_nodes import CONFIG_BYTES_MAX, decode
 from extproc.detectors.installed import DetectorUnusable, installed_detector
 from extproc.domain.masks import HASH_KEY_BYTES_MAX, PROCESS_KEY
+from extproc.domain.rollouts import RolloutShare
 from extproc.server.operations.links import Links
 from extproc.server.operations.prompt_reader import AskStore, PromptReader
 from extproc.server.operations.prompt_store import StoredPrompts
+from extproc.server.operations.rollout_reader import RolloutReader
 from extproc.server.sockets.certificates import PEM_BYTES_MAX, Certificates, certificate_files, tried
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ QUIET_S = 0.1
 class ConfigFiles:
     """The files as read: the document with its warnings, the content of each prompt by ``Prompt.key`` and of each file
     of a guard and the SHA-256 of each tokenizer by its path in the document, the certificates of ``server.tls``, and
-    the files of keys by path, including the mask key of the process.
+    the files of keys by path, including the mask key of the process, and the rollouts of the ledger.
 
     Attributes:
         prompt_sources: the file of each prompt, or its name in the store, for messages.
@@ -56,6 +58,7 @@ class ConfigFiles:
     certificates: Certificates | None = None
     mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
     prompt_sources: dict[str, str] = field(default_factory=dict)
+    rollouts: tuple[RolloutShare, ...] = ()
 
 
 def _detector_problems(loaded: Loaded) -> Iterator[Problem]:
@@ -110,6 +113,8 @@ class ConfigReader:
         self._polls = polls
         self._store_revision = 0  # before the texts of the store were read last
         self.store: StoredPrompts | None = None
+        self._rollouts = RolloutReader(file.parent, self._content)
+        self._last_good: ConfigFiles | None = None
 
     def read(self) -> ConfigFiles:
         """Read everything, as it is at one moment: what changes meanwhile is read again, for at most ``SETTLE_S_MAX``.
@@ -126,6 +131,15 @@ class ConfigReader:
             else:
                 if not self.changed() or time.monotonic() > until_s:
                     return files
+
+    def with_other_rollouts(self, rollouts: tuple[RolloutShare, ...]) -> ConfigFiles | None:
+        """The last good files with the rollouts as they are now; None if these are the ones that the caller has.
+
+        So a rollout goes on, or back, while the configuration on disk is invalid.
+        """
+        if self._last_good is None or self._rollouts.shares == rollouts:
+            return None
+        return replace(self._last_good, rollouts=self._rollouts.shares)
 
     def _read_tokenizers(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
         if not tokenizer_files(loaded.document):
@@ -151,6 +165,7 @@ class ConfigReader:
     def _read(self) -> ConfigFiles:
         self._seen = {}
         self._links = Links()
+        self._rollouts.read_again()
         if self.store is not None:
             self._store_revision = self.store.revision
         file = self._file
@@ -172,8 +187,10 @@ class ConfigReader:
         if self.store is not None:
             self.store.keep()
         about_teams = unknown_team_problems(loaded.document.identity, mask_keys, loaded.places)
-        loaded = replace(loaded, warnings=(*loaded.warnings, *about_tls, *about_teams))
-        return ConfigFiles(loaded, prompts, certificates, mask_keys, reader.sources)
+        about_rollouts = self._rollouts.read(loaded.document)
+        loaded = replace(loaded, warnings=(*loaded.warnings, *about_tls, *about_teams, *about_rollouts))
+        self._last_good = ConfigFiles(loaded, prompts, certificates, mask_keys, reader.sources, self._rollouts.shares)
+        return self._last_good
 
     def _read_guard_files(self, loaded: Loaded, texts: dict[str, str]) -> list[Problem]:
         """Add the text of each file that a guard names; returns their problems."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from extproc.config.document import Document
+from extproc.domain.rollouts import RolloutShare
+from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.ledger.rollouts.state_file import share_of_json, share_to_json
 from extproc.server.sockets.certificates import Certificates
 
 ConfigMessage = dict[str, Any]
@@ -14,12 +17,17 @@ ConfigMessage = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ConfigInForce:
-    """One checked configuration, with prompt texts, certificates and mask keys."""
+    """One checked configuration, with prompt texts, certificates, mask keys and rollouts."""
 
     document: Document
     prompts: dict[str, str]
     certificates: Certificates | None = None
     mask_keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+    rollouts: tuple[RolloutShare, ...] = ()
+
+    def compiled(self) -> Snapshot:
+        """The parts that exchanges need."""
+        return compile_snapshot(self.document, self.prompts, self.mask_keys, self.rollouts)
 
     def to_message(self) -> ConfigMessage:
         """As JSON."""
@@ -30,6 +38,7 @@ class ConfigInForce:
             "prompts": self.prompts,
             "certificates": None if pem is None else [_text(pem.certificate), _text(pem.key), _text(pem.client_ca)],
             "mask_keys": {name: _text(key) for name, key in self.mask_keys.items()},
+            "rollouts": [share_to_json(one) for one in self.rollouts],
         }
 
     @classmethod
@@ -43,6 +52,7 @@ class ConfigInForce:
             message["prompts"],
             None if pem is None else Certificates(pem[0].encode("latin-1"), pem[1].encode("latin-1"), _bytes(pem[2])),
             {name: key.encode("latin-1") for name, key in message["mask_keys"].items()},
+            tuple(map(share_of_json, message["rollouts"])),
         )
 
 

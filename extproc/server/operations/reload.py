@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from extproc.server.operations.config_files import ConfigFiles, ConfigReader
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.process import in_own_thread, return_free_memory
+from extproc.server.operations.rollout_log import tell_rollouts
 from extproc.server.sockets.certificates import Certificates, validities
 from extproc.server.sockets.tls import Tls
 from extproc.sinks.metrics import Metrics
@@ -89,18 +91,23 @@ class Reloader:
     async def look(self) -> None:
         """Poll once, and reload if a file has changed or somebody asks. Reads and compiles off the event loop."""
         try:
+            await self._look()
+        except Exception as error:
+            fault = type(error).__name__
+            self._refuse(f"the configuration cannot be used ({fault}): a bug in llm-extproc, please report it")
+        self._report_store()
+
+    async def _look(self) -> None:
+        try:
             loaded = await self._loaded()
             if loaded is not None and self._distribute is not None:
                 await self._distribute(_to_distribute(self._started_with, loaded[0]))
         except ConfigInvalid as invalid:
             self._refuse("\n".join(str(problem) for problem in invalid.problems))
-        except Exception as error:
-            fault = type(error).__name__
-            self._refuse(f"the configuration cannot be used ({fault}): a bug in llm-extproc, please report it")
+            await self._use_other_rollouts()
         else:
             if loaded is not None:
                 self._accept(*loaded)
-        self._report_store()
 
     def _report_store(self) -> None:
         """Tell what became of requests to the prompt store; a problem once, and when it is over."""
@@ -138,9 +145,19 @@ class Reloader:
         self._reader.wait_until_settled()
         self._asked.clear()
         files = self._reader.read()
-        snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys)
-        return_free_memory()
-        return files, snapshot
+        return files, _compiled(files)
+
+    async def _use_other_rollouts(self) -> None:
+        """A rollout goes on, or back, whatever is wrong with the configuration."""
+        files = self._reader.with_other_rollouts(self._processor.snapshot.rollouts)
+        if files is None:
+            return
+        snapshot = await in_own_thread(functools.partial(_compiled, files))
+        if self._distribute is not None:
+            await self._distribute(_to_distribute(self._started_with, files))
+        before, self._processor.snapshot = self._processor.snapshot, snapshot
+        self._metrics.in_force(snapshot.revision, snapshot.weights)
+        tell_rollouts(before, snapshot, self._logger)
 
     def _accept(self, files: ConfigFiles, snapshot: Snapshot) -> None:
         before, self._processor.snapshot = self._processor.snapshot, snapshot
@@ -151,8 +168,7 @@ class Reloader:
         self._accepted(files.loaded.document)
         self._metrics.reloaded("ok")
         versions = snapshot.versions
-        weights = {one.facts: one.weight for one in versions.values()}
-        self._metrics.in_force(snapshot.revision, weights)
+        self._metrics.in_force(snapshot.revision, snapshot.weights)
         for warning in files.loaded.warnings:
             logger.warning("configuration", problem=str(warning))
         logger.info(
@@ -160,6 +176,7 @@ class Reloader:
         )
         for version in revised(before.versions, versions):
             logger.info("version revised", **version._asdict())
+        tell_rollouts(before, snapshot, logger)
         certificates = renewed_certificates(self._started_with, files)
         if self._tls is not None and certificates is not None and self._tls.use(certificates):
             logger.info("certificates replaced, new connections use them")
@@ -181,10 +198,15 @@ class Reloader:
         )
 
 
+def _compiled(files: ConfigFiles) -> Snapshot:
+    snapshot = compile_snapshot(files.loaded.document, files.prompts, files.mask_keys, files.rollouts)
+    return_free_memory()
+    return snapshot
+
+
 def _to_distribute(started_with: Document, files: ConfigFiles) -> ConfigInForce:
-    return ConfigInForce(
-        files.loaded.document, files.prompts, renewed_certificates(started_with, files), files.mask_keys
-    )
+    certificates = renewed_certificates(started_with, files)
+    return ConfigInForce(files.loaded.document, files.prompts, certificates, files.mask_keys, files.rollouts)
 
 
 def restart_needed(started_with: Document, new: Document) -> Iterator[str]:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from extproc.exchange.endpoint_loads import EndpointLoad
-from extproc.exchange.snapshot import compile_snapshot
 from extproc.server.operations.config_in_force import ConfigInForce
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import where
@@ -160,9 +159,7 @@ class WorkerProcess:
 
     async def _use(self, config: ConfigInForce) -> None:
         """Between two exchanges, as a process that reads its own files does it."""
-        self._processor.snapshot = await asyncio.to_thread(
-            compile_snapshot, config.document, config.prompts, config.mask_keys
-        )
+        self._processor.snapshot = await asyncio.to_thread(config.compiled)
         await asyncio.to_thread(return_free_memory)
         self._health.revision = self._processor.snapshot.revision
         if self._tls is not None and config.certificates is not None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config.compiled_rollouts import CompiledRollout, RolloutProblem, among, rollout_problems, weights_of
+from extproc.config.compiled_rollouts import CompiledRollout, RolloutProblem, among, rollout_problems, share_of_version
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes
 from extproc.config.load import parse_document
 from extproc.config.models import CompiledModel, compile_models
@@ -111,11 +111,21 @@ def test_the_stable_version_draws_with_the_weight_of_both() -> None:
     assert model.rollout is not None
     assert {one.facts.version: one.weight for one in model.rollout.drawn} == {"a": 80, "c": 20}
     assert {one.facts.version: one.weight for one in model.versions} == {"a": 60, "b": 20, "c": 20}
-    weights = {facts.version: weight for facts, weight in weights_of([model]).items()}
-    assert weights == {"a": 60.0, "b": 20.0, "c": 20}
-    assert weights_of(compiled()[0].values()) == {
-        one.facts: one.weight for model in compiled()[0].values() for one in model.versions
-    }
+    assert {facts.version: weight for facts, weight in model.rollout.weights.items()} == {"a": 60.0, "b": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([], {"a": 0.9, "b": 0.0, "c": 0.1}),
+        ([share_of(share=0.5)], {"a": 0.45, "b": 0.45, "c": 0.1}),
+        ([share_of(share=1.0, measures=False)], {"a": 0.0, "b": 0.9, "c": 0.1}),
+    ],
+)
+def test_the_part_of_a_version_is_what_it_gets(shares: list[RolloutShare], expected: dict[str, float]) -> None:
+    """As its rollout has it, not as its weight says."""
+    model = compiled(*shares)[0]["tiny"]
+    assert {one.facts.version: share_of_version(model, one) for one in model.versions} == pytest.approx(expected)
 
 
 def test_a_rollout_compares_the_revisions_that_it_names() -> None:
