@@ -15,6 +15,7 @@ from extproc.domain.record import VersionFacts
 from extproc.domain.rollouts import UNITS, Arm, RolloutArm, RolloutShare
 
 if TYPE_CHECKING:
+    from extproc.config.document import Model
     from extproc.config.models import CompiledModel, CompiledVersion
 
 _COINS: Final = 1 << 64
@@ -111,6 +112,20 @@ def among(model: CompiledModel, versions: Sequence[CompiledVersion]) -> Compiled
     return replace(model, versions=tuple(versions), rollout=replace(rollout, drawn=drawn))
 
 
+def not_edited(models: Mapping[str, Model], rollouts: Iterable[RolloutShare]) -> list[RolloutShare]:
+    """Those whose versions have the weights with which they began: what is edited by hand wins, in each route as well.
+
+    Args: models: of the document.
+    """
+    found = []
+    for one in rollouts:
+        versions = models[one.model].versions if one.model in models else {}
+        arms = ((one.stable, one.stable_weight), (one.canary, one.canary_weight))
+        if not any(_edited(one, versions[name].weight, name, began) for name, began in arms if name in versions):
+            found.append(one)
+    return found
+
+
 def rollout_problems(models: Mapping[str, CompiledModel], rollouts: Sequence[RolloutShare]) -> list[RolloutProblem]:
     """The rollouts that are not in force, in order. Args: models: that were compiled with these rollouts."""
     problems = []
@@ -118,7 +133,7 @@ def rollout_problems(models: Mapping[str, CompiledModel], rollouts: Sequence[Rol
         model = models.get(one.model)
         if model is None:
             problems.append(RolloutProblem(one.id, f'the configuration has no model "{one.model}"'))
-        elif problem := _problem(model, one):
+        elif problem := _problem(model, one) or _weight_problem(model, one):
             problems.append(RolloutProblem(one.id, problem))
         elif model.rollout is not None and model.rollout.id != one.id:
             reason = f'the rollout {model.rollout.id} of model "{one.model}" is in force'
@@ -147,6 +162,21 @@ def _with_one_of_both(
 def _version(model: CompiledModel, of_model: str, name: str) -> CompiledVersion | None:
     """By its full name: a route's set may have versions of several models."""
     return next((one for one in model.versions if (one.facts.model, one.facts.version) == (of_model, name)), None)
+
+
+def _weight_problem(model: CompiledModel, one: RolloutShare) -> str:
+    for name, began in ((one.stable, one.stable_weight), (one.canary, one.canary_weight)):
+        version = _version(model, one.model, name)
+        if version is not None and (problem := _edited(one, version.weight, name, began)):
+            return problem
+    return ""
+
+
+def _edited(one: RolloutShare, weight: int, version: str, began: int | None) -> str:
+    """Why a weight ends a rollout; empty if it does not."""
+    if began is None or weight == began:
+        return ""
+    return f"the weight of {one.model}/{version} was {began} when it began and is {weight} now; {_AS_CONFIGURED}"
 
 
 def _problem(model: CompiledModel, one: RolloutShare) -> str:

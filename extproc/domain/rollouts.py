@@ -55,7 +55,7 @@ class RolloutShare(NamedTuple):
         id: unique in the store.
         stable, canary: names of versions of the model.
         stable_fingerprint, canary_fingerprint: of the revisions that are compared; with others there is no rollout.
-        stable_weight, canary_weight: of the configuration when it began; edited by hand, they win.
+        stable_weight, canary_weight: of the configuration when it began; edited by hand, they win. None: any.
         teams: whose traffic takes part; empty: that of all.
         step: from 1 on; 0: of the first, in its warm-up.
         share: of the units of both versions that get the canary, from 0 to 1.
@@ -68,8 +68,8 @@ class RolloutShare(NamedTuple):
     canary: str
     stable_fingerprint: str
     canary_fingerprint: str
-    stable_weight: int
-    canary_weight: int
+    stable_weight: int | None
+    canary_weight: int | None
     teams: tuple[str, ...]
     step: int
     share: float

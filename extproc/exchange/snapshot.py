@@ -9,6 +9,7 @@ from types import MappingProxyType
 from extproc.config.classifiers import Classifier
 from extproc.config.compiled_budgets import CompiledBudgets, compile_budgets
 from extproc.config.compiled_rate_limits import CompiledRateLimits, compile_rate_limits
+from extproc.config.compiled_rollouts import not_edited
 from extproc.config.compiled_routes import CompiledRoutes, compile_routes, version_places
 from extproc.config.data_rules import DataRules, compile_data_rules
 from extproc.config.document import Document, Limits, Role, Unreadable
@@ -100,8 +101,9 @@ def compile_snapshot(
         rollouts: those that can be in force are; see ``rollout_problems``. They are no part of the revision.
     """
     unread, review, otel = document.requests, document.review, document.otel
-    models = compile_models(document, prompts, rollouts)
-    routes = compile_routes(document, models, prompts, rollouts)
+    applied = not_edited(document.models, rollouts)
+    models = compile_models(document, prompts, applied)
+    routes = compile_routes(document, models, prompts, applied)
     data_rules = compile_data_rules(document)
     resources = Resources(models, routes, prompts, mask_keys, data_rules)
     first_filters, last_filters = build_filters(document, resources)

@@ -12,13 +12,14 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Table
 
+from extproc.domain.rollout_gates import GATES
 from extproc.domain.rollouts import BUCKETS, UNITS, Arm
 from extproc.ledger.rollouts.tables import EVENTS, LEFT_OUT, SUMS, UNITS_SEEN
 from extproc.ledger.slots import insert_into
 from extproc.rollout.gates import left_out_as, observed_in
-from extproc.statistics.references import SignalKind
 
 _ARMS: Final = frozenset(arm.value for arm in Arm)
+_RATES: Final = frozenset(gate.name for gate in GATES if gate.is_rate)
 _SIZE: Final = ("count", "total", "squares")
 
 
@@ -75,18 +76,18 @@ def rollout_sums_of(rows: Iterable[Mapping[str, Any]]) -> RolloutSums:
     left_out: Counter[LeftOutPlace] = Counter()
     for row in rows:
         rollout, step, arm, unit = row["rollout"], row["rollout_step"], row["arm"], row["unit"]
-        if not rollout or step < 1 or arm not in _ARMS or not 0 <= unit < UNITS:
+        if not rollout or step < 0 or arm not in _ARMS or not 0 <= unit < UNITS:
             continue
         units.setdefault(UnitPlace(rollout, "", unit), (step, arm))
         reason = left_out_as(row)
         if reason:
             left_out[LeftOutPlace(rollout, step, arm, reason)] += 1
         for gate, observed in observed_in(row):
-            one = sums[ArmSumPlace(rollout, step, arm, gate.name, unit % BUCKETS)]
+            one = sums[ArmSumPlace(rollout, step, arm, gate, unit % BUCKETS)]
             for at, more in enumerate(observed):
                 one[at] += more
-            if gate.kind is SignalKind.RATE and observed[1]:
-                events.setdefault(UnitPlace(rollout, gate.name, unit), (step, arm))
+            if gate in _RATES and observed[1]:
+                events.setdefault(UnitPlace(rollout, gate, unit), (step, arm))
     return RolloutSums(sums, events, units, left_out)
 
 

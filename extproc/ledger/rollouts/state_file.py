@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 import orjson
@@ -20,6 +21,7 @@ ROLLOUT_FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 FORMAT: Final = 1
 _NEW: Final = ".new"
 _NAMES: Final = ("id", "model", "stable", "canary")
+_WEIGHTS: Final = ("stable_weight", "canary_weight")
 _FINGERPRINTS: Final = ("stable_fingerprint", "canary_fingerprint")
 
 
@@ -83,7 +85,8 @@ def _share(place: str, tree: Any) -> RolloutShare:
         *(f"{name} is no text" for name in (*_NAMES, *_FINGERPRINTS) if not isinstance(tree[name], str)),
         *(f"{name} is empty" for name in _NAMES if tree[name] == ""),
         *(() if _are_names(tree["teams"]) else ("teams is no list of texts",)),
-        *(() if type(tree["step"]) is int and tree["step"] >= 1 else ("step is no whole number from 1 on",)),
+        *(() if type(tree["step"]) is int and tree["step"] >= 0 else ("step is no whole number from 0 on",)),
+        *(f"{name} is no whole number" for name in _WEIGHTS if type(tree[name]) not in (int, NoneType)),
         *(() if _is_share(tree["share"]) else ("share is no number from 0 to 1",)),
         *(() if isinstance(tree["measures"], bool) else ("measures is neither true nor false",)),
         *(("stable and canary are the same version",) if tree["stable"] == tree["canary"] else ()),

@@ -10,37 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.domain.rollout_gates import GATE_NAMES
 from extproc.domain.signals import RATES, VALUES
 from extproc.ledger.entry import EntryOutcome
 from extproc.ledger.schema import row_of
-from extproc.rollout.gates import ANSWERED, ERRORS, GATES, LEFT_OUT, Observed, left_out_as, observed_in
-from extproc.statistics.gate_evidence import Worse
-from extproc.statistics.references import SignalKind
+from extproc.rollout.gates import ANSWERED, ERRORS, LEFT_OUT, OBSERVED, Observed, left_out_as, observed_in
 from tests.unit.ledger.samples import entry
 
-JUDGED_ELSEWHERE = {"feedback", "judge"}
+ADDED_ELSEWHERE = {"feedback"}
 
 
 def said(**changed: Any) -> dict[str, Observed]:
     """What an exchange says, by gate."""
-    row = row_of(entry(**{"chosen": "", "findings": {}, **changed}))
-    return {gate.name: observed for gate, observed in observed_in(row)}
-
-
-def test_the_gates() -> None:
-    """Names are columns of the store and of journals, so they stay."""
-    assert [gate.name for gate in GATES] == [
-        *("error", "abort", "refusal", "finding", "empty", "looped", "truncated", "unstructured", "bad_call"),
-        *("length", "first_token", "token_time", "feedback", "regenerated", "judge", "cost"),
-    ]
-    assert {gate.name for gate in GATES if gate.worse is not Worse.UP} == {"length"}
-    assert {gate.name for gate in GATES if gate.kind is SignalKind.LOG} == {
-        "length",
-        "first_token",
-        "token_time",
-        "cost",
-    }
-    assert all(0 < gate.margins.roll_back < gate.margins.promote for gate in GATES)
+    return dict(observed_in(row_of(entry(**{"chosen": "", "findings": {}, "rollout_step": 1, **changed}))))
 
 
 def test_every_outcome_counts_or_is_left_out() -> None:
@@ -81,7 +63,14 @@ def test_the_answer_of_another_version_is_an_error_of_the_arm_alone() -> None:
     """Its other signals are those of the version that answered."""
     assert said(chosen="tiny/v1") == {"error": (1, 1.0, 1.0)}
     assert left_out_as(row_of(entry(chosen="tiny/v1"))) == "fallback"
-    assert left_out_as(row_of(entry(chosen=""))) == ""
+    assert left_out_as(row_of(entry(chosen="", rollout_step=1))) == ""
+
+
+def test_in_the_warm_up_only_failures_count() -> None:
+    """Servers are slow then, and not broken."""
+    assert said(rollout_step=0, signals={"refused": [1, 1]}) == {"error": (1, 0.0, 0.0)}
+    assert said(rollout_step=0, outcome=EntryOutcome.TIMED_OUT) == {"error": (1, 1.0, 1.0)}
+    assert left_out_as(row_of(entry(chosen="", rollout_step=0))) == "warm_up"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +132,7 @@ def test_whatever_a_spool_holds_is_a_number_or_nothing(signals: Mapping[str, Any
 
 
 def test_what_arrives_later_is_in_no_entry() -> None:
-    """Feedback and a judge's word have sums of their own way."""
+    """Feedback is added where it comes."""
     everything = {rate.name: [1, 1] for rate in RATES} | {value.name: 2.0 for value in VALUES}
-    assert {gate.name for gate in GATES} - said(signals=everything).keys() == JUDGED_ELSEWHERE
+    assert set(GATE_NAMES) - said(signals=everything).keys() == ADDED_ELSEWHERE
+    assert OBSERVED.keys() <= set(GATE_NAMES)

@@ -26,8 +26,9 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5)
 SHARES = st.builds(
     RolloutShare,
-    *(NAMES, NAMES, NAMES, NAMES, TEXTS, TEXTS, st.lists(TEXTS, max_size=3).map(tuple)),
-    *(st.integers(1, 99), st.floats(0, 1), st.booleans()),
+    *(NAMES, NAMES, NAMES, NAMES, TEXTS, TEXTS),
+    *(st.none() | st.integers(0, 10**6), st.none() | st.integers(0, 10**6)),
+    *(st.lists(TEXTS, max_size=3).map(tuple), st.integers(0, 99), st.floats(0, 1), st.booleans()),
 ).filter(lambda one: one.stable != one.canary)
 SEVERAL = st.lists(SHARES, max_size=3, unique_by=lambda one: one.id).map(tuple)
 
@@ -93,8 +94,9 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, change: dict[str, Any
         ({"canary_fingerprint": None}, "canary_fingerprint is no text"),
         ({"teams": "search"}, "teams is no list of texts"),
         ({"teams": [1]}, "teams is no list of texts"),
-        ({"step": 0}, "step is no whole number from 1 on"),
-        ({"step": True}, "step is no whole number from 1 on"),
+        ({"step": -1}, "step is no whole number from 0 on"),
+        ({"stable_weight": 1.5}, "stable_weight is no whole number"),
+        ({"step": True}, "step is no whole number from 0 on"),
         ({"share": 1.01}, "share is no number from 0 to 1"),
         ({"share": -0.1}, "share is no number from 0 to 1"),
         ({"share": True}, "share is no number from 0 to 1"),

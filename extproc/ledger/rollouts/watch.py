@@ -1,0 +1,160 @@
+"""Watches rollouts in the process that ships: one process of all decides, and each tells its workers the shares.
+
+All that is known is in the store. So a restart changes nothing, and a process that dies is replaced by another one. A
+store that does not answer changes nothing either: shares stay as they are.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from extproc.domain.rollouts import OPEN, RolloutPhase, RolloutShare
+from extproc.ledger.rollouts.leader import Leadership, NotLeading, leader_row
+from extproc.ledger.rollouts.leading import (
+    LookedAt,
+    RolloutChange,
+    begin,
+    break_off,
+    due_rollouts,
+    look_at,
+    why_broken,
+    write_decision,
+)
+from extproc.ledger.rollouts.settings import RolloutSettings
+from extproc.ledger.rollouts.state_file import write_rollout_file
+from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
+from extproc.ledger.store import LedgerStore
+
+LOOK_S: Final = 0.5
+_PART_MAX: Final = 0.1
+"""Of the time of a process."""
+_ID_BYTES: Final = 6
+
+
+class RolloutsLooked(NamedTuple):
+    """What was seen.
+
+    Attributes:
+        leads: whether this process decides.
+        shown: the last rollout of each model, with what is known of it if this process decides.
+        changes: that this process has made, and is to tell.
+    """
+
+    leads: bool
+    shown: tuple[LookedAt, ...]
+    changes: tuple[RolloutChange, ...]
+
+
+class RolloutWatch:
+    """Looks at rollouts, as often as the time that it takes allows.
+
+    Args:
+        root: of the spool, whose workers read the shares there.
+        clocks: seconds of a monotonic clock, and microseconds since 1970. The latter is read once, so that a clock of
+            the day that is set meanwhile changes no decision.
+    """
+
+    def __init__(
+        self,
+        store: LedgerStore,
+        root: Path,
+        settings: RolloutSettings,
+        clocks: tuple[Callable[[], float], Callable[[], int]] = (time.monotonic, lambda: time.time_ns() // 1_000),
+    ) -> None:
+        self._store = store
+        self._root = root
+        self.settings = settings
+        self._clock_s, wall_us = clocks
+        self._offset_us = wall_us() - int(self._clock_s() * 1e6)
+        self._leadership = Leadership(secrets.token_hex(_ID_BYTES))
+        self._next_s = float("-inf")
+        self._written: tuple[RolloutShare, ...] | None = None
+
+    def look_if_due(self) -> RolloutsLooked | None:
+        """Look, if it is time. Raises: StoreFailed, OSError."""
+        began_s = self._clock_s()
+        if began_s < self._next_s:
+            return None
+        looked = self.look()
+        ended_s = self._clock_s()
+        self._next_s = ended_s + max(LOOK_S, (ended_s - began_s) / _PART_MAX)
+        return looked
+
+    def look(self) -> RolloutsLooked:
+        """Decide if this process leads, and tell the workers. Raises: StoreFailed, OSError."""
+        now_s = self._clock_s()
+        now_us = self._offset_us + int(now_s * 1e6)
+        leads = self._leads(now_s)
+        looked = self._decided(now_us) if leads else []
+        with self._store.reading() as connection:
+            states = last_rollouts(connection)
+        self._tell_workers(states, now_us)
+        by_id = {one.state.id: one for one in looked}
+        shown = tuple(by_id.get(one.id, LookedAt(one, None, None, None))._replace(state=one) for one in states)
+        return RolloutsLooked(leads, shown, tuple(one.change for one in looked if one.change is not None))
+
+    def close(self) -> None:
+        """Let another process decide at once. Raises: StoreFailed."""
+        if self._leadership.term is not None:
+            with self._store.writing() as connection:
+                self._leadership.resign(connection)
+
+    def _leads(self, now_s: float) -> bool:
+        """Whether this process decides; without a rollout that is open or due nobody has to."""
+        if not self._leadership.is_due(now_s):
+            return self._leadership.term is not None
+        with self._store.reading() as connection:
+            wanted = any(one.phase in OPEN for one in last_rollouts(connection)) or any(
+                True for _ in due_rollouts(connection, self.settings)
+            )
+            row = leader_row(connection)
+        if not wanted or not self._leadership.may_lead(row, now_s):
+            return False
+        with self._store.writing() as connection:
+            return self._leadership.keep(connection, now_s)
+
+    def _decided(self, now_us: int) -> list[LookedAt]:
+        found = []
+        with self._store.reading() as connection:
+            due = list(due_rollouts(connection, self.settings))
+            states = [one for one in last_rollouts(connection) if one.phase in OPEN]
+        for plan, arms in due:
+            found.append(self._written_by_leader(lambda c, p=plan, a=arms: begin(c, p, a, _new_id, now_us)))
+        for state in states:
+            found.append(self._decide(state, now_us))
+        return [one for one in found if one is not None]
+
+    def _decide(self, state: RolloutState, now_us: int) -> LookedAt | None:
+        broken = why_broken(state, self.settings)
+        if broken:
+            return self._written_by_leader(lambda connection: break_off(connection, state, broken, now_us))
+        if state.phase is RolloutPhase.PAUSED:
+            return LookedAt(state, None, None, None)
+        with self._store.reading() as connection:
+            looked, decision = look_at(connection, state, now_us)
+        if decision is None:
+            return looked
+        return self._written_by_leader(lambda connection: write_decision(connection, looked, decision, now_us))
+
+    def _written_by_leader(self, write: Callable[..., LookedAt]) -> LookedAt | None:
+        """Write in the term of this process. Returns: None if it leads no more, or somebody was faster."""
+        try:
+            with self._store.writing() as connection:
+                self._leadership.check(connection)
+                return write(connection)
+        except (NotLeading, RolloutChanged, RolloutRefused):
+            return None
+
+    def _tell_workers(self, states: list[RolloutState], now_us: int) -> None:
+        shares = tuple(one.share_of(now_us) for one in states)
+        if shares != self._written:
+            write_rollout_file(self._root, shares)
+            self._written = shares
+
+
+def _new_id() -> str:
+    return secrets.token_hex(_ID_BYTES)
