@@ -1,7 +1,7 @@
 """Reads the rollouts that the shipper of the ledger writes, as a part of the configuration.
 
-A file that is not there has no rollouts. One that cannot be used is told, and changes nothing: whoever wrote it, the
-shares that were in force stay.
+A file that is not there has no rollouts. One that cannot be used is told, and changes nothing: the shares that were in
+force stay.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from extproc.server.operations.health import Health
 from extproc.server.workers.link import Link, LinkBroken, Message
 from extproc.server.workers.process import WorkerProcess
 from tests.hangs import HANG_S
+from tests.unit.rollouts import share_of
 from tests.unit.server.envoy import CONFIG, PROMPT, chat_sent_on, request_body, request_headers, snapshot
 from tests.unit.server.fakes import Wired
 from tests.unit.server.loops import in_loop, until
@@ -112,6 +113,24 @@ async def test_a_configuration_is_for_exchanges_that_begin_after_it() -> None:
         for session, prompt in ((before, PROMPT), (after, "Be verbose.")):
             (reply,) = session.receive(request_body().SerializeToString()).messages
             assert chat_sent_on(pb.ProcessingResponse.FromString(reply))["messages"][0]["content"] == prompt
+
+
+@in_loop
+async def test_a_share_of_a_rollout_is_for_exchanges_that_begin_after_it() -> None:
+    """Every worker gets it, with the configuration that it has."""
+    price = "price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 1 }"
+    canary = f"\n      v2: {{ weight: 0, served_model: next, {price} }}\nfilters:\n"
+    document = parse_document(CONFIG.replace("\nfilters:\n", canary), "test")
+    async with working() as worker:
+        for number, (share, served) in enumerate([(0.0, "tiny-chat"), (1.0, "next")]):
+            shares = (share_of(model="tiny-chat", stable="v1", canary="v2", share=share),)
+            config = ConfigInForce(document, {"prompt.txt": PROMPT}, rollouts=shares)
+            worker.supervisor.send("config", number=number, **config.to_message())
+            await worker.says("answer")
+            session = worker.wired.processor.open()
+            session.receive(request_headers().SerializeToString())
+            (reply,) = session.receive(request_body().SerializeToString()).messages
+            assert chat_sent_on(pb.ProcessingResponse.FromString(reply))["model"] == served
 
 
 @in_loop
