@@ -26,7 +26,7 @@ from extproc.cli.fallback_output import fallback_data, fallback_rows, withheld_d
 from extproc.cli.limits_output import limits_data, limits_rows
 from extproc.cli.output import AsJson, print_json, refuse, refuse_configuration, standard_input
 from extproc.cli.progress import progress
-from extproc.cli.shapes import ExplanationJson
+from extproc.cli.shapes import ExplanationJson, RolloutPartJson
 from extproc.cli.tables import plain_text, print_table, result_console
 from extproc.cli.version_shapes import FallbackJson
 from extproc.cli.which_config import ConfigOption, config_file
@@ -135,6 +135,7 @@ def as_data(run: DryRun) -> ExplanationJson:
         ],
         "denied": run.is_denied,
         "version": version_data(run),
+        "rollout": _rollout(record),
         "fallback": _fallback(run),
         "never_asked": withheld_data(record, run.snapshot.models, run.snapshot.data_rules),
         "team": record.team,
@@ -197,8 +198,9 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     version = record.version
     told = None if version is None else f"{version.model}/{version.version} (fingerprint {version.fingerprint})"
     yield "version", told or "none"
-    if record.arm is not None:
-        yield "rollout", f"{record.arm.rollout}, step {record.arm.step}: {record.arm.arm} (unit {record.arm.unit})"
+    part = _rollout(record)
+    if part is not None:
+        yield "rollout", f"{part['rollout']}, step {part['step']}: {part['arm']} (unit {part['unit']})"
     fallback = _fallback(run)
     if fallback is not None:
         yield from fallback_rows(fallback)
@@ -224,6 +226,13 @@ def _routes(run: DryRun) -> Iterator[tuple[str, str]]:
     if taken is not None:
         yield "route", f"{taken.route}: {taken.reason}{'; denied' if run.is_denied else ''}"
         yield from (("not taken", f"{one.route}: {one.reason}") for one in passed if one is not None)
+
+
+def _rollout(record: ExchangeRecord) -> RolloutPartJson | None:
+    part = record.arm
+    if part is None:
+        return None
+    return {"rollout": part.rollout, "step": part.step, "arm": part.arm.value, "unit": part.unit}
 
 
 def _fallback(run: DryRun) -> FallbackJson | None:

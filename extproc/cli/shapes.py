@@ -203,6 +203,15 @@ class RouteTriedJson(TypedDict):
     reason: Annotated[str, "what of the request decided"]
 
 
+class RolloutPartJson(TypedDict):
+    """The part of an exchange in a rollout."""
+
+    rollout: Annotated[str, "its id"]
+    step: Annotated[int, "from 1 on"]
+    arm: Annotated[str, "`stable` or `canary`"]
+    unit: Annotated[int, "the hash of the sticky key, from 0 to 65535"]
+
+
 class ExplanationJson(TypedDict):
     """``explain``."""
 
@@ -212,6 +221,7 @@ class ExplanationJson(TypedDict):
     routes_tried: Annotated[list[RouteTriedJson], "in order, up to the one that is taken"]
     denied: Annotated[bool, "by the route that is taken (`deny`)"]
     version: Annotated[VersionJson | None, "null: none was chosen"]
+    rollout: Annotated[RolloutPartJson | None, "null: it has no part in one"]
     fallback: Annotated[FallbackJson | None, "of that version; null: it has none, or nothing is forwarded"]
     never_asked: Annotated[list[WithheldJson], "versions at providers that this exchange never goes to"]
     team: Annotated[str, "or `unknown`"]

@@ -16,6 +16,7 @@ from extproc.cli.ledger_export import json_lines
 from extproc.config.version_lock import lock_text
 from extproc.ledger.quality.states import ShownDrift, SignalState, store_states
 from extproc.ledger.quality.sums import SeriesName
+from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
 from extproc.sinks.review.store import Store
@@ -24,6 +25,7 @@ from tests.unit.ledger.crashes import kill, sink_of
 from tests.unit.ledger.samples import bare_entry
 from tests.unit.ledger.samples import entry as ledger_entry
 from tests.unit.reports.samples import entry_at
+from tests.unit.rollouts import share_of
 from tests.unit.sinks.review.samples import confirm, entry
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Write to ann@example.org"}]}
@@ -57,6 +59,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["-c", "limited.yaml", "body.json"],
         ["-c", "budgeted.yaml", "body.json", "--budget-exhausted", "soft"],
         ["-c", "routed.yaml", "body.json", "-H", "x-tier: silver", "--at", "2026-11-30T09:00Z"],
+        ["-c", "rolled.yaml", "body.json"],
     ],
     "test": [["cases.yaml"], ["classified.yaml"]],
     "versions list": [["-c", "config.yaml"], ["-c", "fallback.yaml"]],
@@ -269,6 +272,9 @@ def _write(folder: Path) -> None:
     second = prompted.partition("      v1:")[2].partition("filters:")[0].replace("system-v1", "system-v2")
     both = prompted.replace("filters:", f"      v2:{second}filters:").replace("  - filter: meter", PROMPT_AND_METER)
     (folder / "prompted.yaml").write_text(both)
+    (folder / "rolled.yaml").write_text(f"{both}ledger: {{ spool: rolled }}\n")
+    (folder / "rolled").mkdir()
+    write_rollout_file(folder / "rolled", [share_of(model="tiny-chat", stable="v1", canary="v2", share=0.05)])
     in_turn = "fallback: { to: [v2, v1], on: [timeout, rate_limit] }"
     limited = (
         both.replace("versions:", f"{in_turn}\n    versions:")

@@ -14,12 +14,15 @@ from extproc.dryrun.compiled import compile_dry
 from extproc.dryrun.driver import dry_run
 from extproc.dryrun.message import read_request
 from extproc.exchange.snapshot import compile_snapshot
+from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.server.operations.config_files import read_config
 from tests.playbooks.driver import chat_answer
 from tests.unit.cli.programs import piped
 from tests.unit.cli.samples import BUDGETED, RATE_LIMITED, ROUTES, fill
 from tests.unit.config.conftest import MINIMAL
+from tests.unit.rollouts import share_of
 
+PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
 
 
@@ -71,6 +74,22 @@ def test_the_result_is_json_for_who_asks(tmp_path: Path) -> None:
     assert (told["answer"], told["body_changed"]) == (None, True)
     refused = json.loads(explained(tmp_path, json.dumps({**CHAT, "model": "nobody"}), "--json").output)
     assert (refused["answer"]["status"], refused["body"], refused["version"]) == (404, None, None)
+
+
+def test_the_part_in_a_rollout_is_shown(tmp_path: Path) -> None:
+    """As the shipper's file has it, and as it is served."""
+    config = tmp_path / "rolled.yaml"
+    versions = {name: {"weight": weight, "price": PRICE} for name, weight in (("v1", 1), ("v2", 0))}
+    models = {"tiny-chat": {"versions": versions}}
+    document = {"models": models, "filters": [{"filter": "version"}], "ledger": {"spool": "spool"}}
+    config.write_text(json.dumps(document))
+    assert json.loads(explained(tmp_path, json.dumps(CHAT), "--json", config=config).output)["rollout"] is None
+    (tmp_path / "spool").mkdir()
+    write_rollout_file(tmp_path / "spool", [share_of(model="tiny-chat", stable="v1", canary="v2", share=1.0, step=3)])
+    told = json.loads(explained(tmp_path, json.dumps(CHAT), "--json", config=config).output)
+    unit = told["rollout"].pop("unit")
+    assert (told["version"]["version"], told["rollout"]) == ("v2", {"rollout": "ro-1", "step": 3, "arm": "canary"})
+    assert f"ro-1, step 3: canary (unit {unit})" in explained(tmp_path, json.dumps(CHAT), config=config).output
 
 
 def test_check_and_explain_name_the_revision_that_serves(tmp_path: Path) -> None:

@@ -36,6 +36,13 @@ def test_a_list_has_a_line_for_each_version() -> None:
     assert lines[1][3] != lines[2][3]
 
 
+def test_a_share_is_that_of_the_rollout_in_force() -> None:
+    """The weight is the one of the file."""
+    lines = [line.split()[:3] for line in run("versions", "list", "-c", "rolled.yaml").stdout.splitlines()]
+    assert lines[1:] == [["tiny-chat", "v1", "95%"], ["tiny-chat", "v2", "5%"]]
+    assert "1 (5% of its model)" in run("versions", "show", "tiny-chat/v2", "-c", "rolled.yaml").stdout
+
+
 def test_a_version_is_shown_with_its_prompt() -> None:
     """Every part of the fingerprint, and the text."""
     shown = run("versions", "show", "tiny-chat/v1").stdout
