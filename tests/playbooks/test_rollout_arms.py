@@ -79,7 +79,7 @@ def test_an_exchange_of_each_arm(arm: Arm) -> None:
         assert roles == (["system", "user"] if arm is Arm.CANARY else ["user"])
         entry = ended(talk)
         assert (entry.version, part_in(entry)) == (SERVED[arm][0], ("ro-1", 2, arm.value, part.unit))
-        assert {gate.name: seen[1] for gate, seen in observed_in(row_of(entry))}["error"] == 0
+        assert {gate: seen[1] for gate, seen in observed_in(row_of(entry))}["error"] == 0
 
 
 def test_what_a_killed_processor_leaves_has_its_part() -> None:
@@ -140,4 +140,4 @@ def test_the_answer_of_a_fallback_is_an_error_of_the_arm() -> None:
     assert (entry.chosen, entry.version, part_in(entry)) == ("tiny/v2", "v1", ("ro-1", 2, "canary", part.unit))
     row = row_of(entry)
     assert left_out_as(row) == "fallback"
-    assert [(gate.name, seen) for gate, seen in observed_in(row)] == [("error", (1, 1.0, 1.0))]
+    assert [(gate, seen) for gate, seen in observed_in(row)] == [("error", (1, 1.0, 1.0))]
