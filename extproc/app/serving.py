@@ -105,7 +105,7 @@ async def _serve(
     logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = compile_snapshot(document, files.prompts, files.mask_keys, files.rollouts)
     review = open_review(document, file, metrics, logger)
-    ledger = open_ledger(document, file, metrics.ledger, logger)
+    ledger = open_ledger(document, file, metrics.ledger, logger, ships_with=files.prompts)
     feedback = open_feedback(document, file, review, metrics, logger)
     otel = open_otel(document, file, metrics, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)

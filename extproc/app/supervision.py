@@ -95,7 +95,7 @@ async def _supervise(
     metrics = Metrics(document.identity.label_values_max)
     logger.write_in_thread(metrics.log_lines_dropped)
     review = open_review(document, file, metrics, logger)  # for retention in the store, and for guard precision
-    ledger = open_ledger(document, file, metrics.ledger, logger, serves=False)
+    ledger = open_ledger(document, file, metrics.ledger, logger, serves=False, ships_with=files.prompts)
     config = ConfigInForce(document, files.prompts, files.certificates, files.mask_keys, files.rollouts)
     command = (
         *(sys.executable, "-m", "extproc", "serve", "--config", str(file)),

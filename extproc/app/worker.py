@@ -79,7 +79,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     logger.write_in_thread(metrics.log_lines_dropped)
     snapshot = order.config.compiled()
     review = open_review(document, file, metrics, logger, runs_retention=False)
-    ledger = open_ledger(document, file, metrics.ledger, logger, ships=False)
+    ledger = open_ledger(document, file, metrics.ledger, logger)
     feedback = open_feedback(document, file, review, metrics, logger)
     otel = open_otel(document, file, metrics, logger)
     classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)

@@ -69,7 +69,7 @@ def start_command(
     from extproc.server.operations.config_files import read_config
 
     files = read_config(config_file(config))
-    settings = RolloutSettings.of_document(files.loaded.document, files.prompts)
+    settings = RolloutSettings.of_document(files.loaded.document, files.prompts, kept.folder)
     plan = _declared(kept, model, to) or _plan(kept, model, to, from_, (steps, minutes, answers, alpha, name))
     arms = settings.arms(plan)
     assert arms is not None, "the plan was checked"

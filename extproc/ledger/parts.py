@@ -5,6 +5,7 @@ others. Nothing is imported without a ``ledger`` section.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from extproc.config.document import Document
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import require_sinks
-from extproc.ledger.drift_settings import drift_settings
+from extproc.ledger.watched_settings import watched_settings
 
 if TYPE_CHECKING:
     from extproc.ledger.shipper_process import ShipperProcess
@@ -42,12 +43,10 @@ class LedgerParts:
         if self.shipper is not None:
             self.shipper.start()
 
-    def use(self, document: Document) -> None:
-        """A new configuration is in force: watch its budgets, and drift as it says."""
+    def use(self, document: Document, prompts: Mapping[str, str]) -> None:
+        """A new configuration is in force: watch its budgets, drift and rollouts as it says."""
         if self.shipper is not None:
-            self.shipper.watch(
-                document.budgets, document.budget_webhook_file, drift_settings(document, self.shipper.folder)
-            )
+            self.shipper.watch(watched_settings(document, prompts, self.shipper.folder))
 
     async def close(self) -> None:
         """Write what has ended, then ship it; both take a bounded time."""
@@ -58,7 +57,13 @@ class LedgerParts:
 
 
 def open_ledger(
-    document: Document, file: Path, counts: Any, logger: Any, *, serves: bool = True, ships: bool = True
+    document: Document,
+    file: Path,
+    counts: Any,
+    logger: Any,
+    *,
+    serves: bool = True,
+    ships_with: Mapping[str, str] | None = None,
 ) -> LedgerParts:
     """Open the ledger of a configuration.
 
@@ -66,7 +71,8 @@ def open_ledger(
         file: of the configuration; paths are relative to its folder.
         counts: ``LedgerMetrics``.
         serves: whether this process has exchanges.
-        ships: whether it starts the process that ships, for itself and for workers.
+        ships_with: prompts, as those of ``compile_snapshot``, where this process starts the one that ships, for itself
+            and for workers.
     Raises: ExtraMissing, LedgerUnavailable.
     """
     terms = document.ledger
@@ -80,6 +86,8 @@ def open_ledger(
     spool = folder / terms.spool
     budgets = BudgetMemory(Lock())
     sink = LedgerSink(terms, spool, counts, logger, budgets=budgets) if serves else None
-    watched = document.budgets, document.budget_webhook_file, drift_settings(document, folder)
-    shipper = ShipperProcess(terms, spool, folder, counts, logger, *watched) if ships else None
+    shipper = None
+    if ships_with is not None:
+        watched = watched_settings(document, ships_with, folder)
+        shipper = ShipperProcess(terms, spool, folder, counts, logger, watched)
     return LedgerParts(sink, shipper, budgets)

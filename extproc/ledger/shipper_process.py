@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from extproc.children.json_child import ChildDied, JsonChild
-from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
 from extproc.ledger.drift_log import tell_drift
+from extproc.ledger.rollouts.telling import tell_rollout
 
 COMMAND: Final = (sys.executable, "-m", "extproc.ledger.shipping")
 LAST_S_MAX: Final = 10.0
@@ -46,9 +47,7 @@ class ShipperProcess:
         root: the folder of the spool.
         folder: base of relative paths of the configuration.
         logger: logs what changes, once.
-        budgets: that are watched.
-        webhook_file: of the configuration.
-        drift: settings; see ``drift_settings``.
+        watched: see ``watched_settings``.
     """
 
     def __init__(
@@ -58,13 +57,11 @@ class ShipperProcess:
         folder: Path,
         counts: ShippingCounts,
         logger: Any,
-        budgets: Sequence[Budget] = (),
-        webhook_file: str | None = None,
-        drift: Mapping[str, Any] | None = None,
+        watched: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self._terms = {"ledger": terms.model_dump(), "folder": str(folder), "spool": str(root)}
-        self._watched = _watched(folder, budgets, webhook_file, drift)
+        self._watched = watched
         self._counts = counts
         self._logger = logger
         self._process: JsonChild | None = None
@@ -81,9 +78,8 @@ class ShipperProcess:
         """Start keeping it."""
         self._task = asyncio.create_task(self._keep())
 
-    def watch(self, budgets: Sequence[Budget], webhook_file: str | None, drift: Mapping[str, Any] | None) -> None:
-        """Watch other budgets, and drift by other settings, from now on."""
-        watched = _watched(self.folder, budgets, webhook_file, drift)
+    def watch(self, watched: Mapping[str, Any]) -> None:
+        """Watch by other settings from now on."""
         if watched != self._watched:
             self._watched = watched
             if self._process is not None:
@@ -140,6 +136,8 @@ class ShipperProcess:
             self._tell_crossed(change)
         for change in report.get("drift_changes", ()):
             tell_drift(self._logger, change)
+        for change in report.get("rollout_changes", ()):
+            tell_rollout(self._logger, change)
         failing = report.get("failing")
         if failing is not None and failing != self.failing:
             self.failing = failing
@@ -159,11 +157,3 @@ class ShipperProcess:
             limit=change["amount"],
             until=datetime.fromtimestamp(change["period_end_us"] // 1_000_000, UTC).isoformat(),
         )
-
-
-def _watched(
-    folder: Path, budgets: Sequence[Budget], webhook_file: str | None, drift: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """The settings of the shipper that a reload may change."""
-    webhook = "" if webhook_file is None else str(folder / webhook_file)
-    return {"budgets": [one.model_dump_json() for one in budgets], "webhook_file": webhook, "drift": drift}

@@ -32,6 +32,7 @@ from extproc.ledger.budget_webhook import crossing_message
 from extproc.ledger.drift_reports import DriftReports
 from extproc.ledger.folders import SpoolFolders
 from extproc.ledger.in_flight import with_in_flight
+from extproc.ledger.rollouts.reports import RolloutReports
 from extproc.ledger.sink_loop import SinkLoop
 from extproc.ledger.sinks import DATABASE, DATABASE_PACE, FURTHER, further_sinks
 from extproc.ledger.spool import SpoolLock, SpoolTaken, process_folders, size_of_spool
@@ -49,19 +50,20 @@ _MB: Final = 1_000_000
 
 class Watched(NamedTuple):
     """The budgets that are watched, the file with the URL to which their crossings are posted, if any, and the settings
-    of drift.
+    of drift and of rollouts.
     """
 
     budgets: tuple[Budget, ...] = ()
     webhook_file: Path | None = None
     drift: Mapping[str, Any] | None = None
+    rollouts: Mapping[str, Any] | None = None
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Watched:
         """As ``ShipperProcess`` writes them."""
         budgets = tuple(Budget.model_validate_json(one) for one in settings.get("budgets", ()))
         webhook_file = Path(settings["webhook_file"]) if settings.get("webhook_file") else None
-        return cls(budgets, webhook_file, settings.get("drift"))
+        return cls(budgets, webhook_file, settings.get("drift"), settings.get("rollouts"))
 
 
 class Shipping:
@@ -70,7 +72,7 @@ class Shipping:
     Args:
         folder: base of relative paths of the configuration.
         root: of the spool.
-        watched: budgets and drift, and where they are posted.
+        watched: budgets, drift and rollouts, and where they are posted.
     """
 
     def __init__(self, terms: Ledger, folder: Path, root: Path, watched: Watched | None = None) -> None:
@@ -84,6 +86,7 @@ class Shipping:
         self._watch: BudgetWatch | None = None
         self._webhook: Webhook | None = None
         self._drift = DriftReports(self._write, self._tell)
+        self._rollouts = RolloutReports(root, self._write, self._tell)
         self._present: set[str] = set()  # spools, when it looked last
         self._summed: set[str] = set()  # those of which the last file has everything
         self._warned: list[str] = []
@@ -153,20 +156,22 @@ class Shipping:
         store = self._store = LedgerStore(self._url, self._folder)
         self._watch = None
         self._drift.use(store, self._next.drift)
+        self._rollouts.use(store, self._next.rollouts)
         if store.warnings != self._warned:
             self._warned = store.warnings
             self._write({"problems": store.warnings})
         return store
 
     def _look(self, stored: bool) -> None:
-        """Look at the budgets and at drift, if it is time, and report them. Called by the thread of the database, after
-        it shipped. Raises: StoreFailed, OSError.
+        """Look at budgets, drift and rollouts, if it is time, and report them. Called by the thread of the database,
+        after it shipped. Raises: StoreFailed, OSError.
         """
         now_us = time.time_ns() // 1_000
         if self._next != self._watched or self._watch is None:
             self._change(self._next)
         self._look_at_budgets(stored, now_us)
         self._drift.look(now_us)
+        self._rollouts.look()
 
     def _look_at_budgets(self, stored: bool, now_us: int) -> None:
         # What was there at the last call was shipped since, with all that was written before it was there.
@@ -194,6 +199,7 @@ class Shipping:
             self._webhook = None if file is None else Webhook(file, "budget", self._tell)
         self._watch = BudgetWatch(self._store, watched.budgets)
         self._drift.use(self._store, watched.drift)
+        self._rollouts.use(self._store, watched.rollouts)
         self._watched = watched
 
     def _write_sums(self, sums: Sequence[BudgetSums], spools: set[str], now_us: int) -> None:

@@ -33,12 +33,18 @@ class Webhook:
     """
 
     def __init__(
-        self, url_file: Path, what: str, tell: Callable[[str], None], pauses_s: tuple[float, ...] = PAUSES_S
+        self,
+        url_file: Path,
+        what: str,
+        tell: Callable[[str], None],
+        pauses_s: tuple[float, ...] = PAUSES_S,
+        content_type: str = "application/json",
     ) -> None:
         self._url_file = url_file
         self._what = what
         self._tell = tell
         self._pauses_s = pauses_s
+        self._headers = {"content-type": content_type}
         self._waiting: Queue[bytes | None] = Queue(WAITING_MAX)
         self._problem = ""
         self._ending = threading.Event()
@@ -81,7 +87,7 @@ class Webhook:
             url = secret_of(self._url_file)
         except (OSError, ValueError) as error:
             raise NotTaken(type(error).__name__) from None
-        post(url, body, {"content-type": "application/json"})
+        post(url, body, self._headers)
 
     def _note(self, problem: str) -> None:
         if problem != self._problem:

@@ -1,4 +1,4 @@
-"""Metrics of the ledger: what was spooled, dropped and stored, what waits, what is spent of budgets, and drift."""
+"""Metrics of the ledger: what was spooled, dropped and stored, what waits, budgets, drift and rollouts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 from extproc.sinks.drift_metrics import DriftMetrics
 from extproc.sinks.gathering_registry import GatheringRegistry
+from extproc.sinks.rollout_metrics import RolloutMetrics
 
 
 class LedgerMetrics:
@@ -62,6 +63,7 @@ class LedgerMetrics:
             ("sink",),
         )
         self._drift = DriftMetrics(gathering)
+        self._rollouts = RolloutMetrics(gathering)
         registry = gathering.library
         self._budget_percent = Gauge(
             "llm_extproc_budget_spent_percent",
@@ -129,6 +131,7 @@ class LedgerMetrics:
             for change in report.get("crossed", ()):
                 self._crossed.add((change["budget"], change["kind"]))
         self._drift.take(report)
+        self._rollouts.take(report)
         self._show_waiting(report)
         if "budgets" in report:
             self._budget_time.set(report["budgets"]["at_s"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from extproc.config.document import Document
@@ -29,30 +30,32 @@ class ComparedArms(NamedTuple):
 
 
 class RolloutSettings(NamedTuple):
-    """Attributes: declared: rollouts of the configuration; versions: all that it has."""
+    """Attributes: declared: rollouts of the configuration; versions: all that it has; folder: of relative paths."""
 
     declared: tuple[RolloutSection, ...]
     versions: tuple[ConfiguredVersion, ...]
+    folder: str = ""
 
     @classmethod
-    def of_document(cls, document: Document, prompts: Mapping[str, str]) -> Self:
+    def of_document(cls, document: Document, prompts: Mapping[str, str], folder: Path) -> Self:
         """Args: prompts: as those of ``compile_snapshot``."""
         versions = tuple(
             ConfiguredVersion(model.name, version.facts.version, version.facts.fingerprint, version.weight)
             for model in compile_models(document, prompts).values()
             for version in model.versions
         )
-        return cls(document.rollouts, versions)
+        return cls(document.rollouts, versions, str(folder))
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> Self:
         """What ``as_json`` gave."""
         declared = tuple(RolloutSection.model_validate_json(one) for one in values["declared"])
-        return cls(declared, tuple(ConfiguredVersion(*one) for one in values["versions"]))
+        return cls(declared, tuple(ConfiguredVersion(*one) for one in values["versions"]), values["folder"])
 
     def as_json(self) -> dict[str, Any]:
         """For the process that ships."""
-        return {"declared": [one.model_dump_json() for one in self.declared], "versions": list(self.versions)}
+        declared = [one.model_dump_json() for one in self.declared]
+        return {"declared": declared, "versions": [list(one) for one in self.versions], "folder": self.folder}
 
     def version(self, model: str, version: str) -> ConfiguredVersion | None:
         """A version; None: the configuration has none of that name."""

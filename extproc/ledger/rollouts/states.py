@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -60,6 +61,14 @@ class RolloutState:
     def arms(self) -> ComparedArms:
         """What is compared."""
         return ComparedArms(*(getattr(self, name) for name in ComparedArms._fields))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this release understands the plan."""
+        try:
+            return bool(self.terms)
+        except ValidationError:
+            return False
 
     @property
     def terms(self) -> RolloutSection:
@@ -176,8 +185,11 @@ def rollouts(connection: Connection, name: str | None = None) -> list[RolloutSta
 
 
 def last_rollouts(connection: Connection) -> list[RolloutState]:
-    """The last rollout of each model: what it left is in force until the configuration says otherwise."""
-    return list({one.model: one for one in rollouts(connection)}.values())
+    """The last rollout of each model: what it left is in force until the configuration says otherwise.
+
+    One with a plan of another release is left out: others go on.
+    """
+    return [one for one in {one.model: one for one in rollouts(connection)}.values() if one.is_readable]
 
 
 def journal_of(connection: Connection, rollout: str) -> list[JournalEntry]:

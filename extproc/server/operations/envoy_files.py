@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,16 +12,16 @@ from extproc.config.document import Document
 
 _END_S_MAX: Final = 5.0
 
-Accepted = Callable[[Document], None]
-"""Takes each configuration that is in force."""
+Accepted = Callable[[Document, Mapping[str, str]], None]
+"""Takes each configuration that is in force, with its prompts."""
 
 
 def each(*told: Accepted) -> Accepted:
     """Several of them as one."""
 
-    def tell(document: Document) -> None:
+    def tell(document: Document, prompts: Mapping[str, str]) -> None:
         for one in told:
-            one(document)
+            one(document, prompts)
 
     return tell
 
@@ -35,7 +35,7 @@ def following(document: Document, folder: Path | None, logger: Any) -> Iterator[
     """
     kept = folder or (Path(document.envoy.folder) if document.envoy.folder else None)
     if kept is None:
-        yield lambda _: None
+        yield lambda *_: None
         return
     from extproc.envoy_config.envoy_admin import EnvoyAdmin  # few configurations need what writes those files
     from extproc.envoy_config.follower import EnvoyFollower
@@ -45,7 +45,7 @@ def following(document: Document, folder: Path | None, logger: Any) -> Iterator[
     thread = threading.Thread(target=follower.run, name="envoy", daemon=True)
     thread.start()
     try:
-        yield follower.use
+        yield lambda document, _: follower.use(document)
     finally:
         follower.end()
         thread.join(_END_S_MAX)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from extproc.config.document import Document, Limits
@@ -50,7 +50,7 @@ class Reloader:
 
     Args:
         distribute: applies a new configuration elsewhere too, before it is logged here.
-        accepted: is told each new configuration that is in force.
+        accepted: is told each new configuration that is in force, with its prompts.
         asked: set to read the files at once, whether they have changed or not.
     """
 
@@ -64,7 +64,7 @@ class Reloader:
         logger: Any,
         tls: Tls | None = None,
         distribute: Distribute | None = None,
-        accepted: Callable[[Document], None] = lambda _: None,
+        accepted: Callable[[Document, Mapping[str, str]], None] = lambda *_: None,
         asked: asyncio.Event | None = None,
     ) -> None:
         self._reader = reader
@@ -165,7 +165,7 @@ class Reloader:
         health.revision, health.config_error = snapshot.revision, ""
         health.restart_needed = list(restart_needed(self._started_with, files.loaded.document))
         health.identity = identity_in_words(files.loaded.document.identity)
-        self._accepted(files.loaded.document)
+        self._accepted(files.loaded.document, files.prompts)
         self._metrics.reloaded("ok")
         versions = snapshot.versions
         self._metrics.in_force(snapshot.revision, snapshot.weights)

@@ -46,7 +46,7 @@ async def test_a_shipper_that_is_gone_is_replaced_whatever_is_written_to_it(
     shipper.start()
     await until(lambda: restarts.count == 1)
     for budgets in ([DAILY], [], [DAILY]):
-        shipper.watch(budgets, None, None)
+        shipper.watch({"budgets": [one.model_dump_json() for one in budgets]})
     await until(lambda: restarts.count >= 3)
     await shipper.stop()
     assert {event for _, event, _ in told.lines} == {"ledger shipper died, restarting"}

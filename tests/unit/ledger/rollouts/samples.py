@@ -29,7 +29,7 @@ def add_rate(
     connection: Connection, gate: str, arm: Arm, count: int, events: int, step: int = 1, rollout: str = "r1"
 ) -> None:
     """Answers of one arm, spread over buckets; each event is that of a unit of its own."""
-    first_unit = 0 if arm is Arm.STABLE else 32_768
+    first_unit = (0 if arm is Arm.STABLE else 32_768) + 8_000 * step
     for bucket in range(BUCKETS):
         answers, with_event = ((whole + BUCKETS - 1 - bucket) // BUCKETS for whole in (count, events))
         values = {"count": answers, "total": float(with_event), "squares": float(with_event)}
@@ -42,7 +42,7 @@ def add_rate(
 
 def add_units(connection: Connection, arm: Arm, count: int, step: int = 1, rollout: str = "r1") -> None:
     """Units that were seen first in a step."""
-    first_unit = (0 if arm is Arm.STABLE else 32_768) + 1_000 * step
+    first_unit = (0 if arm is Arm.STABLE else 32_768) + 8_000 * step
     where = {"rollout": rollout, "step": step, "arm": arm.value}
     connection.execute(insert(UNITS_SEEN), [{**where, "unit": first_unit + number} for number in range(count)])
 
