@@ -8,7 +8,7 @@ from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import Prices, Usage, cost_of
 
-STARTED_NS = 5_000_000_000_000
+STARTED_NS = 5_000_000_000  # any machine has run for longer
 MS_NS = 1_000_000
 VERSION = VersionFacts("tiny", "v1", "f1", Prices(1_000_000, 500_000, 2_000_000), "helper", "p1", "c1")
 
