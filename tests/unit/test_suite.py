@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.harness import wait_until
 from tests.hangs import HANG_S
-from tests.suite import PARTS, Part, Result, run, summary
+from tests.suite import PARTS, Part, Result, folder_of_tests, run, summary
 from tests.unit.cli.programs import is_gone
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,13 @@ def test_a_machine_that_is_too_busy_is_told_once(tmp_path: Path, capfd: pytest.C
     (result,) = run([replace(slow, environ={**slow.environ, "PYTHONPATH": os.pathsep.join(sys.path)})], tmp_path)
     assert result.counts == {"passed": 0, "failed": 0, "errors": 3, "skipped": 0}
     assert "3 starts took too long" in capfd.readouterr().out
+
+
+def test_memory_is_written_to_where_it_has_room(tmp_path: Path) -> None:
+    """Else the tests write where they do by themselves."""
+    assert folder_of_tests(tmp_path, 1) == tmp_path
+    assert folder_of_tests(tmp_path, 1 << 60) is None
+    assert folder_of_tests(tmp_path / "absent") is None
 
 
 def test_the_summary_has_a_line_for_each_part() -> None:
