@@ -93,7 +93,7 @@ def ready() -> dict[str, Any]:
 def config(tmp_path: Path, ready: dict[str, Any]) -> Iterator[Path]:
     """The configuration of a processor that runs."""
     with QuietServer(("127.0.0.1", 0), partial(Pages, ready)) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         file = tmp_path / "config.yaml"
         file.write_text(f"{MINIMAL}server: {{ metrics: '127.0.0.1:{server.server_port}' }}\n")
         yield file

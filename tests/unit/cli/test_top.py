@@ -73,7 +73,7 @@ def served(processor: Processor) -> Iterator[None]:
     """While it runs; it may run again at the same port."""
     with QuietServer(("127.0.0.1", processor.port), partial(Pages, processor)) as server:
         processor.port = server.server_port
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield
         server.shutdown()
 
