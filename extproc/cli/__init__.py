@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -73,8 +74,9 @@ class _Commands(TyperGroup):
         return name, shown and command(str(name)), rest
 
 
+@cache
 def command(name: str) -> Any:
-    """Import a command and everything it needs."""
+    """Import a command and everything it needs; once, as its options are read from signatures and docstrings."""
     from extproc.cli.help import explained
 
     module = import_module(f"extproc.cli.{_MODULES.get(name, name.replace('-', '_'))}")

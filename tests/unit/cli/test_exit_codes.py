@@ -379,8 +379,10 @@ def test_a_failure_is_a_code_and_a_sentence(name: str, arguments: list[str], cod
 
 
 EACH_IMPORTS_ITS_OWN = """\
-import contextlib, io, json, os, runpy, sys
+import contextlib, gc, io, json, os, runpy, sys
 import alembic, numpy, orjson, prometheus_client, pydantic, re2, rich.console, sqlalchemy, typer.main, yaml
+gc.disable()
+gc.freeze()
 for number, arguments in enumerate(json.loads(sys.argv[1])):
     if os.fork() == 0:
         for fd, kind in ((1, "out"), (2, "err")):
