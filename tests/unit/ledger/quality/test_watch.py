@@ -88,17 +88,29 @@ def test_a_value_that_falls(store: LedgerStore) -> None:
     assert found.expected == pytest.approx(math.exp(6))
 
 
+BLOCKS = [WINDOW, *[CALM] * 25, *[DOUBLED] * 8, *[CALM] * 40]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[DriftLooked]:
+    """What is known after each block where nobody restarts."""
+    store = LedgerStore("sqlite:///one.db", tmp_path_factory.mktemp("undisturbed"))
+    one = Played(store, terms())
+    looked = [one.minute(block) for block in BLOCKS]
+    store.close()
+    return looked
+
+
 @pytest.mark.parametrize("restarted_at", [0, 3, 25, 32, 60])
-def test_a_restart_changes_nothing(tmp_path: Path, restarted_at: int) -> None:
+def test_a_restart_changes_nothing(tmp_path: Path, undisturbed: list[DriftLooked], restarted_at: int) -> None:
     """Whoever watches, the same is known after each block, and told."""
-    stores = [LedgerStore(f"sqlite:///{name}.db", tmp_path) for name in ("one", "restarted")]
-    one, restarted = (Played(store, terms()) for store in stores)
-    for number, block in enumerate([WINDOW, *[CALM] * 25, *[DOUBLED] * 8, *[CALM] * 40]):
+    store = LedgerStore("sqlite:///restarted.db", tmp_path)
+    restarted = Played(store, terms())
+    for number, block in enumerate(BLOCKS):
         if number == restarted_at:
             restarted.restart()
-        assert restarted.minute(block) == one.minute(block)
-    for store in stores:
-        store.close()
+        assert restarted.minute(block) == undisturbed[number]
+    store.close()
 
 
 def test_who_watches_may_be_killed_at_every_line(tmp_path: Path) -> None:
