@@ -28,6 +28,7 @@ __all__ = ["RELOAD_S_MAX", "Answer", "Stack", "curl", "free_ports", "require_env
 
 LOG_TAIL_CHARS = 6_000
 RELOAD_S_MAX = 2.0
+RELOAD_INTERVAL_MS = 100
 LOOK_S_MIN, LOOK_S_MAX = 0.01, 0.05
 
 Value = TypeVar("Value")
@@ -141,9 +142,12 @@ class Stack(Installation):
         )
 
     def write_config(self, change: Change | None) -> Document:
-        """Likewise, with what most tests want: no routes and no fallback, and who has no team may pin a version."""
+        """Likewise, with what most tests want: no routes and no fallback, a quick look at files that change, and who has
+        no team may pin a version.
+        """
 
         def pinned(data: dict[str, Any]) -> None:
+            data["server"]["reload_interval_ms"] = RELOAD_INTERVAL_MS
             if not self._as_shown:
                 del data["routes"], data["route_tests"], data["models"]["tiny-chat"]["fallback"]
             for model in data["models"].values():
