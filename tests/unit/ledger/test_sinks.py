@@ -66,7 +66,7 @@ def ship(root: Path, target: Target, **how: Any) -> None:
 def test_a_shipper_may_be_killed_at_every_line(kind: str, tmp_path: Path) -> None:
     """From the opening of the sink to the removal of what it has. What readers see meanwhile is whole, and once."""
     last = 0
-    for line in share_of(range(LINES_MAX), 43, os.getpid()):
+    for line in share_of(range(LINES_MAX), 83, os.getpid()):
         folder, root = tmp_path / str(line), tmp_path / str(line) / "spool"
         root.mkdir(parents=True)
         with TARGETS[kind](folder) as target:
@@ -178,7 +178,7 @@ def test_any_crash(kind: str) -> None:
     """The machine with each sink."""
     machine = type(f"AnyCrashOf_{kind}", (AnyCrash,), {"kind": kind})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples(12), stateful_step_count=20, deadline=None)
+        machine, settings=settings(max_examples=examples(8), stateful_step_count=20, deadline=None)
     )
 
 

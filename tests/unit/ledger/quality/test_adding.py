@@ -155,7 +155,7 @@ def test_a_shipper_that_is_killed_at_any_line_counts_each_answer_once(tmp_path: 
         sink.exchange_ended(record)
     assert sink.turn()
     store, last, unkilled = opened(tmp_path), 0, 0
-    for line in share_of(range(LINES_MAX), 7, os.getpid()):
+    for line in share_of(range(LINES_MAX), 13, os.getpid()):
         killed = killed_at_line(line, ShipperInTurn(tmp_path / "spool", store).ship)
         assert alike(stored(store), expected(known(store))), f"killed at line {line}"
         ShipperInTurn(tmp_path / "spool", store).ship()
