@@ -56,7 +56,6 @@ class ClusterSums:
         """Of the values, by step; 0 where none is counted."""
         return self.total / np.maximum(self.count, 1.0)
 
-    @property
     def unit_squares(self) -> Floats:
         """``sum n_s n_t`` over units: that over buckets, less what units that share a bucket add to it.
 
@@ -64,12 +63,16 @@ class ClusterSums:
         """
         pairs = self.count[..., :, None] * self.count[..., None, :] / self.buckets
         own = (self.count_squares - pairs) / (1.0 - 1.0 / self.buckets)
-        return np.maximum(own, _diagonal(self.count))
+        return np.maximum(own, self.count[..., None] * np.eye(self.count.shape[-1]))
+
+    def pairs(self) -> Floats:
+        """Ordered pairs of answers of the same unit, by the step of each."""
+        return self.unit_squares() - self.count[..., None] * np.eye(self.count.shape[-1])
 
     def residual_squares(self, center: Floats) -> Floats:
         """``sum r_s r_t`` over buckets, with ``r_s = x_s - center_s n_s``."""
         row, column = center[..., None, :], center[..., :, None]
-        crossed = self.products * row + np.swapaxes(self.products, -1, -2) * column
+        crossed = self.products * column + np.swapaxes(self.products, -1, -2) * row
         return self.total_squares - crossed + self.count_squares * row * column
 
     def answers_variance(self) -> Floats:
@@ -82,7 +85,7 @@ class ClusterSums:
         Args: weights: of one answer, by step.
         """
         weighted = np.sum(weights * self.count, axis=-1)
-        spread = quadratic(weights, self.unit_squares)
+        spread = quadratic(weights, self.unit_squares())
         return np.where(spread > 0.0, weighted * weighted / np.where(spread > 0.0, spread, 1.0), 0.0)
 
 
@@ -90,7 +93,3 @@ def quadratic(weights: Floats, matrix: Floats) -> Floats:
     """``w' M w`` over the last axes."""
     found: Floats = np.einsum("...s,...st,...t->...", weights, matrix, weights)
     return found
-
-
-def _diagonal(values: Floats) -> Floats:
-    return values[..., None] * np.eye(values.shape[-1])

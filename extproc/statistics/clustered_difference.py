@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from extproc.statistics.cluster_sums import ClusterSums, quadratic
-from extproc.statistics.normal_mixture import half_width, log_evidence_one_sided, mixture_variance
+from extproc.statistics.normal_mixture import FloatsLike, half_width, log_evidence_one_sided, mixture_variance
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import Floats
 
@@ -45,6 +46,7 @@ class ArmsDifference(NamedTuple):
     """Of both arms, over the last axis by step. ``estimate``: canary less stable, a share or a log ratio.
 
     ``answers``: ``N_T N_C / (N_T + N_C)`` over steps. ``canary_weights``, ``stable_weights``: of one answer, by step.
+    ``canary_units``, ``stable_units``: effective ones.
     """
 
     kind: SignalKind
@@ -54,6 +56,8 @@ class ArmsDifference(NamedTuple):
     answers: Floats
     canary_weights: Floats
     stable_weights: Floats
+    canary_units: Floats
+    stable_units: Floats
 
     @classmethod
     def of(cls, kind: SignalKind, canary: ClusterSums, stable: ClusterSums) -> ArmsDifference:
@@ -64,23 +68,29 @@ class ArmsDifference(NamedTuple):
         share = weight / np.maximum(answers, 1e-300)[..., None]
         estimate = np.sum(share * (canary.mean - stable.mean), axis=-1)
         of_canary, of_stable = (share / np.maximum(one.count, 1.0) for one in (canary, stable))
-        return cls(kind, canary, stable, estimate, answers, of_canary, of_stable)
+        units = canary.effective_units(of_canary), stable.effective_units(of_stable)
+        return cls(kind, canary, stable, estimate, answers, of_canary, of_stable, *units)
 
     @property
-    def effective_units(self) -> tuple[Floats, Floats]:
-        """Of the canary and of the stable version."""
-        return self.canary.effective_units(self.canary_weights), self.stable.effective_units(self.stable_weights)
+    def _arms(self) -> tuple[tuple[ClusterSums, Floats], tuple[ClusterSums, Floats]]:
+        """Canary and stable version, each with the weights of its answers."""
+        return (self.canary, self.canary_weights), (self.stable, self.stable_weights)
 
-    def variances(self, margin: float | None = None) -> Variances:
+    @property
+    def _has_few_units(self) -> npt.NDArray[np.bool_]:
+        return np.minimum(self.canary_units, self.stable_units) < EFFECTIVE_UNITS_MIN
+
+    def variances(self, margin: FloatsLike | None = None) -> Variances:
         """Of the estimate. Rates are those of the null's edge: the canary's is the stable version's plus ``margin``.
 
         Without a margin each arm has its own rate, for intervals.
         """
         if self.kind is SignalKind.RATE:
-            return self._of_rates(*(self._edge_rates(margin) if margin is not None else self._own_rates()))
+            rates = self._own_rates() if margin is None else self._edge_rates(np.asarray(margin)[..., None])
+            return self._of_rates(*rates)
         return self._of_logs()
 
-    def _edge_rates(self, margin: float) -> tuple[Floats, Floats]:
+    def _edge_rates(self, margin: Floats) -> tuple[Floats, Floats]:
         """Half an event and half a non-event are added, so that none is exactly 0 or 1."""
         count = self.canary.count + self.stable.count
         events = self.canary.total + self.stable.total - margin * self.canary.count
@@ -92,38 +102,42 @@ class ArmsDifference(NamedTuple):
         canary, stable = ((one.total + 0.5) / (one.count + 1.0) for one in (self.canary, self.stable))
         return canary, stable
 
-    def _of_rates(self, canary_rate: Floats, stable_rate: Floats) -> Variances:
-        arms = (
-            (self.canary, self.canary_weights, canary_rate),
-            (self.stable, self.stable_weights, stable_rate),
-        )
-        independent, sandwich = np.zeros(()), np.zeros(())
-        excess, pairs, shared = np.zeros(()), np.zeros(()), np.zeros(())
-        for sums, weights, rate in arms:
+    def _of_rates(self, *rates: Floats) -> Variances:
+        """Args: rates: of the canary and of the stable version, by step."""
+        independent, sandwich, shared, events = (np.zeros(()) for _ in range(4))
+        for (sums, weights), rate in zip(self._arms, rates, strict=True):
             variance = rate * (1.0 - rate)
-            residuals = sums.residual_squares(rate)
             own = np.sum(weights * weights * sums.count * variance, axis=-1)
-            independent = independent + own
-            sandwich = sandwich + np.maximum(_few(sums) * quadratic(weights, residuals), own)
-            others = sums.unit_squares - sums.count[..., None] * np.eye(sums.count.shape[-1])
-            sd = np.sqrt(variance)
-            excess = excess + residuals.sum(axis=(-1, -2)) - np.sum(sums.count * variance, axis=-1)
-            pairs = pairs + quadratic(sd, others)
-            shared = shared + quadratic(weights * sd, others)
-        correlation = np.clip(excess / np.maximum(pairs, 1e-300), 0.0, 1.0)
-        events = sum(np.sum(sums.count * np.minimum(rate, 1.0 - rate), axis=-1) for sums, _, rate in arms)
-        return Variances(independent, sandwich, independent + correlation * shared, np.asarray(events))
+            robust = _few(sums) * quadratic(weights, sums.residual_squares(rate))
+            independent, sandwich = independent + own, sandwich + np.maximum(robust, own)
+            shared = shared + quadratic(weights * np.sqrt(variance), sums.pairs())
+            events = events + np.sum(sums.count * np.minimum(rate, 1.0 - rate), axis=-1)
+        return Variances(independent, sandwich, independent + self._correlation() * shared, events)
+
+    def _correlation(self) -> Floats:
+        """Of two answers of one unit, the same in both arms.
+
+        Residuals are from each arm's own rate, whatever the margin: a canary that is far better than the edge of the
+        margin would else look as if its users differed.
+        """
+        excess, pairs = np.zeros(()), np.zeros(())
+        for (sums, _), rate in zip(self._arms, self._own_rates(), strict=True):
+            variance = rate * (1.0 - rate)
+            residuals = sums.residual_squares(rate).sum(axis=(-1, -2))
+            excess = excess + _few(sums) * residuals - np.sum(sums.count * variance, axis=-1)
+            pairs = pairs + quadratic(np.sqrt(variance), sums.pairs())
+        return np.clip(excess / np.maximum(pairs, 1e-300), 0.0, 1.0)
 
     def _of_logs(self) -> Variances:
         independent, sandwich = np.zeros(()), np.zeros(())
-        for sums, weights in ((self.canary, self.canary_weights), (self.stable, self.stable_weights)):
+        for sums, weights in self._arms:
             variance = np.maximum(sums.answers_variance(), _SD_MIN**2)
             own = np.sum(weights * weights * sums.count * variance, axis=-1)
             robust = _few(sums) * quadratic(weights, sums.residual_squares(sums.mean))
             independent, sandwich = independent + own, sandwich + np.maximum(robust, own)
         return Variances(independent, sandwich, sandwich, np.full(np.shape(sandwich), np.inf))
 
-    def log_above(self, margin: float, planned: float, alpha: float, *, larger: bool = False) -> Floats:
+    def log_above(self, margin: FloatsLike, planned: float, alpha: float, *, larger: bool = False) -> Floats:
         """The log of the evidence that the difference is above ``margin``.
 
         Args:
@@ -132,19 +146,18 @@ class ArmsDifference(NamedTuple):
         """
         return self._evidence(margin, 1.0, planned, alpha, larger)
 
-    def log_below(self, margin: float, planned: float, alpha: float, *, larger: bool = False) -> Floats:
+    def log_below(self, margin: FloatsLike, planned: float, alpha: float, *, larger: bool = False) -> Floats:
         """The log of the evidence that the difference is below ``margin``."""
         return self._evidence(margin, -1.0, planned, alpha, larger)
 
-    def _evidence(self, margin: float, sign: float, planned: float, alpha: float, larger: bool) -> Floats:
+    def _evidence(self, margin: FloatsLike, sign: float, planned: float, alpha: float, larger: bool) -> Floats:
         variances = self.variances(margin)
         variance = np.maximum(variances.pooled, variances.sandwich) if larger else variances.pooled
         count, unit_variance = self._scale(variances.independent, variance)
         total = sign * (self.estimate - margin) * count / np.sqrt(unit_variance)
         evidence = log_evidence_one_sided(total, count, mixture_variance(planned, 2.0 * alpha))
-        least_units = np.minimum(*self.effective_units)
-        enough = (least_units >= EFFECTIVE_UNITS_MIN) & (variances.events >= EVENTS_MIN)
-        return np.where(enough, evidence, np.minimum(evidence, 0.0))
+        is_few = self._has_few_units | (variances.events < EVENTS_MIN)
+        return np.where(is_few, np.minimum(evidence, 0.0), evidence)
 
     def interval(self, planned: float, alpha: float) -> tuple[Floats, Floats]:
         """Low and high, for people: with a probability of about ``1 - alpha`` they hold the difference at every look.
@@ -152,8 +165,7 @@ class ArmsDifference(NamedTuple):
         With few units it is that of the larger variance. Infinite without answers of both arms.
         """
         variances = self.variances()
-        few = np.minimum(*self.effective_units) < EFFECTIVE_UNITS_MIN
-        variance = np.where(few, np.maximum(variances.pooled, variances.sandwich), variances.pooled)
+        variance = np.where(self._has_few_units, np.maximum(variances.pooled, variances.sandwich), variances.pooled)
         width = half_width(*self._scale(variances.independent, variance), planned, alpha)
         low, high = self.estimate - width, self.estimate + width
         if self.kind is SignalKind.RATE:

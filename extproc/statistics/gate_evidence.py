@@ -20,6 +20,7 @@ from extproc.domain.rollout_gates import Worse
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.clustered_difference import ArmsDifference
 from extproc.statistics.label_test import log_label_evidence
+from extproc.statistics.normal_mixture import FloatsLike
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import Floats
 
@@ -30,8 +31,8 @@ class GateMargins(NamedTuple):
     Of rates an absolute share (0.01: one point), of lengths and durations a log ratio.
     """
 
-    roll_back: float
-    promote: float
+    roll_back: FloatsLike
+    promote: FloatsLike
 
 
 class EvidencePlan(NamedTuple):
@@ -42,7 +43,7 @@ class EvidencePlan(NamedTuple):
 
     alpha: float = 0.01
     interval_alpha: float = 0.05
-    roll_back_answers: float = 250.0
+    roll_back_answers: float = 200.0
     promote_answers: float = 7_500.0
 
 
@@ -110,11 +111,12 @@ def gate_evidence(sums: GateSums, worse: Worse, margins: GateMargins, plan: Evid
         high,
         arms.canary.count.sum(axis=-1),
         arms.stable.count.sum(axis=-1),
-        *arms.effective_units,
+        arms.canary_units,
+        arms.stable_units,
     )
 
 
-def _log_worse(sums: GateSums, arms: ArmsDifference, up: bool, margin: float, plan: EvidencePlan) -> Floats:
+def _log_worse(sums: GateSums, arms: ArmsDifference, up: bool, margin: FloatsLike, plan: EvidencePlan) -> Floats:
     if sums.events is None or sums.kind is not SignalKind.RATE:
         larger = sums.kind is SignalKind.RATE
         test = arms.log_above if up else arms.log_below
@@ -127,6 +129,6 @@ def _log_worse(sums: GateSums, arms: ArmsDifference, up: bool, margin: float, pl
     return np.where(beyond, label, np.minimum(label, 0.0))
 
 
-def _log_not_worse(arms: ArmsDifference, up: bool, margin: float, plan: EvidencePlan) -> Floats:
+def _log_not_worse(arms: ArmsDifference, up: bool, margin: FloatsLike, plan: EvidencePlan) -> Floats:
     test = arms.log_below if up else arms.log_above
     return test(margin if up else -margin, plan.promote_answers, plan.alpha)

@@ -4,6 +4,8 @@ A unit (what the hash assigns: a user, a conversation) counts once: at its first
 the step are noted. Where the canary is no worse, that arm is a coin of the share in force, whatever the hour, the drift
 of both arms, the activity of users or the correlation within a unit. So the evidence is exact, with no asymptotics.
 
+The lowest alternative is a ratio of 1.25, so the evidence for less than about 1.12 sinks however much is counted.
+
 Two conditions. A unit counts once for each gate: a second event of it is no coin. And never promote by this test: with
 a ratio above 1 it errs on the side of the canary, because units that have had their event are gone.
 

@@ -1,0 +1,122 @@
+"""Rollouts that decide, look by look: at one step until a rule acts, or through all steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from extproc.rollout.simulation.arms import SimulatedArms
+from extproc.rollout.simulation.signals import SignalModel
+from extproc.rollout.simulation.traffic import Bools, SimulatedTraffic, TrafficModel
+from extproc.statistics.gate_evidence import (
+    EvidencePlan,
+    GateMargins,
+    GateSums,
+    Worse,
+    gate_evidence,
+    log_promote_threshold,
+    log_roll_back_threshold,
+)
+from extproc.statistics.sums import Floats
+
+LookRules = Callable[[GateSums], Mapping[str, Bools]]
+"""Several rules by name: each says of each run whether it would act at this look."""
+
+
+class Looks(NamedTuple):
+    """Every so many exchanges of a run, of both arms, until so many."""
+
+    every: int
+    until: int
+
+
+class SimulatedGate(NamedTuple):
+    """A signal with its margins at the last step, and its share of alpha for roll back."""
+
+    signal: SignalModel
+    worse: Worse
+    margins: GateMargins
+    weight: float
+
+
+class SimulatedStep(NamedTuple):
+    """``margin_factor``: how many times wider the promote margins are. ``answers_min``: of the canary, of each gate."""
+
+    share: float
+    margin_factor: float = 1.0
+    answers_min: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """By run: what became of it, and exchanges of the canary until then. What is neither was inconclusive."""
+
+    promoted: Bools
+    rolled_back: Bools
+    canary_exchanges: Floats
+
+
+def first_found(
+    signal: SignalModel,
+    traffic: TrafficModel,
+    share: float,
+    looks: Looks,
+    rules: LookRules,
+    runs: int,
+    chance: np.random.Generator,
+) -> dict[str, Floats]:
+    """At one step: for each rule, by run, exchanges of the canary when it first acts; infinite where it never does.
+
+    All rules see the same traffic.
+    """
+    drawn = SimulatedTraffic(traffic, runs, chance)
+    arms = SimulatedArms(signal, traffic, np.array([share]), runs, chance)
+    found: dict[str, Floats] = {}
+    step, asked = np.zeros(runs, dtype=np.int64), np.zeros(runs)
+    while drawn.exchanges < looks.until:
+        exchanges = drawn.block(np.full(runs, share), step, looks.every)
+        asked += exchanges.is_canary.sum(axis=1)
+        arms.add(exchanges, drawn.exchanges)
+        for name, acts in rules(arms.sums()).items():
+            when = found.setdefault(name, np.full(runs, np.inf))
+            first = np.isinf(when) & acts
+            when[first] = asked[first]
+    return found
+
+
+def walked(
+    gates: Sequence[SimulatedGate],
+    steps: Sequence[SimulatedStep],
+    traffic: TrafficModel,
+    looks: Looks,
+    plan: EvidencePlan,
+    runs: int,
+    chance: np.random.Generator,
+) -> Walked:
+    """Through all steps. A roll back comes first; the end of the last step is the promotion."""
+    shares, factors = np.array([one.share for one in steps]), np.array([one.margin_factor for one in steps])
+    least = np.array([one.answers_min for one in steps])
+    drawn = SimulatedTraffic(traffic, runs, chance)
+    arms = [SimulatedArms(gate.signal, traffic, shares, runs, chance) for gate in gates]
+    step, asked = np.zeros(runs, dtype=np.int64), np.zeros(runs)
+    promoted, rolled_back = np.zeros(runs, dtype=np.bool_), np.zeros(runs, dtype=np.bool_)
+    while drawn.exchanges < looks.until and not np.all(promoted | rolled_back):
+        exchanges = drawn.block(shares[step], step, looks.every)
+        goes_on = ~(promoted | rolled_back)
+        asked += np.where(goes_on, exchanges.is_canary.sum(axis=1), 0)
+        shown_worse, advances = np.zeros(runs, dtype=np.bool_), np.ones(runs, dtype=np.bool_)
+        for gate, arm in zip(gates, arms, strict=True):
+            arm.add(exchanges, drawn.exchanges)
+            margins = GateMargins(gate.margins.roll_back, gate.margins.promote * factors[step])
+            evidence = gate_evidence(arm.sums(), gate.worse, margins, plan)
+            shown_worse |= evidence.log_worse >= log_roll_back_threshold(plan.alpha, gate.weight)
+            enough = evidence.canary_count >= least[step]
+            advances &= enough & (evidence.log_not_worse >= log_promote_threshold(plan.alpha))
+        rolled_back |= goes_on & shown_worse
+        advances &= goes_on & ~shown_worse
+        promoted |= advances & (step == len(steps) - 1)
+        step = np.minimum(step + advances, len(steps) - 1)
+    return Walked(promoted, rolled_back, asked)

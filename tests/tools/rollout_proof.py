@@ -1,0 +1,337 @@
+"""``make rollout-proof``: how often a rollout decides falsely, and how soon it finds harm, by simulation.
+
+The evidence is that of ``extproc/statistics``, the traffic is declared (``extproc/rollout/simulation``), and what teams
+use today is next to it (``rollout_baselines.py``). A figure has a target, or none where it shows what is not promised.
+
+    python -m tests.tools.rollout_proof --quick --only errors
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from extproc.reports.plots import SERIES_MAX, Plot, Series
+from extproc.rollout.simulation.signals import SignalModel
+from extproc.rollout.simulation.traffic import Bools
+from extproc.rollout.simulation.walks import Looks
+from extproc.statistics.gate_evidence import GateMargins
+from extproc.statistics.hard_failure import BLAME
+from extproc.statistics.sums import Floats
+from tests.tools.rollout_worlds import (
+    ALPHA,
+    EACH_ITS_OWN,
+    ERRORS,
+    FIVE_PERCENT,
+    GATES,
+    HEAVY_USERS,
+    LOG,
+    MANY_USERS,
+    ONE_POINT,
+    RATE,
+    REFUSALS,
+    SLOWER,
+    SOME_USERS,
+    Sizes,
+    compared,
+    default_gates,
+    delays,
+    hard_failure,
+    promotes,
+    refusals_gate,
+    rolls_back,
+    walks,
+)
+from tests.tools.svg_file import lines_alone
+
+SEED = 3_000_017
+QUICK = Sizes(runs=300, found=200, walks=40, every=4)
+SPLIT = ALPHA / GATES
+MOST, LEAST = "<=", ">="
+_PLOT_EXCHANGES = (5, 10_000)
+_PLOT_STEPS = 41
+WITHIN = 20_000
+"""Exchanges of the canary in which an identical version should be promoted."""
+_SHARES = (0.05, 0.25, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFigure:
+    """A share of runs. ``delays``: exchanges of the canary, by run, where something is to be found."""
+
+    name: str
+    says: str
+    found: float
+    runs: int
+    target: float | None = None
+    bound: str = MOST
+    delays: Floats | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """None: there is no target."""
+        if self.target is None:
+            return None
+        return self.found <= self.target if self.bound == MOST else self.found >= self.target
+
+    def as_json(self) -> dict[str, Any]:
+        """Flat: by its name, and of delays the quantiles; null: never found."""
+        told: dict[str, Any] = {self.name: self.found}
+        if self.delays is not None:
+            for name, share in (("median", 0.5), ("p95", 0.95)):
+                delay = float(np.quantile(self.delays, share, method="higher"))
+                told[f"{self.name}_exchanges_{name}"] = delay if math.isfinite(delay) else None
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Some figures of the same simulated traffic."""
+
+    name: str
+    simulate: Callable[[Sizes, np.random.Generator], Iterator[ProofFigure]]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:02.0f}"
+
+
+def _false(name: str, says: str, acted: Floats, target: float | None = ALPHA) -> ProofFigure:
+    return ProofFigure(name, says, float(np.mean(np.isfinite(acted))), len(acted), target)
+
+
+def _found(name: str, says: str, acted: Floats, within: float, target: float | None) -> ProofFigure:
+    says = f"{says}: within {within:,.0f}"
+    return ProofFigure(name, says, float(np.mean(acted <= within)), len(acted), target, LEAST, acted)
+
+
+def false_rollbacks(share: float, correlation: float) -> Scene:
+    """Of identical versions with heavy-tailed users, by each method. At 5 % two days are seen, else one."""
+    looks = Looks(100, 40_000) if share < 0.1 else Looks(50, 20_000)
+    at = f"{_percent(share)}_icc_{_percent(correlation)}"
+
+    def simulate(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+        signal, seen = SignalModel(RATE, 0.02, correlation=correlation), _at(looks, sizes)
+        acted = delays(signal, HEAVY_USERS, share, seen, sizes.runs, chance, partial(compared, seen.until))
+        says = f"at {share:.0%}, 2,000 users, icc {correlation:g}"
+        yield _false(f"false_rollback_label_{at}", f"{says}: label test", acted["label"])
+        yield _false(f"false_rollback_difference_{at}", f"{says}: clustered difference", acted["difference"])
+        for name, what in _BASELINES.items():
+            yield _false(f"false_rollback_{name}_{at}", f"{says}: {what}", acted[name], None)
+
+    return Scene(f"false-rollbacks-{_percent(share)}-icc-{_percent(correlation)}", simulate)
+
+
+_BASELINES = {
+    "fixed": "z test, one look",
+    "peeked": "z test, peeked",
+    "independent": "users ignored",
+    "argo": "3 % threshold, Argo",
+    "flagger": "3 % threshold, Flagger",
+}
+
+
+def _at(looks: Looks, sizes: Sizes) -> Looks:
+    return looks._replace(every=looks.every * sizes.every)
+
+
+def false_rollbacks_elsewhere(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    """Of durations, and of feedback that comes late."""
+    slower = SignalModel(LOG, sd=0.5, correlation=0.05)
+    for share in (0.05, 0.5):
+        looks = _at(Looks(100, 40_000), sizes)
+        rules = partial(rolls_back, GateMargins(0.0, SLOWER.promote), ALPHA)
+        acted = delays(slower, MANY_USERS, share, looks, sizes.runs // 2, chance, rules)
+        says = f"at {share:.0%}, 20,000 users, icc 0.05: time per token"
+        yield _false(f"false_rollback_time_per_token_{_percent(share)}", says, acted[f"{ALPHA:g}"])
+    feedback = SignalModel(RATE, 0.01, correlation=0.05, delay=2_000)
+    rules = partial(rolls_back, GateMargins(0.0, 0.007), ALPHA)
+    acted = delays(feedback, HEAVY_USERS, 0.25, _at(Looks(100, 20_000), sizes), sizes.runs // 2, chance, rules)
+    says = "at 25%, 2,000 users, icc 0.05: feedback 2,000 exchanges late"
+    yield _false("false_rollback_feedback_late_25", says, acted[f"{ALPHA:g}"])
+
+
+def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    """Of a version at the margin: refusals one point more often, or 5 % slower."""
+    worse = SignalModel(RATE, 0.02, correlation=0.05, change=ONE_POINT)
+    for name, traffic in (("2000", HEAVY_USERS), ("20000", MANY_USERS), ("independent", EACH_ITS_OWN)):
+        for share in (0.05, 0.5):
+            looks = _at(Looks(100, 40_000 if share < 0.1 else 20_000), sizes)
+            acted = delays(worse, traffic, share, looks, sizes.runs, chance, partial(promotes, REFUSALS))["promoted"]
+            says = f"at {share:.0%}, users: {name}, refusals at the margin"
+            yield _false(f"false_promotion_refusals_{_percent(share)}_{name}", says, acted)
+    slower = SignalModel(LOG, sd=0.5, correlation=0.05, change=FIVE_PERCENT)
+    for share in (0.05, 0.5):
+        looks = _at(Looks(100, 40_000), sizes)
+        acted = delays(slower, MANY_USERS, share, looks, sizes.runs // 2, chance, partial(promotes, SLOWER))["promoted"]
+        says = f"at {share:.0%}, users: 20,000, time per token at the margin"
+        yield _false(f"false_promotion_time_per_token_{_percent(share)}", says, acted)
+
+
+def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    """2 to 4 %, alpha split over eight gates, each exchange its own unit; then users."""
+    doubled = SignalModel(RATE, 0.02, ratio=2.0)
+    rules = partial(rolls_back, REFUSALS, ALPHA, SPLIT)
+    for share, within in zip(_SHARES, (3_000, 3_000, 4_500), strict=True):
+        looks = _at(Looks(100 if share < 0.1 else 20, math.ceil(within / share * 1.1)), sizes)
+        acted = delays(doubled, EACH_ITS_OWN, share, looks, sizes.found, chance, rules)
+        name, says = f"detection_rate_refusal_2x_{_percent(share)}", f"refusals doubled at {share:.0%}, alpha / 8"
+        yield _found(name, says, acted[f"{SPLIT:g}"], within, 0.95)
+    of_users = replace(doubled, correlation=0.05)
+    many, heavy = (
+        delays(of_users, traffic, 0.05, _at(Looks(100, 44_000), sizes), sizes.found // 2, chance, rules)
+        for traffic in (MANY_USERS, HEAVY_USERS)
+    )
+    says = "refusals doubled at 5%, icc 0.05"
+    name = "detection_rate_refusal_2x_05_users"
+    yield _found(f"{name}_20000", f"{says}, 20,000 users, alpha", many[f"{ALPHA:g}"], 2_000, 0.8)
+    yield _found(f"{name}_20000_split", f"{says}, 20,000 users, alpha / 8", many[f"{SPLIT:g}"], 2_000, 0.6)
+    yield _found(f"{name}_2000", f"{says}, 2,000 users, alpha", heavy[f"{ALPHA:g}"], 2_000, None)
+
+
+def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    """20 % slower, alpha split over eight gates: shown to be slower at all, and by more than the default margin."""
+    any_slower = GateMargins(0.0, FIVE_PERCENT)
+    for sd, margins, target in ((0.5, any_slower, 0.95), (0.5, SLOWER, None), (0.8, any_slower, None)):
+        slower, rules = SignalModel(LOG, sd=sd, change=math.log(1.2)), partial(rolls_back, margins, SPLIT)
+        margin = "no margin" if margins is any_slower else "margin 1.25 %"
+        for share in _SHARES:
+            looks = Looks(max(round(5 / share), 10), math.ceil(600 / share))
+            acted = delays(slower, EACH_ITS_OWN, share, looks, sizes.found, chance, rules)[f"{SPLIT:g}"]
+            name = f"detection_rate_time_per_token_20pc_{_percent(share)}_sd_{_percent(sd)}"
+            says = f"20 % slower at {share:.0%}, sd of log {sd:g}, alpha / 8, {margin}"
+            yield _found(name if margins is any_slower else f"{name}_beyond_margin", says, acted, 500, target)
+
+
+def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    """From 0 to 20 %: by comparison, and against a declared rate. And in both arms, which is nobody's fault."""
+    failing, outage = SignalModel(RATE, 0.0, change=0.2), SignalModel(RATE, 0.2)
+    compares, declares = partial(rolls_back, ERRORS, SPLIT), partial(hard_failure, 0.01, ALPHA)
+    for share in _SHARES:
+        looks, at = Looks(max(round(1 / share), 1), math.ceil(100 / share)), _percent(share)
+        compared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, compares)[f"{SPLIT:g}"]
+        declared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)[f"{ALPHA:g}"]
+        blamed_at = delays(outage, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)[f"{ALPHA:g}"]
+        says, target = f"errors 0 to 20 % at {share:.0%}", 0.95 if share < 0.1 else None
+        name = f"detection_rate_errors_20pc_{at}"
+        yield _found(f"{name}_compared", f"{says}, alpha / 8", compared_at, 40, target)
+        yield _found(f"{name}_declared", f"{says}, 1 % declared", declared_at, 40, 0.95)
+        says = f"errors 20 % in both arms at {share:.0%}, 1 % declared"
+        yield _false(f"blamed_rate_outage_of_both_{at}", says, blamed_at, 1 / BLAME)
+
+
+def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    """Through 5, 25 and 50 %, with eight gates and the default margins, on several traffics."""
+    every, fewer = sizes.every, sizes.walks // 4
+    for users, traffic, runs, target in (
+        ("5000", SOME_USERS, sizes.walks, 0.9),
+        ("independent", EACH_ITS_OWN, fewer, 0.9),
+        ("20000_heavy", MANY_USERS, fewer, None),
+        ("2000_heavy", HEAVY_USERS, fewer, None),
+    ):
+        same = walks(default_gates(), traffic, runs, every, chance)
+        within = same.promoted & (same.canary_exchanges <= WITHIN)
+        says = f"identical, users: {users}"
+        yield _share(f"promotion_rate_identical_{users}", f"{says}: in {WITHIN:,} an arm", within, target, LEAST)
+        yield _share(f"false_rollback_rollout_{users}", f"{says}: rolled back", same.rolled_back, ALPHA, MOST)
+    refusing = walks(default_gates(refusals=2.0), SOME_USERS, fewer, every, chance).rolled_back
+    yield _share("rollback_rate_rollout_refusal_2x", "refusals doubled: rolled back", refusing, None, LEAST)
+    slow = walks(default_gates(time_per_token=math.log(1.2)), SOME_USERS, fewer, every, chance).rolled_back
+    yield _share("rollback_rate_rollout_time_per_token_20pc", "20 % slower: rolled back", slow, None, LEAST)
+    at_margin = walks((refusals_gate(change=ONE_POINT),), SOME_USERS, sizes.walks * 4, every, chance).promoted
+    yield _share("false_promotion_rollout", "one gate, refusals at the margin: promoted", at_margin, ALPHA, MOST)
+
+
+def _share(name: str, says: str, acted: Bools, target: float | None, bound: str) -> ProofFigure:
+    return ProofFigure(name, says, float(np.mean(acted)), len(acted), target, bound)
+
+
+SCENES = (
+    *(false_rollbacks(share, correlation) for share in _SHARES for correlation in (0.0, 0.05)),
+    Scene("false-rollbacks-elsewhere", false_rollbacks_elsewhere),
+    Scene("false-promotions", false_promotions),
+    Scene("refusals-doubled", refusals_doubled),
+    Scene("time-per-token", time_per_token),
+    Scene("errors", errors),
+    Scene("whole-rollouts", whole_rollouts),
+)
+
+
+def figures_of(scene: Scene, sizes: Sizes, seed: int) -> Iterator[ProofFigure]:
+    """Simulate; each scene has draws of its own."""
+    return scene.simulate(sizes, np.random.default_rng([seed, *scene.name.encode()]))
+
+
+def row(figure: ProofFigure) -> str:
+    """A line of the table."""
+    target = "-" if figure.target is None else f"{figure.bound} {figure.target:g}"
+    verdict = {True: "met", False: "MISSED", None: "measured"}[figure.met]
+    return f"{figure.name:<60}{figure.says:<80}{target:>8}{figure.found:>9.4f}{figure.runs:>8,}  {verdict}"
+
+
+def heading() -> str:
+    """Of the table."""
+    return f"{'figure':<60}{'':<80}{'target':>8}{'found':>9}{'runs':>8}"
+
+
+def drawn(figures: Sequence[ProofFigure]) -> str:
+    """The share of runs that have found what is worse, by exchanges of the canary, as an SVG of its own."""
+    found = [(one.name.removeprefix("detection_rate_"), one.delays) for one in figures if one.delays is not None]
+    places = np.geomspace(*_PLOT_EXCHANGES, _PLOT_STEPS).tolist()
+    series = [
+        Series(name, [round(100 * float(np.mean(waited <= place))) for place in places])
+        for name, waited in found[:SERIES_MAX]
+    ]
+    says = "For each kind of harm the share of simulated rollouts that were rolled back, by exchanges of the canary."
+    labels = [f"{place:,.0f}" for place in places]
+    return lines_alone(Plot("found", "Harm that is found", says, labels, series, lambda value: f"{value} %"))
+
+
+def as_json(figures: Sequence[ProofFigure], seed: int, quick: bool) -> dict[str, Any]:
+    """One flat object; ``targets`` and ``missed`` by the same names."""
+    flat = {name: value for one in figures for name, value in one.as_json().items()}
+    targets = {one.name: f"{one.bound} {one.target:g}" for one in figures if one.target is not None}
+    missed = [one.name for one in figures if one.met is False]
+    return {"seed": seed, "quick": quick, **flat, "targets": targets, "missed": missed}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table. Returns 1 if a target is missed."""
+    parser = argparse.ArgumentParser(
+        prog="make rollout-proof", description="How often a rollout decides falsely, and how soon it finds harm."
+    )
+    parser.add_argument("--quick", action="store_true", help="few runs and fewer looks: a minute, rough figures")
+    parser.add_argument("--only", action="append", choices=[one.name for one in SCENES], help="a scene; may repeat")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
+    options = parser.parse_args(arguments)
+    sizes = QUICK if options.quick else Sizes()
+    print(heading())
+    figures = []
+    for scene in SCENES:
+        if options.only is None or scene.name in options.only:
+            began_s = time.monotonic()
+            for figure in figures_of(scene, sizes, options.seed):
+                figures.append(figure)
+                print(row(figure), flush=True)
+            print(f"  {scene.name}: {time.monotonic() - began_s:.0f} s", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(as_json(figures, options.seed, options.quick), indent=2) + "\n")
+    if options.plot:
+        options.plot.write_text(drawn(figures))
+    return int(any(one.met is False for one in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

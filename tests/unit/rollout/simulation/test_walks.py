@@ -1,0 +1,77 @@
+"""Rollouts that decide: what is harmless goes through, what is harmful comes back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from extproc.rollout.simulation.signals import SignalModel
+from extproc.rollout.simulation.traffic import TrafficModel
+from extproc.rollout.simulation.walks import Looks, SimulatedGate, SimulatedStep, Walked, first_found, walked
+from extproc.statistics.gate_evidence import EvidencePlan, GateMargins, Worse
+from extproc.statistics.references import SignalKind
+
+EACH_ITS_OWN = TrafficModel(users=0, rhythm=0.0, drift=0.0)
+STEPS = (SimulatedStep(0.05, 4.0, 200), SimulatedStep(0.5, 1.0, 1_000))
+RUNS = 10
+
+
+def refusals(ratio: float) -> SimulatedGate:
+    """2 %, of the canary several times as many."""
+    return SimulatedGate(SignalModel(SignalKind.RATE, 0.02, ratio=ratio), Worse.UP, GateMargins(0.0025, 0.01), 0.5)
+
+
+def durations(shift: float) -> SimulatedGate:
+    """Of the canary longer."""
+    margins = GateMargins(0.0, math.log(1.1))
+    return SimulatedGate(SignalModel(SignalKind.LOG, sd=0.5, change=shift), Worse.UP, margins, 0.5)
+
+
+def walk(*gates: SimulatedGate, traffic: TrafficModel = EACH_ITS_OWN, until: int = 60_000) -> Walked:
+    """Through 5 and 50 %."""
+    return walked(gates, STEPS, traffic, Looks(500, until), EvidencePlan(), RUNS, np.random.default_rng(2))
+
+
+def test_what_is_harmless_is_promoted() -> None:
+    """After the least answers of each step."""
+    found = walk(refusals(1.0), durations(0.0))
+    assert found.promoted.mean() >= 0.9
+    assert not found.rolled_back.any()
+    assert (found.canary_exchanges >= 1_000).all()
+
+
+@pytest.mark.parametrize("gates", [(refusals(4.0), durations(0.0)), (refusals(1.0), durations(0.4))])
+def test_one_harmful_gate_rolls_back(gates: tuple[SimulatedGate, SimulatedGate]) -> None:
+    """Soon, and never to be promoted."""
+    found = walk(*gates)
+    assert found.rolled_back.all()
+    assert not found.promoted.any()
+    assert (found.canary_exchanges < 1_500).all()
+
+
+def test_what_cannot_be_told_is_neither() -> None:
+    """Twenty users are no 40 units."""
+    found = walk(refusals(1.0), traffic=TrafficModel(users=20), until=20_000)
+    assert not (found.promoted | found.rolled_back).any()
+
+
+def test_each_rule_is_noted_when_it_first_acts() -> None:
+    """In exchanges of the canary; infinite where it never does."""
+    found = first_found(
+        SignalModel(SignalKind.RATE, 0.5),
+        EACH_ITS_OWN,
+        0.5,
+        Looks(10, 1_000),
+        lambda sums: {
+            "never": np.zeros(RUNS, dtype=np.bool_),
+            "always": np.ones(RUNS, dtype=np.bool_),
+            "hundred": sums.canary.count.sum(axis=(-1, -2)) >= 100,
+        },
+        RUNS,
+        np.random.default_rng(2),
+    )
+    assert np.isinf(found["never"]).all()
+    assert (found["always"] <= 10).all()
+    assert ((found["hundred"] >= 100) & (found["hundred"] < 110)).all()
