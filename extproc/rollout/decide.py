@@ -98,7 +98,8 @@ def decide(plan: RolloutSection, look: RolloutLook) -> RolloutVerdict:
     units = np.array(look.canary_units, float), np.array(look.stable_units, float)
     mismatch = float(log_mismatch(*units, np.array(look.shares)))
     declared = plan.hard_failures.error_percent / _PERCENT
-    failure = float(log_hard_failure(_failures(look.canary_tries), _failures(look.stable_tries), declared))
+    failures = _failures(look.canary_tries, look), _failures(look.stable_tries, look)
+    failure = float(log_hard_failure(*failures, np.array(look.shares), declared))
     verdict = RolloutVerdict(RolloutAction.HOLD, (), gates, mismatch, failure)
     action, reasons = _acted(plan, look, verdict)
     return verdict._replace(action=action, reasons=tuple(reasons))
@@ -126,10 +127,11 @@ def _acted(plan: RolloutSection, look: RolloutLook, verdict: RolloutVerdict) -> 
     return RolloutAction.HOLD, missing
 
 
-def _failures(tries: ArmTries) -> HardFailures:
+def _failures(tries: ArmTries, look: RolloutLook) -> HardFailures:
     """A unit that has failed counts once; what of it went well afterwards counts against the evidence."""
-    attempts = tries.tries - tries.failed + tries.failed_units
-    return HardFailures(np.array(float(attempts)), np.array(float(tries.failed_units)))
+    failed_units = np.array(tries.failed_units or (0,) * look.step, float)
+    attempts = tries.tries - tries.failed + failed_units.sum()
+    return HardFailures(np.array(attempts), failed_units)
 
 
 def _judged(plan: RolloutSection, gate: RolloutGate, look: RolloutLook) -> GateVerdict:
@@ -168,7 +170,7 @@ def _mismatch_reason(look: RolloutLook) -> str:
 
 def _failure_reason(plan: RolloutSection, tries: ArmTries) -> str:
     return (
-        f"{tries.failed:,} of {tries.tries:,} exchanges of the canary failed, of {tries.failed_units:,} units; "
+        f"{tries.failed:,} of {tries.tries:,} exchanges of the canary failed, of {sum(tries.failed_units):,} units; "
         f"{plan.hard_failures.error_percent:g} % may fail."
     )
 

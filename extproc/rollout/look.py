@@ -20,12 +20,12 @@ class ArmTries(NamedTuple):
 
     Attributes:
         failed: that failed at the model server.
-        failed_units: of how many units; each counts once.
+        failed_units: of how many units, by step; each counts once, in the step of its first failure.
     """
 
     tries: int = 0
     failed: int = 0
-    failed_units: int = 0
+    failed_units: tuple[int, ...] = ()
 
 
 class RolloutLook(NamedTuple):
@@ -62,8 +62,12 @@ class RolloutLook(NamedTuple):
         shares = tuple(values["shares"])
         gates = {name: _gate(gate, shares) for name, gate in values["gates"].items()}
         units = {name: tuple(values[name]) for name in ("canary_units", "stable_units")}
-        tries = {name: ArmTries(*values[name]) for name in ("canary_tries", "stable_tries")}
+        tries = {name: _tries(*values[name]) for name in ("canary_tries", "stable_tries")}
         return cls(**{**values, "shares": shares, "gates": gates, **units, **tries})
+
+
+def _tries(tries: int, failed: int, failed_units: list[int]) -> ArmTries:
+    return ArmTries(tries, failed, tuple(failed_units))
 
 
 def _gate_json(gate: GateSums) -> dict[str, Any]:

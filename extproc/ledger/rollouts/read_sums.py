@@ -102,5 +102,10 @@ def _tries(arm: Arm, errors: _ByArm | None, events: dict[str, _ByArm]) -> ArmTri
     if errors is None:
         return ArmTries()
     tries, failed, _ = errors[arm].sum(axis=(1, 2)).tolist()
-    failed_units = int(events[ERROR][arm].sum()) if ERROR in events else 0
-    return ArmTries(int(tries), int(failed), failed_units)
+    return ArmTries(int(tries), int(failed), _failed_units(events[ERROR][arm]) if ERROR in events else ())
+
+
+def _failed_units(events: Floats) -> tuple[int, ...]:
+    """By step; the share of the warm-up is that of the first."""
+    warm_up, first, *others = map(int, events)
+    return warm_up + first, *others

@@ -74,7 +74,8 @@ def look(
         for name in HEALTHY
     }
     failed = [
-        round(total * rate) for total, rate in ((sum(canary_counts), of_canary["error"]), (sum(stable_counts), 0.002))
+        tuple(round(count * rate) for count in counts)
+        for counts, rate in ((canary_counts, of_canary["error"]), (stable_counts, 0.002))
     ]
     whole = RolloutLook(
         step=len(canary_counts),
@@ -85,7 +86,7 @@ def look(
         gates=gates,
         canary_units=tuple(count // 10 for count in canary_counts),
         stable_units=tuple(count // 10 for count in stable_counts),
-        canary_tries=ArmTries(sum(canary_counts), failed[0], failed[0]),
-        stable_tries=ArmTries(sum(stable_counts), failed[1], failed[1]),
+        canary_tries=ArmTries(sum(canary_counts), sum(failed[0]), failed[0]),
+        stable_tries=ArmTries(sum(stable_counts), sum(failed[1]), failed[1]),
     )
     return whole._replace(**changed)

@@ -72,19 +72,19 @@ def test_too_little_traffic_is_inconclusive_in_the_end() -> None:
 
 def test_hard_failures_go_back_at_once() -> None:
     """With tens of exchanges, long before any gate."""
-    verdict = decide(PLAN, look([30], canary_tries=ArmTries(30, 6, 5)))
+    verdict = decide(PLAN, look([30], canary_tries=ArmTries(30, 6, (5,))))
     assert verdict.action is RolloutAction.ROLL_BACK
     assert verdict.reasons == ("6 of 30 exchanges of the canary failed, of 5 units; 1 % may fail.",)
 
 
 def test_one_user_with_a_broken_request_is_no_hard_failure() -> None:
     """However often it is sent."""
-    assert decide(PLAN, look([60], canary_tries=ArmTries(60, 30, 1))).action is RolloutAction.HOLD
+    assert decide(PLAN, look([60], canary_tries=ArmTries(60, 30, (1,)))).action is RolloutAction.HOLD
 
 
 def test_an_outage_of_both_is_nobodys_fault() -> None:
     """The stable version fails as often."""
-    tried = look([60], canary_tries=ArmTries(60, 30, 30), stable_tries=ArmTries(1_140, 570, 570))
+    tried = look([60], canary_tries=ArmTries(60, 30, (30,)), stable_tries=ArmTries(1_140, 570, (570,)))
     assert decide(PLAN, tried).action is RolloutAction.HOLD
 
 
