@@ -9,6 +9,7 @@ import numpy as np
 
 from extproc.rollout.simulation.signals import SignalModel, SimulatedSignal
 from extproc.rollout.simulation.traffic import BUCKETS, AnyFloats, Bools, Exchanges, Ints, TrafficModel
+from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import Floats, SumArrays
@@ -48,7 +49,8 @@ class SimulatedArms:
     def sums(self) -> GateSums:
         """What a rollout would know."""
         stable, canary = (
-            SumArrays(self._sums.count[arm], self._sums.total[arm], self._sums.squares[arm]) for arm in (0, 1)
+            ClusterSums.of(SumArrays(self._sums.count[arm], self._sums.total[arm], self._sums.squares[arm]))
+            for arm in (0, 1)
         )
         events = FirstEvents(self._events[1], self._events[0]) if self.model.kind is SignalKind.RATE else None
         return GateSums(self.model.kind, self._shares, canary, stable, events)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from extproc.domain.rollout_gates import Worse
 from extproc.rollout.simulation.arms import SimulatedArms
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import Bools, SimulatedTraffic, TrafficModel
@@ -15,7 +16,6 @@ from extproc.statistics.gate_evidence import (
     EvidencePlan,
     GateMargins,
     GateSums,
-    Worse,
     gate_evidence,
     log_promote_threshold,
     log_roll_back_threshold,
