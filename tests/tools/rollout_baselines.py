@@ -16,9 +16,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from extproc.rollout.simulation.traffic import Bools
+from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import GateSums
 from extproc.statistics.normal_mixture import log_evidence_one_sided, mixture_variance
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import Floats
 
 INTERVAL = 1_000
 """Exchanges of both arms between two measurements of a threshold."""
@@ -64,8 +65,8 @@ class Baselines:
         self._failed = self._failed + (happened > self._threshold * np.maximum(asked, 1.0))
 
 
-def _counted(arm: SumArrays) -> tuple[Floats, Floats]:
-    return arm.count.sum(axis=(-1, -2)), arm.total.sum(axis=(-1, -2))
+def _counted(arm: ClusterSums) -> tuple[Floats, Floats]:
+    return arm.count.sum(axis=-1), arm.total.sum(axis=-1)
 
 
 def _z(count: Floats, events: Floats, of_stable: Floats, events_of_stable: Floats) -> Floats:

@@ -33,7 +33,6 @@ from tests.tools.rollout_worlds import (
     EACH_ITS_OWN,
     ERRORS,
     FIVE_PERCENT,
-    GATES,
     HEAVY_USERS,
     LOG,
     MANY_USERS,
@@ -42,21 +41,21 @@ from tests.tools.rollout_worlds import (
     REFUSALS,
     SLOWER,
     SOME_USERS,
+    SPLIT,
     Sizes,
+    all_gates,
     compared,
-    default_gates,
     delays,
     hard_failure,
     promotes,
-    refusals_gate,
     rolls_back,
+    simulated_gate,
     walks,
 )
 from tests.tools.svg_file import lines_alone
 
 SEED = 3_000_017
 QUICK = Sizes(runs=300, found=200, walks=40, every=4)
-SPLIT = ALPHA / GATES
 MOST, LEAST = "<=", ">="
 _PLOT_EXCHANGES = (5, 10_000)
 _PLOT_STEPS = 41
@@ -163,13 +162,16 @@ def false_rollbacks_elsewhere(sizes: Sizes, chance: np.random.Generator) -> Iter
 
 def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
     """Of a version at the margin: refusals one point more often, or 5 % slower."""
-    worse = SignalModel(RATE, 0.02, correlation=0.05, change=ONE_POINT)
+    worse, rare = SignalModel(RATE, 0.02, correlation=0.05, change=ONE_POINT), partial(promotes, ERRORS)
     for name, traffic in (("2000", HEAVY_USERS), ("20000", MANY_USERS), ("independent", EACH_ITS_OWN)):
         for share in (0.05, 0.5):
             looks = _at(Looks(100, 40_000 if share < 0.1 else 20_000), sizes)
             acted = delays(worse, traffic, share, looks, sizes.runs, chance, partial(promotes, REFUSALS))["promoted"]
             says = f"at {share:.0%}, users: {name}, refusals at the margin"
             yield _false(f"false_promotion_refusals_{_percent(share)}_{name}", says, acted)
+    failing = SignalModel(RATE, 0.002, correlation=0.01, change=0.003)
+    acted = delays(failing, MANY_USERS, 0.5, _at(Looks(100, 20_000), sizes), sizes.runs // 2, chance, rare)["promoted"]
+    yield _false("false_promotion_errors_50_20000", "at 50%, users: 20,000, errors at the margin", acted)
     slower = SignalModel(LOG, sd=0.5, correlation=0.05, change=FIVE_PERCENT)
     for share in (0.05, 0.5):
         looks = _at(Looks(100, 40_000), sizes)
@@ -216,22 +218,24 @@ def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofF
 def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
     """From 0 to 20 %: by comparison, and against a declared rate. And in both arms, which is nobody's fault."""
     failing, outage = SignalModel(RATE, 0.0, change=0.2), SignalModel(RATE, 0.2)
-    compares, declares = partial(rolls_back, ERRORS, SPLIT), partial(hard_failure, 0.01, ALPHA)
+    compares, declares = partial(rolls_back, ERRORS, SPLIT), partial(hard_failure, 0.01, ALPHA, ALPHA / 10)
     for share in _SHARES:
         looks, at = Looks(max(round(1 / share), 1), math.ceil(100 / share)), _percent(share)
         compared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, compares)[f"{SPLIT:g}"]
-        declared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)[f"{ALPHA:g}"]
+        declared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)
         blamed_at = delays(outage, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)[f"{ALPHA:g}"]
         says, target = f"errors 0 to 20 % at {share:.0%}", 0.95 if share < 0.1 else None
         name = f"detection_rate_errors_20pc_{at}"
         yield _found(f"{name}_compared", f"{says}, alpha / 8", compared_at, 40, target)
-        yield _found(f"{name}_declared", f"{says}, 1 % declared", declared_at, 40, 0.95)
+        says = f"{says}, 1 % declared"
+        yield _found(f"{name}_declared", f"{says}, alpha", declared_at[f"{ALPHA:g}"], 40, 0.95)
+        yield _found(f"{name}_declared_default", f"{says}, alpha / 10", declared_at[f"{ALPHA / 10:g}"], 40, None)
         says = f"errors 20 % in both arms at {share:.0%}, 1 % declared"
         yield _false(f"blamed_rate_outage_of_both_{at}", says, blamed_at, 1 / BLAME)
 
 
 def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
-    """Through 5, 25 and 50 %, with eight gates and the default margins, on several traffics."""
+    """Through 5, 25 and 50 %, with all required gates and the default margins, on several traffics."""
     every, fewer = sizes.every, sizes.walks // 4
     for users, traffic, runs, target in (
         ("5000", SOME_USERS, sizes.walks, 0.9),
@@ -239,16 +243,18 @@ def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofF
         ("20000_heavy", MANY_USERS, fewer, None),
         ("2000_heavy", HEAVY_USERS, fewer, None),
     ):
-        same = walks(default_gates(), traffic, runs, every, chance)
+        same = walks(all_gates(), traffic, runs, every, chance)
         within = same.promoted & (same.canary_exchanges <= WITHIN)
         says = f"identical, users: {users}"
         yield _share(f"promotion_rate_identical_{users}", f"{says}: in {WITHIN:,} an arm", within, target, LEAST)
         yield _share(f"false_rollback_rollout_{users}", f"{says}: rolled back", same.rolled_back, ALPHA, MOST)
-    refusing = walks(default_gates(refusals=2.0), SOME_USERS, fewer, every, chance).rolled_back
-    yield _share("rollback_rate_rollout_refusal_2x", "refusals doubled: rolled back", refusing, None, LEAST)
-    slow = walks(default_gates(time_per_token=math.log(1.2)), SOME_USERS, fewer, every, chance).rolled_back
-    yield _share("rollback_rate_rollout_time_per_token_20pc", "20 % slower: rolled back", slow, None, LEAST)
-    at_margin = walks((refusals_gate(change=ONE_POINT),), SOME_USERS, sizes.walks * 4, every, chance).promoted
+    refusing = all_gates(refusal=simulated_gate("refusal", ratio=2.0))
+    acted = walks(refusing, SOME_USERS, fewer, every, chance).rolled_back
+    yield _share("rollback_rate_rollout_refusal_2x", "refusals doubled: rolled back", acted, None, LEAST)
+    slower = all_gates(token_time=simulated_gate("token_time", math.log(1.2)))
+    acted = walks(slower, SOME_USERS, fewer, every, chance).rolled_back
+    yield _share("rollback_rate_rollout_time_per_token_20pc", "20 % slower: rolled back", acted, None, LEAST)
+    at_margin = walks((simulated_gate("refusal", ONE_POINT),), SOME_USERS, sizes.walks * 4, every, chance).promoted
     yield _share("false_promotion_rollout", "one gate, refusals at the margin: promoted", at_margin, ALPHA, MOST)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from extproc.domain.rollout_gates import GATES, Worse, widening
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import Bools, TrafficModel
 from extproc.rollout.simulation.walks import (
@@ -18,7 +19,7 @@ from extproc.rollout.simulation.walks import (
     first_found,
     walked,
 )
-from extproc.statistics.gate_evidence import EvidencePlan, GateMargins, GateSums, Worse, gate_evidence
+from extproc.statistics.gate_evidence import EvidencePlan, GateMargins, GateSums, gate_evidence
 from extproc.statistics.hard_failure import HardFailures, log_hard_failure
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import Floats
@@ -27,7 +28,9 @@ from tests.tools.rollout_baselines import Baselines
 LookAt = Callable[[GateSums, int], Mapping[str, Bools]]
 """Rules by name, from the sums and the exchanges of both arms so far: which runs would act."""
 RATE, LOG = SignalKind.RATE, SignalKind.LOG
-ALPHA, GATES = 0.01, 8
+ALPHA = 0.01
+SPLIT = ALPHA / 8
+"""As if alpha were split over eight gates."""
 PLAN = EvidencePlan(alpha=ALPHA)
 CHUNK = 250
 """Runs that are simulated at once."""
@@ -37,7 +40,7 @@ SOME_USERS = TrafficModel(users=5_000, tail=2.5)
 HEAVY_USERS = TrafficModel(users=2_000, tail=1.2)
 MANY_USERS = TrafficModel(users=20_000, tail=1.5)
 ONE_POINT, FIVE_PERCENT = 0.01, math.log(1.05)
-ERRORS, REFUSALS = GateMargins(0.00075, 0.003), GateMargins(0.0025, ONE_POINT)
+ERRORS, REFUSALS = GateMargins(0.0, 0.003), GateMargins(0.0, ONE_POINT)
 SLOWER = GateMargins(math.log(1.0125), FIVE_PERCENT)
 
 
@@ -124,9 +127,7 @@ def hard_failure(declared: float, *alphas: float) -> LookAt:
     """Errors against a declared rate, where each exchange is a unit of its own."""
 
     def rules(sums: GateSums, _: int) -> Mapping[str, Bools]:
-        canary, stable = (
-            HardFailures(arm.count.sum(axis=-1), arm.total.sum(axis=-1)) for arm in (sums.canary, sums.stable)
-        )
+        canary, stable = (HardFailures(arm.count.sum(axis=-1), arm.total) for arm in (sums.canary, sums.stable))
         evidence = log_hard_failure(canary, stable, sums.shares, declared)
         return {f"{alpha:g}": evidence >= -math.log(alpha) for alpha in alphas}
 
@@ -135,42 +136,29 @@ def hard_failure(declared: float, *alphas: float) -> LookAt:
 
 CORRELATION = 0.02
 """Of the answers of one user, in whole rollouts."""
-STEPS = (SimulatedStep(0.05, 4.0, 400), SimulatedStep(0.25, 2.0, 2_000), SimulatedStep(0.5, 1.0, 5_000))
+STEPS = tuple(SimulatedStep(share, widening(share), 200) for share in (0.05, 0.25, 0.5))
 """Of the default rollout; at 100 % there is nothing to compare."""
 WALK = Looks(400, 120_000)
+LEVELS = {"error": 0.002, "refusal": 0.02, "abort": 0.01, "finding": 0.01, "empty": 0.002, "looped": 0.002}
+LEVELS |= {"truncated": 0.05, "length": 1.0, "first_token": 0.8, "token_time": 0.5, "cost": 1.2}
+"""Of the required gates: the rate, or the standard deviation of the logarithm."""
+_WEIGHTS = sum(gate.weight for gate in GATES)
 
 
-def _rate(level: float, margins: GateMargins, change: float = 0.0, ratio: float = 1.0) -> SimulatedGate:
-    signal = SignalModel(RATE, level, correlation=CORRELATION, change=change, ratio=ratio)
-    return SimulatedGate(signal, Worse.UP, margins, 1 / GATES)
+def simulated_gate(name: str, change: float = 0.0, ratio: float = 1.0) -> SimulatedGate:
+    """With its default margins. Args: change: added to a rate or mean logarithm; ratio: of rates."""
+    gate = next(one for one in GATES if one.name == name)
+    level, weight = LEVELS[name], gate.weight / _WEIGHTS
+    if gate.is_rate:
+        signal = SignalModel(RATE, level, correlation=CORRELATION, change=change, ratio=ratio)
+        return SimulatedGate(signal, gate.worse, GateMargins(gate.roll_back, gate.promote), weight)
+    signal = SignalModel(LOG, sd=level, correlation=CORRELATION, change=change)
+    return SimulatedGate(signal, gate.worse, GateMargins(math.log1p(gate.roll_back), math.log1p(gate.promote)), weight)
 
 
-def refusals_gate(change: float = 0.0, ratio: float = 1.0) -> SimulatedGate:
-    """2 %, of the canary more or several times as many."""
-    return _rate(0.02, REFUSALS, change, ratio)
-
-
-def _log(sd: float, margin: float, change: float = 0.0, worse: Worse = Worse.UP) -> SimulatedGate:
-    signal = SignalModel(LOG, sd=sd, correlation=CORRELATION, change=change)
-    return SimulatedGate(signal, worse, _ratios(margin), 1 / GATES)
-
-
-def _ratios(margin: float) -> GateMargins:
-    return GateMargins(math.log1p(margin / 4), math.log1p(margin))
-
-
-def default_gates(refusals: float = 1.0, time_per_token: float = 0.0) -> tuple[SimulatedGate, ...]:
-    """Eight with the default margins. Args: how many times as many refusals; the log ratio of the time per token."""
-    return (
-        _rate(0.002, ERRORS),
-        refusals_gate(ratio=refusals),
-        _rate(0.05, GateMargins(0.00375, 0.015)),  # truncated
-        _rate(0.01, GateMargins(0.00175, 0.007)),  # feedback
-        _log(0.5, 0.05, time_per_token),
-        _log(0.8, 0.08),  # first token
-        _log(1.0, 0.10, worse=Worse.EITHER),  # length
-        _log(1.2, 0.10),  # cost
-    )
+def all_gates(**harmed: SimulatedGate) -> tuple[SimulatedGate, ...]:
+    """Those that every rollout must show, all alike in both arms but for what is harmed, by its name."""
+    return tuple(({name: simulated_gate(name) for name in LEVELS} | harmed).values())
 
 
 def walks(

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import SumArrays
@@ -78,7 +79,8 @@ def test_a_harm_that_is_never_found_is_null() -> None:
 def sums(canary: tuple[float, float], stable: tuple[float, float]) -> GateSums:
     """Answers and events of one run."""
     arms = [
-        SumArrays(*(np.full((1, 1, 1), one) for one in (count, events, events))) for count, events in (canary, stable)
+        ClusterSums.of(SumArrays(*(np.full((1, 1, 8), one / 8) for one in (count, events, events))))
+        for count, events in (canary, stable)
     ]
     labels = FirstEvents(np.full((1, 1), canary[1]), np.full((1, 1), stable[1]))
     return GateSums(SignalKind.RATE, np.array([0.5]), arms[0], arms[1], labels)
