@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from extproc.reports.plots import SERIES_MAX, Plot, Series
+from extproc.reports.plots import Plot, Series
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import Bools
 from extproc.rollout.simulation.walks import Looks
@@ -62,6 +62,18 @@ _PLOT_STEPS = 41
 WITHIN = 20_000
 """Exchanges of the canary in which an identical version should be promoted."""
 _SHARES = (0.05, 0.25, 0.5)
+_FOUND = "detection_rate_"
+PLOTTED = (
+    "errors_20pc_05_compared",
+    "errors_20pc_05_declared",
+    "errors_20pc_50_declared",
+    "time_per_token_20pc_05_sd_50",
+    "time_per_token_20pc_50_sd_50",
+    "refusal_2x_05",
+    "refusal_2x_50",
+    "refusal_2x_05_users_20000",
+)
+"""As many as colors can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +304,12 @@ def heading() -> str:
 
 def drawn(figures: Sequence[ProofFigure]) -> str:
     """The share of runs that have found what is worse, by exchanges of the canary, as an SVG of its own."""
-    found = [(one.name.removeprefix("detection_rate_"), one.delays) for one in figures if one.delays is not None]
+    found = {one.name.removeprefix(_FOUND): one.delays for one in figures if one.delays is not None}
     places = np.geomspace(*_PLOT_EXCHANGES, _PLOT_STEPS).tolist()
     series = [
-        Series(name, [round(100 * float(np.mean(waited <= place))) for place in places])
-        for name, waited in found[:SERIES_MAX]
+        Series(name, [round(100 * float(np.mean(found[name] <= place))) for place in places])
+        for name in PLOTTED
+        if name in found
     ]
     says = "For each kind of harm the share of simulated rollouts that were rolled back, by exchanges of the canary."
     labels = [f"{place:,.0f}" for place in places]

@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from extproc.reports.plots import SERIES_MAX
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import SumArrays
 from tests.tools.rollout_baselines import INTERVAL, Baselines
-from tests.tools.rollout_proof import LEAST, SCENES, ProofFigure, Scene, as_json, figures_of, main, row
+from tests.tools.rollout_proof import LEAST, PLOTTED, SCENES, ProofFigure, Scene, as_json, figures_of, main, row
 from tests.tools.rollout_worlds import Sizes
 
 TINY = Sizes(runs=8, found=8, walks=8, every=25)
@@ -52,6 +53,8 @@ def test_what_is_found_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert found["targets"]["detection_rate_errors_20pc_50_declared"] == ">= 0.95"
     assert code == int(bool(found["missed"]))
     assert ElementTree.fromstring(picture.read_text()).tag == "{http://www.w3.org/2000/svg}svg"
+    assert [name in picture.read_text() for name in PLOTTED] == [name.startswith("errors") for name in PLOTTED]
+    assert len(PLOTTED) <= SERIES_MAX
 
 
 @pytest.mark.parametrize(
