@@ -32,9 +32,11 @@ class SimulatedArms:
         self.model, self._shares, self._runs = model, shares, runs
         self._signal = SimulatedSignal(model, traffic, runs, chance)
         shape = (2, runs, len(shares), BUCKETS)  # stable, then canary
-        self._sums = SumArrays.zeros(shape)
+        self._count, self._total = np.zeros(shape), np.zeros(shape)
+        # The squares of events are the events.
+        self._squares = self._total if model.kind is SignalKind.RATE else np.zeros(shape)
         self._events = np.zeros((2, runs, len(shares)))
-        self._had_event = np.zeros((runs, traffic.users), dtype=np.bool_)
+        self._had_event = np.zeros(runs * traffic.users, dtype=np.bool_)
         self._later: deque[_Answered] = deque()
 
     def add(self, exchanges: Exchanges, until: int) -> None:
@@ -49,8 +51,7 @@ class SimulatedArms:
     def sums(self) -> GateSums:
         """What a rollout would know."""
         stable, canary = (
-            ClusterSums.of(SumArrays(self._sums.count[arm], self._sums.total[arm], self._sums.squares[arm]))
-            for arm in (0, 1)
+            ClusterSums.of(SumArrays(self._count[arm], self._total[arm], self._squares[arm])) for arm in (0, 1)
         )
         events = FirstEvents(self._events[1], self._events[0]) if self.model.kind is SignalKind.RATE else None
         return GateSums(self.model.kind, self._shares, canary, stable, events)
@@ -58,31 +59,35 @@ class SimulatedArms:
     def _take(self, exchanges: Exchanges, values: AnyFloats | Bools) -> None:
         runs = np.arange(self._runs)
         place = (exchanges.is_canary * np.int64(self._runs) + runs[:, None]) * BUCKETS + exchanges.bucket
-        added = [self._by_bucket(place)]
+        self._add(self._count, exchanges.step, self._by_bucket(place))
         if self.model.kind is SignalKind.RATE:
             run, number = np.nonzero(values)
-            events = self._by_bucket(place[run, number])
-            added += [events, events]
+            self._add(self._total, exchanges.step, self._by_bucket(place[run, number]))
             self._note_first(exchanges, run, number)
         else:
             logs = np.asarray(values, dtype=np.float64)
-            added += [self._by_bucket(place, logs), self._by_bucket(place, logs * logs)]
-        for kept, new in zip((self._sums.count, self._sums.total, self._sums.squares), added, strict=True):
-            kept[:, runs, exchanges.step] += new
+            self._add(self._total, exchanges.step, self._by_bucket(place, logs))
+            self._add(self._squares, exchanges.step, self._by_bucket(place, logs * logs))
+
+    def _add(self, kept: Floats, step: Ints, new: Floats) -> None:
+        """A slice where all runs are at the same step: that is several times as fast."""
+        if (step == step[0]).all():
+            kept[:, :, step[0]] += new
+        else:
+            kept[:, np.arange(self._runs), step] += new
 
     def _by_bucket(self, place: Ints, values: Floats | None = None) -> Floats:
-        weights = np.ones(place.size) if values is None else values.ravel()
-        counted: Floats = np.bincount(place.ravel(), weights, minlength=2 * self._runs * BUCKETS)
-        return counted.reshape(2, self._runs, BUCKETS)
+        weights = None if values is None else values.ravel()
+        counted = np.bincount(place.ravel(), weights, minlength=2 * self._runs * BUCKETS)
+        return counted.astype(np.float64, copy=False).reshape(2, self._runs, BUCKETS)
 
     def _note_first(self, exchanges: Exchanges, run: Ints, number: Ints) -> None:
         """Of each unit's events in the whole rollout only the first counts."""
-        users = self._had_event.shape[1]
-        if users:
-            unit = run * users + exchanges.user[run, number]
+        if len(self._had_event):
+            unit = exchanges.unit[run, number]
             _, first = np.unique(unit, return_index=True)
-            first = first[~self._had_event.ravel()[unit[first]]]
-            self._had_event.ravel()[unit[first]] = True
+            first = first[~self._had_event[unit[first]]]
+            self._had_event[unit[first]] = True
             run, number = run[first], number[first]
         arm = exchanges.is_canary[run, number].astype(np.int64)
         np.add.at(self._events, (arm, run, exchanges.step[run]), 1.0)

@@ -53,7 +53,7 @@ class SimulatedSignal:
 
     def values(self, exchanges: Exchanges, since: int) -> AnyFloats | Bools:
         """Of each exchange. Args: since: exchanges of a run before this block."""
-        effects = None if self._effects is None else np.take_along_axis(self._effects, exchanges.user, axis=1)
+        effects = None if self._effects is None else self._effects.ravel()[exchanges.unit]
         log_level = self._traffic.log_level(since)
         model, shape = self.model, exchanges.is_canary.shape
         if model.kind is SignalKind.RATE:

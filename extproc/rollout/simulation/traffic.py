@@ -45,9 +45,9 @@ class TrafficModel:
 
 
 class Exchanges(NamedTuple):
-    """Of a block: ``[runs, exchanges]``. ``step``: of each run."""
+    """Of a block: ``[runs, exchanges]``. ``unit``: the user's place among those of all runs. ``step``: of each run."""
 
-    user: Ints
+    unit: Ints
     bucket: Ints
     is_canary: Bools
     step: Ints
@@ -63,6 +63,7 @@ class SimulatedTraffic:
             populations = math.ceil(runs / _RUNS_A_POPULATION)
             self._turns = np.array([self._population() for _ in range(populations)])
             self._first_turn = (np.arange(runs) // _RUNS_A_POPULATION * self._turns.shape[1])[:, None]
+            self._first_unit = (np.arange(runs) * model.users)[:, None]
             self._buckets = chance.integers(0, BUCKETS, model.users, dtype=np.int32)
             self._coins = chance.random((runs, model.users), dtype=np.float32)
 
@@ -76,8 +77,8 @@ class SimulatedTraffic:
             return Exchanges(np.zeros((self.runs, 1), dtype=np.int32), bucket, is_canary, step)
         turn = self._chance.integers(0, self._turns.shape[1], shape, dtype=np.int32)
         user = self._turns.ravel()[self._first_turn + turn]
-        coin = np.take_along_axis(self._coins, user, axis=1)
-        return Exchanges(user, self._buckets[user], coin < shares[:, None], step)
+        unit = user + self._first_unit
+        return Exchanges(unit, self._buckets[user], self._coins.ravel()[unit] < shares[:, None], step)
 
     def _population(self) -> Ints:
         """Each user as often as it asks, in equal lists, with fractions rounded by chance."""

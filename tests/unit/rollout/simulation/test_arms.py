@@ -52,7 +52,7 @@ def test_sums_are_those_of_the_exchanges(model: SignalModel, users: int) -> None
                 count[place] += 1
                 total[place] += value
                 squares[place] += value * value
-                unit = (run, int(block.user[run, number])) if users else object()
+                unit = int(block.unit[run, number]) if users else object()
                 if value and unit not in seen:
                     seen.add(unit)
                     events[arm, run, step] += 1

@@ -16,8 +16,8 @@ TRAFFIC = TrafficModel(users=USERS, rhythm=0.0, drift=0.0)
 
 def exchanges(is_canary: bool) -> Exchanges:
     """Each user asks as often."""
-    user = np.tile(np.repeat(np.arange(USERS, dtype=np.int32), EACH), (RUNS, 1))
-    return Exchanges(user, user % 256, np.full(user.shape, is_canary), np.zeros(RUNS, dtype=np.int64))
+    unit = np.repeat(np.arange(RUNS * USERS), EACH).reshape(RUNS, USERS * EACH)
+    return Exchanges(unit, unit % 256, np.full(unit.shape, is_canary), np.zeros(RUNS, dtype=np.int64))
 
 
 def values(model: SignalModel, is_canary: bool = False, traffic: TrafficModel = TRAFFIC, since: int = 0) -> Floats:

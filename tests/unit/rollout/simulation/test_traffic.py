@@ -30,7 +30,7 @@ def test_a_unit_keeps_its_arm() -> None:
     drawn = traffic(users=100)
     low, again, high = (drawn.block(shares(one), STEP, SIZE) for one in (0.25, 0.25, 0.5))
     arms = [
-        {(run, user): arm for run in range(RUNS) for user, arm in zip(one.user[run], one.is_canary[run], strict=True)}
+        {(run, user): arm for run in range(RUNS) for user, arm in zip(one.unit[run], one.is_canary[run], strict=True)}
         for one in (low, again, high)
     ]
     assert all(arms[1].get(unit, arm) == arm for unit, arm in arms[0].items())
@@ -42,10 +42,10 @@ def test_a_unit_keeps_its_arm() -> None:
 def test_a_few_users_ask_most() -> None:
     """A tenth of them more than half, at a tail of 1.2; and each in one bucket."""
     block = traffic(users=2_000).block(shares(0.5), STEP, SIZE)
-    asked = np.sort(np.bincount(block.user[0], minlength=2_000))[::-1]
+    asked = np.sort(np.bincount(block.unit[0], minlength=2_000))[::-1]
     assert asked[:200].sum() > 0.5 * SIZE
-    assert len({*zip(block.user.ravel().tolist(), block.bucket.ravel().tolist(), strict=True)}) == len(
-        np.unique(block.user)
+    assert len({*zip(block.unit.ravel().tolist(), block.bucket.ravel().tolist(), strict=True)}) == len(
+        np.unique(block.unit)
     )
 
 
@@ -57,14 +57,14 @@ def test_the_share_of_units_is_that_of_the_step(users: int) -> None:
         assert block.is_canary.mean() == pytest.approx(0.25, abs=0.01)
         return
     units = {
-        (run, user): arm for run in range(RUNS) for user, arm in zip(block.user[run], block.is_canary[run], strict=True)
+        (run, user): arm for run in range(RUNS) for user, arm in zip(block.unit[run], block.is_canary[run], strict=True)
     }
     assert np.mean(list(units.values())) == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_seed_gives_the_same_traffic() -> None:
     """And another one another."""
-    first, same, other = (traffic(seed).block(shares(0.5), STEP, 100).user.tolist() for seed in (1, 1, 2))
+    first, same, other = (traffic(seed).block(shares(0.5), STEP, 100).unit.tolist() for seed in (1, 1, 2))
     assert first == same != other
 
 
