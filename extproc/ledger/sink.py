@@ -145,7 +145,7 @@ class LedgerSink:
             begin, version, place = self._lines.begin_of(record, self._wall_offset_ns), record.version, None
         else:
             place, begin, version = begun
-            if record.outcome is Outcome.LOCAL_REPLY and not self._terms.refused and outcome_of(record) in NOT_REACHED:
+            if not self._keeps_unreached(record) and outcome_of(record) in NOT_REACHED:
                 self._ended.put((place, begin, b"", ()))
                 return
         end = self._lines.end_of(record, version)
@@ -155,6 +155,10 @@ class LedgerSink:
                 self._open.reopen(place)  # a part of the new end in the old one would be no end
             self._open.end(place, end)
         self._ended.put((place, begin, end, record.spent))
+
+    def _keeps_unreached(self, record: ExchangeRecord) -> bool:
+        """Whether an exchange has an entry though no model was reached: of a rollout it tells that an arm is dead."""
+        return record.outcome is not Outcome.LOCAL_REPLY or self._terms.refused or record.arm is not None
 
     @property
     def problem(self) -> str:

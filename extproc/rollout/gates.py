@@ -22,8 +22,8 @@ Observe = Callable[[Mapping[str, Any]], Observed | None]
 
 ANSWERED: Final = frozenset({"completed", "cut", "aborted"})
 """Outcomes of exchanges in which a model began to answer."""
-ERRORS: Final = frozenset({"upstream_died", "timed_out", "upstream_error", "failed"})
-LEFT_OUT: Final = frozenset({"refused", "unreachable", "client_left", "processor_died", "drained"})
+ERRORS: Final = frozenset({"upstream_died", "timed_out", "upstream_error", "failed", "unreachable"})
+LEFT_OUT: Final = frozenset({"refused", "client_left", "processor_died", "drained"})
 """Outcomes that say nothing of a version. They are counted by their names, for both arms alike."""
 FALLBACK: Final = "fallback"
 """Likewise, of exchanges that another version answered: they are an error of the arm, and nothing else."""

@@ -142,7 +142,7 @@ class Stack(Installation):
         )
 
     def write_config(self, change: Change | None) -> Document:
-        """Likewise, with what most tests want: no routes and no fallback, a quick look at files that change, and who has
+        """Likewise, with what most tests want: no routes, no fallback, a quick look at files that change, and who has
         no team may pin a version.
         """
 

@@ -14,6 +14,7 @@ import pytest
 from extproc.config.ledger import Ledger
 from extproc.domain.budgets import BudgetSums
 from extproc.domain.record import Outcome
+from extproc.domain.rollouts import Arm, RolloutArm
 from extproc.domain.usage import Usage
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import LedgerUnavailable
@@ -33,6 +34,8 @@ def shipped(root: Path) -> list[LedgerEntry]:
     return sorted(store.entries.values(), key=lambda entry: entry.exchange)
 
 
+UNREACHED = {"outcome": Outcome.LOCAL_REPLY, "local_reply": "no_healthy_upstream"}
+CANARY = RolloutArm("r1", 1, Arm.CANARY, 7)
 REFUSED = {"outcome": Outcome.REJECTED, "sent_ns": 0, "status": 403, "reason": "team_not_allowed", "usage": None}
 
 
@@ -44,6 +47,11 @@ REFUSED = {"outcome": Outcome.REJECTED, "sent_ns": 0, "status": 403, "reason": "
         ({"outcome": Outcome.PASSED, "sent_ns": 0}, None, None),
         ({"outcome": Outcome.ANSWERED, "sent_ns": 0}, None, None),
         ({"outcome": Outcome.LOCAL_REPLY, "local_reply": "no_healthy_upstream"}, None, EntryOutcome.UNREACHABLE),
+        (
+            {"outcome": Outcome.LOCAL_REPLY, "local_reply": "no_healthy_upstream", "arm": CANARY},
+            "unreachable",
+            "unreachable",
+        ),
         ({"outcome": Outcome.LOCAL_REPLY, "local_reply": "upstream_response_timeout"}, "timed_out", "timed_out"),
     ],
 )
@@ -51,7 +59,10 @@ REFUSED = {"outcome": Outcome.REJECTED, "sent_ns": 0, "status": 403, "reason": "
 def test_what_has_an_entry(
     tmp_path: Path, changed: dict[str, Any], expected: str | None, with_refused: str | None, refused: bool
 ) -> None:
-    """What reached a model; what was refused only where that is asked for, with zero tokens."""
+    """What reached a model; what was refused only where that is asked for, with zero tokens.
+
+    Of a rollout also what reached none: a canary whose servers are dead has nothing else.
+    """
     sink = sink_of(tmp_path, refused=refused)
     record = record_of(**changed)
     if record.sent_ns:

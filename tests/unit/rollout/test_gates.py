@@ -41,6 +41,7 @@ def test_every_outcome_counts_or_is_left_out() -> None:
         ("timed_out", 1, None),
         ("upstream_error", 1, None),
         ("failed", 1, None),
+        ("unreachable", 1, None),
     ],
 )
 def test_an_exchange_without_an_answer_is_an_error(outcome: str, error: int, abort: int | None) -> None:
