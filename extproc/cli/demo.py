@@ -60,6 +60,9 @@ def demo_command(
             "--page", help="Write the page of its traffic there; default: a new file in the temporary folder."
         ),
     ] = None,
+    rollouts: Annotated[
+        bool, typer.Option("--rollouts/--no-rollouts", help="Roll out versions under load, for half a minute.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Show guarding, routing and metering at work. Exit 0: every stop is right; 1: one is not; 2: no start."""
@@ -68,7 +71,7 @@ def demo_command(
         with unwound_by_signals(), tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
-            code = _tour(console, directory, serve, verbose, page)
+            code = _tour(console, directory, (serve, verbose, rollouts), page)
     except ModuleNotFoundError as missing:
         _cannot(f"the demo needs {missing.name}. {how_to_install('demo')}")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
@@ -76,8 +79,9 @@ def demo_command(
     raise typer.Exit(code)
 
 
-def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool, page: Path | None) -> ExitCode:
-    """Show the tour, as JSON without a console."""
+def _tour(console: Console | None, directory: Path, asked: tuple[bool, bool, bool], page: Path | None) -> ExitCode:
+    """Show the tour, as JSON without a console. Args: asked: to serve, for all that was seen, for rollouts."""
+    serve, verbose, rollouts = asked
     from extproc.cli.demo_page import write_demo_page
     from extproc.demo.installation import SPEED_VARIABLE, Installation
     from extproc.demo.ledger_tour import keep_ledger
@@ -93,10 +97,10 @@ def _tour(console: Console | None, directory: Path, serve: bool, verbose: bool, 
         with progress("Starting two model servers, the processor, and Envoy") as line:
             port = running.enter_context(claimed_port(DEFAULT_PORT)) if serve else None
             installation = running.enter_context(Installation(directory, models, change=keep_ledger, port=port))
-            count = len(planned())
+            count = len(planned(rollouts))
             if console is not None and not verbose:
                 line.above(partial(print_beginning, console))
-            for stop in Tour(installation).stops(
+            for stop in Tour(installation, rollouts).stops(
                 lambda stop: line.say(f"Stop {len(stops) + 1} of {count}: {stop.title}")
             ):
                 stops.append(stop)

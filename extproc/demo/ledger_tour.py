@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from extproc.demo.stop import Stop
@@ -35,20 +36,25 @@ def keep_ledger(data: dict[str, Any]) -> None:
 def visit_ledger(tour: Tour, stop: Stop) -> None:
     """Report on all exchanges of the tour, and compare the sums with those of the metrics."""
     deadline_s = time.monotonic() + _STORED_S_MAX
-    while (count := _requests(tour)) > tour.metric("llm_extproc_ledger_stored_total") and time.monotonic() < deadline_s:
+    count, report = _requests(tour), _reported(tour)
+    while _entries(report) < count and time.monotonic() < deadline_s:
         time.sleep(_POLL_S)
-    report = _reported(tour)
+        report = _reported(tour)
     total = report["total"]
     teams = ", ".join(f"{', '.join(one['group'])} {one['figures']['exchanges']}" for one in report["groups"])
     tokens = total["prompt_tokens"] + total["completion_tokens"]
     stop.client_saw = f"{total['exchanges']} exchanges ({teams}), {total['cost_micro_usd']} micro-USD"
     stop.outcome = f"{tokens / 1_000:.0f}K tokens, ${total['cost_micro_usd'] / 1_000_000:.4f}"
     stop.model_saw = "nothing"
-    stop.expect("entries of the ledger", total["exchanges"] + total["refused"], count)
+    stop.expect("entries of the ledger", _entries(report), count)
     for figure, metric in _COUNTED.items():
         stop.expect(f"{figure} in the ledger", total[figure], tour.metric(metric))
     stop.expect("that tokens were counted", tokens > 0, True)
     stop.measured = f"the same {count:g} requests, tokens and micro-USD"
+
+
+def _entries(report: Mapping[str, Any]) -> int:
+    return int(report["total"]["exchanges"] + report["total"]["refused"])
 
 
 def _requests(tour: Tour) -> float:

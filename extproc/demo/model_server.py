@@ -87,7 +87,7 @@ class ModelServer:
         self.port = port
         self._catalog = shipped() if catalog is None else catalog
         self._rules = tuple(rules)
-        self._respond = respond
+        self.respond = respond
         self.speed = speed
         self._cut = cut
         self._expose_seen = expose_seen
@@ -143,7 +143,7 @@ class ModelServer:
 
     def _answer(self, request: Request) -> Reply:
         try:
-            decided = self._respond(request) if self._respond else None
+            decided = self.respond(request) if self.respond else None
         except Exception as error:
             return _json(500, {"detail": f"respond() of model server {self.name} raised {error!r}"})
         if isinstance(decided, Scripted):

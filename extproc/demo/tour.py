@@ -20,6 +20,7 @@ from extproc.demo.feedback_tour import visit_feedback
 from extproc.demo.guard_tour import HELLO, SHOWCASES, TEAM, Showcase
 from extproc.demo.installation import DEMO_CONFIG, Installation
 from extproc.demo.ledger_tour import REPORT, visit_ledger
+from extproc.demo.rollout_tour import CANARIES, visit_rollout
 from extproc.demo.routing_tour import visit_alias, visit_prompt_swap
 from extproc.demo.seen import Seen
 from extproc.demo.stop import Found, Stop
@@ -49,15 +50,16 @@ Visit = Callable[["Tour", Stop], None]
 
 
 class Tour:
-    """All stops, on a running installation with the demo's model servers."""
+    """All stops, on a running installation with the demo's model servers. Args: rollouts: see ``planned``."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, rollouts: bool = True) -> None:
         self.installation = installation
+        self._rollouts = rollouts
         self._clients: dict[str, openai.OpenAI] = {}
 
     def stops(self, starting: Callable[[Stop], None] = lambda _: None) -> Iterator[Stop]:
         """Visit each stop in turn; ``starting`` is told before."""
-        for stop, visit in planned():
+        for stop, visit in planned(self._rollouts):
             starting(stop)
             before = self._findings(stop.guard)
             visit(self, stop)
@@ -321,8 +323,11 @@ def _conversation(request: dict[str, Any]) -> str:
     return "\n".join(f"{turn['role']}: {turn['content']}" for turn in request["messages"])
 
 
-def planned() -> list[tuple[Stop, Visit]]:
-    """The stops in their order, none of them visited, each with what visits it."""
+def planned(rollouts: bool = True) -> list[tuple[Stop, Visit]]:
+    """The stops in their order, none of them visited, each with what visits it.
+
+    Args: rollouts: whether there are those, which ask thousands of chats.
+    """
     attack = partial(Stop, sent=_ATTACK, guard="injection", effect="block", found_texts=_ATTACKING)
     pii = partial(Stop, guard="pii", effect="mask")
     masks = ("<EMAIL>", "<PHONE>", "<CREDIT_CARD>")
@@ -351,5 +356,6 @@ def planned() -> list[tuple[Stop, Visit]]:
         (Stop("A team's bill", "3 chats of one team", "each team has its bill"), Tour._team_bill),
         *((one.stop(), partial(Tour._guard_shown, one=one)) for one in SHOWCASES),
         (Stop("A thumb down", "POST /v1/feedback", "counts for its version"), visit_feedback),
+        *((one.stop(), partial(visit_rollout, one=one)) for one in CANARIES if rollouts),
         (Stop("The ledger", REPORT, "ledger: the bill adds up"), visit_ledger),
     ]

@@ -212,4 +212,5 @@ def in_words(gate: GateVerdict) -> str:
 def _amount(value: float, is_rate: bool) -> str:
     if not math.isfinite(value):
         return "-" if value < 0 else "any"
-    return f"{_PERCENT * (value if is_rate else math.expm1(value)):+.2g}"
+    percent = _PERCENT * (value if is_rate else math.expm1(value))
+    return f"{percent:+.0f}" if abs(percent) >= 10 else f"{percent:+.2g}"

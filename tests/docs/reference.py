@@ -28,6 +28,7 @@ from tests.docs.man_page import MAN_PAGE, man_page
 from tests.docs.model_tables import model_files_table, model_sources_table
 from tests.docs.pages import GUARD_PAGES, PAGES, SITE_CONFIG
 from tests.docs.pii_table import pii_kinds_table
+from tests.docs.rollout_table import gates_table
 from tests.docs.signal_table import rates_table, values_table
 from tests.docs.transport_limits import transport_limits_table
 
@@ -71,6 +72,7 @@ def tables() -> dict[str, str]:
         "ledger outcomes": outcomes_table(),
         "rates of answers": rates_table(),
         "values of answers": values_table(),
+        "rollout gates": gates_table(),
         "model files": model_files_table(),
         "model sources": model_sources_table(),
     }

@@ -39,7 +39,7 @@ from tests.unit.cli.test_terminal import CONTROL
 from tests.unit.server.processes import short_folder
 
 DEMO = [sys.executable, "-m", "extproc", "demo"]
-STOPS = len(planned())
+STOPS = len(planned(rollouts=False))
 QUICK = {SPEED_VARIABLE: "10"}
 """The models at ten times the recorded pace."""
 
@@ -112,8 +112,8 @@ def test_on_a_terminal_each_stop_is_a_line() -> None:
     require_envoy()
     with (
         short_folder() as folder,
-        started("demo", "--page", folder / "lines", on_terminal=True, **QUICK) as lines,
-        started("demo", "--page", folder / "table", "--verbose", on_terminal=True, **QUICK) as table,
+        started("demo", "--no-rollouts", "--page", folder / "lines", on_terminal=True, **QUICK) as lines,
+        started("demo", "--no-rollouts", "--page", folder / "table", "--verbose", on_terminal=True, **QUICK) as table,
     ):
         lines.until(f"{STOPS} of {STOPS} stops are right.")
         assert (lines.ended(), table.ended()) == (0, 0)  # they mostly wait
@@ -247,7 +247,7 @@ def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
     toured: Stack, monkeypatch: pytest.MonkeyPatch, left_out: set[str]
 ) -> None:
     """Just the rows that show it are wrong, so a row that is ok means something."""
-    monkeypatch.setattr(tour, "planned", lambda: [one for one in planned() if one[0].title not in UNGUARDED])
+    monkeypatch.setattr(tour, "planned", lambda _: [one for one in planned(False) if one[0].title not in UNGUARDED])
 
     def change(data: dict[str, Any]) -> None:
         data["server"]["reload_interval_ms"] = 50
@@ -267,7 +267,7 @@ def test_a_filter_or_guard_that_is_missing_is_seen_on_the_tour(
 def test_a_fallback_that_is_missing_is_seen_on_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients get errors while the server is down."""
     require_envoy()
-    monkeypatch.setattr(tour, "planned", lambda: [one for one in planned() if one[0].title == "A server that dies"])
+    monkeypatch.setattr(tour, "planned", lambda _: [one for one in planned() if one[0].title == "A server that dies"])
     with Stack(tmp_path, as_shown=True, change=lambda data: data["models"]["tiny-chat"].pop("fallback")) as stack:
         (stop,) = Tour(stack).stops()
     assert re.match(r"[1-9]\d* errors, ", stop.outcome)
@@ -283,7 +283,7 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c(tmp_path: Path, monkeypatc
     """
     monkeypatch.chdir(tmp_path)
     pages = [("--page", f"{name}.html") for name in ("words", "json")]
-    with demo("--serve", *pages[0]) as in_words, demo("--json", "--serve", *pages[1]) as as_json:  # they mostly wait
+    with demo("--serve", "--no-rollouts", *pages[0]) as in_words, demo("--json", "--serve", *pages[1]) as as_json:
         told = until_it_stays(in_words)
         assert len([line for line in told.splitlines() if line.startswith("ok  ")]) == STOPS
         assert f"{STOPS} of {STOPS} stops are right.\n" in told
@@ -294,7 +294,7 @@ def test_a_demo_that_stays_answers_and_ends_by_ctrl_c(tmp_path: Path, monkeypatc
         assert paths_of(printed, DemoJson) == {key.path for key in keys_of(DemoJson)}
         assert printed["ok"]
         assert "Tokens by version" in Path(printed["page"]).read_text()
-        assert len(printed["stops"]) == STOPS
+        assert len(printed["stops"]) == len(planned())
         assert ("Port 10000 is taken" in told) is (":10000/" not in base_url)
         assert base_url != printed["running"]["base_url"]
         assert "The answers are recordings" in told
