@@ -45,7 +45,8 @@ class RolloutGate:
 
 
 ERROR: Final = "error"
-LENGTH: Final = "length"
+ABORT: Final = "abort"
+FEEDBACK: Final = "feedback"
 GATES: Final = (
     RolloutGate(
         ERROR,
@@ -60,7 +61,7 @@ GATES: Final = (
         "users do not get what they asked for",
     ),
     RolloutGate(
-        "abort",
+        ABORT,
         *(True, Worse.UP, 0.01, 0.0, 1.0, True),
         "the stream ended before the answer did",
         "users left, or lost the rest of an answer",
@@ -108,13 +109,13 @@ GATES: Final = (
         "the answer before did not help",
     ),
     RolloutGate(
-        "feedback",
+        FEEDBACK,
         *(True, Worse.UP, 0.007, 0.0, 1.0, False),
         "users gave a thumb down, of all answers",
         "users say that it is worse",
     ),
     RolloutGate(
-        LENGTH,
+        "length",
         *(False, Worse.EITHER, 0.10, 0.025, 1.0, True),
         "tokens of an answer",
         "answers became terse or wordy, and cost changes",

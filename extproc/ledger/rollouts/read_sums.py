@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from extproc.domain.rollout_gates import ERROR, RolloutGate
+from extproc.domain.rollout_gates import ABORT, ERROR, FEEDBACK, RolloutGate
 from extproc.domain.rollouts import BUCKETS, Arm
+from extproc.ledger.rollouts.feedback import thumbs_down
 from extproc.ledger.rollouts.states import RolloutState
 from extproc.ledger.rollouts.tables import EVENTS, SUMS, UNITS_SEEN
 from extproc.rollout.look import ArmTries, RolloutLook
@@ -17,7 +19,8 @@ from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import Floats, SumArrays
 
-WARM_UP_STEP = 0
+WARM_UP_STEP: Final = 0
+_ARMS: Final = frozenset(arm.value for arm in Arm)
 
 
 def read_look(connection: Connection, state: RolloutState, now_us: int) -> RolloutLook:
@@ -25,6 +28,8 @@ def read_look(connection: Connection, state: RolloutState, now_us: int) -> Rollo
     plan = state.terms
     shares = tuple(step.percent / 100 for step in plan.steps[: state.step])
     sums, events = _sums(connection, state), _events(connection, state)
+    if ABORT in sums and any(gate.name == FEEDBACK for gate in plan.compared_gates()):
+        sums[FEEDBACK], events[FEEDBACK] = _feedback(connection, state, sums[ABORT])
     units = _units(connection, state)
     errors = sums.get(ERROR)
     return RolloutLook(
@@ -85,6 +90,25 @@ def _events(connection: Connection, state: RolloutState) -> dict[str, _ByArm]:
         if step <= state.step:
             by_arm[Arm(arm)][step] = count
     return found
+
+
+def _feedback(connection: Connection, state: RolloutState, answered: _ByArm) -> tuple[_ByArm, _ByArm]:
+    """Thumbs down, of all answers: they come late, so they are joined to their exchanges here.
+
+    Of several thumbs of one user the last one counts. Args: answered: sums that count each answer once.
+    """
+    sums = {arm: np.stack([one[0], np.zeros_like(one[0]), np.zeros_like(one[0])]) for arm, one in answered.items()}
+    events = {arm: np.zeros(state.step + 1) for arm in Arm}
+    seen: set[int] = set()
+    for arm, step, unit in connection.execute(thumbs_down(state.id, state.model, state.created_at_us)):
+        if arm in _ARMS and WARM_UP_STEP < step <= state.step:
+            sums[Arm(arm)][1:, step, unit % BUCKETS] += 1.0
+            if unit not in seen:
+                seen.add(unit)
+                events[Arm(arm)][step] += 1.0
+    for one in sums.values():
+        one[1:] = np.minimum(one[1:], one[0])  # what was left out may have a thumb
+    return sums, events
 
 
 def _units(connection: Connection, state: RolloutState) -> dict[Arm, tuple[int, ...]]:
