@@ -186,10 +186,16 @@ TEXTS = {
 
 
 def report(every: int = 1) -> dict[str, float]:
-    """Figures by ``holdback.TEXT.WHAT``: ``median``, ``p95`` and ``max`` [characters], ``first_event_max`` [events from
-    the end of the first word], ``last_word_only`` [share of events].
+    """All figures.
 
     Args: every: only one text in so many is looked at, by who wants the names rather than the figures.
+    """
+    return held_back(every) | first_events(every)
+
+
+def held_back(every: int = 1) -> dict[str, float]:
+    """``holdback.TEXT.WHAT``: ``median``, ``p95`` and ``max`` [characters], ``first_event_max`` [events from the end of
+    the first word], ``last_word_only`` [share of events].
     """
     guard = PiiGuard(PiiSection(guard="pii"))
     figures: dict[str, float] = {}
@@ -201,7 +207,7 @@ def report(every: int = 1) -> dict[str, float]:
         figures[f"{place}.max"] = max(held.chars)
         figures[f"{place}.first_event_max"] = max(held.first_events)
         figures[f"{place}.last_word_only"] = round(held.last_word_only / len(held.chars), 3)
-    return figures | first_events(every)
+    return figures
 
 
 def first_events(every: int = 1) -> dict[str, float]:

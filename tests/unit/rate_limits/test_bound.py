@@ -21,7 +21,7 @@ from tests.unit.server.loops import in_loop
 
 SECOND_US = 1_000_000
 LIMIT, BURST = 500, 200
-SECONDS = 2.5
+SECONDS = 1.5
 KEY = key_of("tokens")
 
 
