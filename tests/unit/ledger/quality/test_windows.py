@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,17 @@ from tests.unit.ledger.samples import NOON_US
 WINDOW = rate_row(40_000, 800)
 
 
-def test_there_is_no_alarm_without_a_reference(store: LedgerStore) -> None:
+def test_there_is_no_alarm_without_a_reference(store: LedgerStore, tmp_path: Path) -> None:
     """Nor is anything compared; it says why."""
     played = Played(store, terms())
     for _ in range(20):
         looked = played.minute(rate_row(400, 200))
     assert (shown(looked).reference, shown(looked).now, looked.changes) == ("empty", None, ())
-    few = Played(LedgerStore("sqlite:///:memory:", Path("/")), terms())
-    few.minute(rate_row(40_000, 20))
-    for _ in range(20):
-        looked = few.minute(rate_row(400, 200))
+    with closing(LedgerStore("sqlite:///few.db", tmp_path)) as second_store:
+        few = Played(second_store, terms())
+        few.minute(rate_row(40_000, 20))
+        for _ in range(20):
+            looked = few.minute(rate_row(400, 200))
     assert (shown(looked).reference, looked.changes) == ("few_events", ())
 
 
