@@ -18,7 +18,7 @@ from tests.e2e.harness import Stack, wait_until
 ID_HEADER: Final = "x-llm-exchange-id"
 CHAT: Final = "/v1/chat/completions"
 MESSAGES: Final = "/v1/messages"
-SHIPPING: Final = "extproc.ledger.shipping"
+SHIPPING: Final = "ledger.shipping"
 _PAUSE_S: Final = 0.05
 
 
@@ -161,7 +161,7 @@ def _children(pid: int) -> Iterator[int]:
 
 def _command(pid: int) -> str:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text() + Path(f"/proc/{pid}/comm").read_text()  # forked: the latter
     return ""
 
 

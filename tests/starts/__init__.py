@@ -25,12 +25,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from extproc.envoy_config import until_parent_ends
+from tests.starts import in_loops
 
 ROOT: Final = Path(__file__).parents[2]
 LIKE_A_SHELL: Final = ("env", "--default-signal=HUP,INT,TERM", "setsid")
 """Starts a session, and heeds the signals that a background job and ``nohup`` ignore."""
 REQUEST_BYTES_MAX: Final = 131_072
-_PROGRAM: Final = (sys.executable, "-m", "extproc")
+PROGRAM: Final = "extproc"
+MODULES: Final = (PROGRAM, "extproc.ledger.shipping")
+"""What is forked. The second one is what a server with a ledger starts; its libraries take half a second to import."""
+_PYTHON_M: Final = (sys.executable, "-m")
 _STARTING: Final = (["serve"], ["run"], ["up"], ["demo"])
 _UNTIL_PARENT_ENDS: Final = (sys.executable, "-I", "-S", until_parent_ends.__file__)
 _OF_THE_INTERPRETER: Final = ("GLIBC_", "LANG", "LC_", "LD_", "MALLOC_", "OPENBLAS_", "OPENSSL_", "PYTHON", "TZ")
@@ -54,6 +58,7 @@ class Start:
     has_terminal: bool = False
     group: int = -1
     folder: str = ""
+    module: str = PROGRAM
 
     @property
     def starts_others(self) -> bool:
@@ -71,7 +76,10 @@ def told(command: Sequence[Any]) -> Start | None:
     elif words[: len(_UNTIL_PARENT_ENDS)] == _UNTIL_PARENT_ENDS:
         parent, *rest = words[len(_UNTIL_PARENT_ENDS) :]
         words, start = tuple(rest), replace(start, parent=int(parent))
-    return replace(start, arguments=words[len(_PROGRAM) :]) if words[: len(_PROGRAM)] == _PROGRAM else None
+    module, *arguments = words[len(_PYTHON_M) :] or [""]
+    if words[: len(_PYTHON_M)] != _PYTHON_M or module not in MODULES:
+        return None
+    return replace(start, arguments=tuple(arguments), module=module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +219,17 @@ def real_starts() -> Iterator[None]:
         _real_starts.wanted = before
 
 
+def _are_real() -> bool:
+    return bool(getattr(_real_starts, "wanted", False))
+
+
 def _execute_child(popen: Any, args: Any, executable: Any, *rest: Any) -> None:
     """``subprocess.Popen._execute_child``."""
     preexec_fn, _close_fds, pass_fds, folder, environ, _startupinfo, _flags, shell = rest[:8]
     pipes, session, group = rest[8:14], rest[19], rest[20]
     environ, folder = os.environ if environ is None else environ, str(folder or os.getcwd())
     start = None
-    if not (shell or preexec_fn or executable or isinstance(args, str) or getattr(_real_starts, "wanted", False)):
+    if not (shell or preexec_fn or executable or isinstance(args, str) or _are_real()):
         start = told(args)
     if start is None or not starter().imports_the_same(environ, folder):
         _as_ever(popen, args, executable, *rest)
@@ -234,6 +246,7 @@ def install() -> None:
     """From now on the program is forked; not where its coverage is measured, which begins with an interpreter."""
     if not any(name.startswith("COVERAGE_PROCESS") for name in os.environ):
         subprocess.Popen._execute_child = _execute_child  # type: ignore[attr-defined]
+        in_loops.install(lambda command: told(command) is not None and not _are_real())
 
 
 def install_in(link: socket.socket, imports: Imports) -> None:
@@ -245,5 +258,6 @@ def install_in(link: socket.socket, imports: Imports) -> None:
 def uninstall() -> None:
     """As ever again."""
     subprocess.Popen._execute_child = _as_ever  # type: ignore[attr-defined]
+    in_loops.uninstall()
     while _starters:
         _starters.pop().close()

@@ -23,13 +23,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.starts import LIKE_A_SHELL, REQUEST_BYTES_MAX, STARTER_NAME, Imports, Start, entries, install_in
+from tests.starts import (
+    LIKE_A_SHELL,
+    MODULES,
+    PROGRAM,
+    REQUEST_BYTES_MAX,
+    STARTER_NAME,
+    Imports,
+    Start,
+    entries,
+    install_in,
+)
 
 _FDS_MAX = 16
 _ABOVE_ALL = 512
 """Descriptors are moved there before they get their numbers, so that none overwrites another."""
 _SET_PARENT_DEATH_SIGNAL, _SET_NAME = 1, 15  # PR_SET_PDEATHSIG, PR_SET_NAME of prctl(2)
-_BESIDES = ("extproc.sinks.review.store", "sqlalchemy.dialects.sqlite")
+_BESIDES = (*MODULES[1:], "extproc.sinks.review.store", "sqlalchemy.dialects.sqlite")
 """What commands import only when they run. What reads how a terminal is (``typer.rich_utils``), and gRPC, are not."""
 
 
@@ -161,7 +171,7 @@ def become(start: Start, environ: dict[str, str], files: dict[int, int], base_pa
     os.environ.update(environ)
     wsgiref.handlers.BaseHandler.os_environ = wsgiref.handlers.read_environ()
     sys.path[:] = [start.folder, *entries(environ), *base_path]
-    sys.orig_argv[:] = [sys.executable, "-m", "extproc", *start.arguments]
+    sys.orig_argv[:] = [sys.executable, "-m", start.module, *start.arguments]
     sys.argv[:] = ["-m", *start.arguments]
     sys.stdin = sys.__stdin__ = _stream(0, sys.stdin)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _stream(1, sys.stdout)  # type: ignore[misc]
@@ -214,7 +224,10 @@ def main(link_fd: int) -> NoReturn:
     os.write(ready, str(os.getpid()).encode())
     os.close(ready)
     try:
-        runpy._run_module_as_main("extproc")  # type: ignore[attr-defined]
+        if start.module != PROGRAM:
+            del sys.modules[start.module]  # else runpy warns
+            ctypes.CDLL(None).prctl(_SET_NAME, start.module.removeprefix(f"{PROGRAM}.").encode())
+        runpy._run_module_as_main(start.module)  # type: ignore[attr-defined]
     except SystemExit as ended:
         if isinstance(ended.code, int):
             _end(ended.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
+from extproc.children.json_child import JsonChild
+from extproc.ledger.shipper_process import COMMAND
 from tests import starts
 from tests.e2e.harness import wait_until
 from tests.unit.cli.programs import DRAWN_AND_ERASED, ESCAPE, PROGRAM, ROOT, environment, is_gone, piped, started
@@ -183,6 +187,33 @@ def test_what_it_starts_is_forked_too() -> None:
         finally:
             process.processor.kill()
         wait_until(lambda: is_gone(named[starts.STARTER_NAME]), "it is gone")
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_what_a_loop_starts(factory: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path) -> None:
+    """The process that ships a ledger: what it reports, that it has a session, and how it ends."""
+    settings = {"ledger": {}, "folder": str(tmp_path), "spool": str(tmp_path / "spool")}
+
+    async def talk(kills: bool) -> tuple[Any, ...]:
+        child = await JsonChild.start(COMMAND)
+        child.tell(settings)
+        report = await child.hear()
+        found.append(is_forked(child.pid))
+        leads = os.getsid(child.pid) == child.pid
+        if kills:
+            child.kill()
+        else:
+            child.close_input()
+        return sorted(report), leads, await child.wait()
+
+    def ran() -> tuple[Any, ...]:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return tuple(runner.run(talk(kills)) for kills in (False, True))
+
+    found: list[bool] = []
+    ended, killed = both_ways(ran)
+    assert found == [True, True, False, False]
+    assert (ended[1:], killed[1:]) == ((True, 0), (True, -signal.SIGKILL))
 
 
 def children_of(pid: int) -> list[int]:
