@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 
 Named = Annotated[str, typer.Argument(metavar="ROLLOUT", help="Its name, its id, or the model.", show_default=False)]
-By = Annotated[str | None, typer.Option(help="Who does it; default: the user that runs the command.")]
+MadeBy = Annotated[str | None, typer.Option(help="Who does it; default: the user that runs the command.")]
 Note = Annotated[str, typer.Option(help="The reason; the journal keeps it.")]
 
 
@@ -56,7 +56,7 @@ def start_command(
     answers: Annotated[int, typer.Option(min=0, help="Least answers of the canary at each share.")] = 200,
     alpha: Annotated[float, typer.Option(help="Chance of a wrong roll back, and of a wrong step.")] = 0.01,
     name: Annotated[str | None, typer.Option(help="Name of the rollout; default: MODEL-VERSION.")] = None,
-    by: By = None,
+    by: MadeBy = None,
     note: Note = "",
     config: ConfigOption = None,
     as_json: AsJson = False,
@@ -119,7 +119,7 @@ def status_command(
 
 @app.command("pause")
 def pause_command(
-    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+    rollout: Named, by: MadeBy = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
 ) -> None:
     """Keep the share as it is. Evidence is added, and nothing is decided."""
     _change(rollout, "paused", by, note, config, as_json)
@@ -127,7 +127,7 @@ def pause_command(
 
 @app.command("resume")
 def resume_command(
-    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+    rollout: Named, by: MadeBy = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
 ) -> None:
     """Let evidence decide again."""
     _change(rollout, "resumed", by, note, config, as_json)
@@ -135,7 +135,7 @@ def resume_command(
 
 @app.command("promote")
 def promote_command(
-    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+    rollout: Named, by: MadeBy = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
 ) -> None:
     """Send everything to the canary, whatever the evidence says."""
     _change(rollout, "promoted", by, note, config, as_json)
@@ -143,7 +143,7 @@ def promote_command(
 
 @app.command("rollback")
 def rollback_command(
-    rollout: Named, by: By = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
+    rollout: Named, by: MadeBy = None, note: Note = "", config: ConfigOption = None, as_json: AsJson = False
 ) -> None:
     """Send everything to the stable version, whatever the evidence says."""
     _change(rollout, "rolled_back", by, note, config, as_json)

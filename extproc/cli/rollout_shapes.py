@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from extproc.domain.rollout_gates import GATE_NAMES
 
-Phase = Literal["running", "paused", "promoted", "rolled_back", "inconclusive", "broken_off"]
+RolloutPhaseName = Literal["running", "paused", "promoted", "rolled_back", "inconclusive", "broken_off"]
 
 
 class RolloutGateJson(TypedDict):
@@ -40,7 +40,7 @@ class RolloutJson(TypedDict):
     canary: Annotated[str, "the version that it goes to"]
     stable_fingerprint: Annotated[str, "of the revision that is compared"]
     canary_fingerprint: Annotated[str, "likewise"]
-    phase: Annotated[Phase, "where it stands"]
+    phase: Annotated[RolloutPhaseName, "where it stands"]
     step: Annotated[int, "from 1 on"]
     steps: Annotated[list[int], "shares of the plan [percent]"]
     share_percent: Annotated[float, "of the canary, as it is now"]

@@ -51,10 +51,10 @@ class HardFailureTerms(Section):
         default=1.0, ge=0.01, le=49, description="share of exchanges that may fail at the model server [percent]"
     )
     alpha: float = Field(
-        default=0.001,
+        default=0.01,
         ge=1e-6,
         le=0.05,
-        description="chance that a canary with fewer failures is rolled back for them",
+        description="chance, at most, that a canary with fewer failures is rolled back for them",
     )
 
 

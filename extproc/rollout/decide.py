@@ -83,38 +83,45 @@ class RolloutVerdict(NamedTuple):
     Attributes:
         reasons: sentences for people, the one that decided first.
         mismatch, failure: log evidence that units are shared out wrongly, and of hard failures.
+        left_out: likewise that what is left out depends on the arm.
     """
 
     action: RolloutAction
     reasons: tuple[str, ...]
     gates: tuple[GateVerdict, ...]
     mismatch: float
+    left_out: float
     failure: float
 
 
 def decide(plan: RolloutSection, look: RolloutLook) -> RolloutVerdict:
     """The decision. Args: plan: of a rollout that was checked."""
     gates = tuple(_judged(plan, gate, look) for gate in plan.compared_gates())
-    units = np.array(look.canary_units, float), np.array(look.stable_units, float)
-    mismatch = float(log_mismatch(*units, np.array(look.shares)))
+    mismatch = _mismatch(look.canary_units, look.stable_units, look)
+    left_out = _mismatch(look.canary_left_out, look.stable_left_out, look)
     declared = plan.hard_failures.error_percent / _PERCENT
     failures = _failures(look.canary_tries, look), _failures(look.stable_tries, look)
     failure = float(log_hard_failure(*failures, np.array(look.shares), declared))
-    verdict = RolloutVerdict(RolloutAction.HOLD, (), gates, mismatch, failure)
+    verdict = RolloutVerdict(RolloutAction.HOLD, (), gates, mismatch, left_out, failure)
     action, reasons = _acted(plan, look, verdict)
     return verdict._replace(action=action, reasons=tuple(reasons))
 
 
 def is_mismatched(verdict: RolloutVerdict) -> bool:
-    """Whether units are not shared out as they should be, so that nothing can be compared."""
-    return verdict.mismatch >= LOG_MISMATCH_AT
+    """Whether arms do not have the units that they should have, so that nothing can be compared."""
+    return max(verdict.mismatch, verdict.left_out) >= LOG_MISMATCH_AT
+
+
+def _mismatch(canary: tuple[int, ...], stable: tuple[int, ...], look: RolloutLook) -> float:
+    return float(log_mismatch(np.array(canary, float), np.array(stable, float), np.array(look.shares)))
 
 
 def _acted(plan: RolloutSection, look: RolloutLook, verdict: RolloutVerdict) -> tuple[RolloutAction, list[str]]:
     if verdict.failure >= -math.log(plan.hard_failures.alpha):
         return RolloutAction.ROLL_BACK, [_failure_reason(plan, look.canary_tries)]
     if is_mismatched(verdict):
-        return RolloutAction.HOLD, [_mismatch_reason(look)]
+        is_of_units = verdict.mismatch >= LOG_MISMATCH_AT
+        return RolloutAction.HOLD, [_mismatch_reason(look) if is_of_units else _left_out_reason(look)]
     worse = [f"{gate.name} is worse: {in_words(gate)}." for gate in verdict.gates if gate.state is GateState.WORSE]
     if worse:
         return RolloutAction.ROLL_BACK, worse
@@ -165,6 +172,14 @@ def _mismatch_reason(look: RolloutLook) -> str:
     return (
         f"{sum(look.canary_units):,} of {seen:,} units had the canary, and {wanted:,.0f} should have had it. Something "
         "loses exchanges of one version, so nothing can be compared: look for errors before the model, and for retries."
+    )
+
+
+def _left_out_reason(look: RolloutLook) -> str:
+    canary, stable = sum(look.canary_left_out), sum(look.stable_left_out)
+    return (
+        f"Exchanges of {canary:,} units of the canary and of {stable:,} of the stable version are left out, which is "
+        "not as units are shared, so the others cannot be compared. `rollout_left_out` of the ledger says why they are."
     )
 
 

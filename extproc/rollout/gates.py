@@ -23,8 +23,10 @@ Observe = Callable[[Mapping[str, Any]], Observed | None]
 ANSWERED: Final = frozenset({"completed", "cut", "aborted"})
 """Outcomes of exchanges in which a model began to answer."""
 ERRORS: Final = frozenset({"upstream_died", "timed_out", "upstream_error", "failed", "unreachable"})
-LEFT_OUT: Final = frozenset({"refused", "client_left", "processor_died", "drained"})
+SAYS_NOTHING: Final = frozenset({"refused", "client_left", "processor_died", "drained"})
 """Outcomes that say nothing of a version. They are counted by their names, for both arms alike."""
+LEFT_OUT_GATE: Final = "left_out"
+"""Under this name the store has the first exchange of each unit that was left out so."""
 FALLBACK: Final = "fallback"
 """Likewise, of exchanges that another version answered: they are an error of the arm, and nothing else."""
 WARM_UP: Final = "warm_up"
@@ -35,7 +37,7 @@ _NUMBERS: Final = (int, float)
 
 def left_out_as(row: Mapping[str, Any]) -> str:
     """Why an exchange of an arm does not count, in one word; empty: it does."""
-    if row["outcome"] in LEFT_OUT:
+    if row["outcome"] in SAYS_NOTHING:
         return str(row["outcome"])
     if row["chosen"]:
         return FALLBACK

@@ -12,6 +12,7 @@ from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 
+_UNITS = ("canary_units", "stable_units", "canary_left_out", "stable_left_out")
 _SUMS = tuple(one.name for one in fields(ClusterSums) if one.name != "buckets")
 
 
@@ -38,6 +39,7 @@ class RolloutLook(NamedTuple):
         answers: of the canary in this step.
         gates: by name.
         canary_units, stable_units: by step, how many were seen first then.
+        canary_left_out, stable_left_out: likewise, of which an exchange was left out first then.
     """
 
     step: int
@@ -48,6 +50,8 @@ class RolloutLook(NamedTuple):
     gates: Mapping[str, GateSums]
     canary_units: tuple[int, ...]
     stable_units: tuple[int, ...]
+    canary_left_out: tuple[int, ...]
+    stable_left_out: tuple[int, ...]
     canary_tries: ArmTries
     stable_tries: ArmTries
 
@@ -61,7 +65,7 @@ class RolloutLook(NamedTuple):
         """What ``as_json`` gave. Raises: KeyError, TypeError, ValueError."""
         shares = tuple(values["shares"])
         gates = {name: _gate(gate, shares) for name, gate in values["gates"].items()}
-        units = {name: tuple(values[name]) for name in ("canary_units", "stable_units")}
+        units = {name: tuple(values[name]) for name in _UNITS}
         tries = {name: _tries(*values[name]) for name in ("canary_tries", "stable_tries")}
         return cls(**{**values, "shares": shares, "gates": gates, **units, **tries})
 

@@ -16,7 +16,7 @@ from extproc.domain.rollout_gates import GATES
 from extproc.domain.rollouts import BUCKETS, UNITS, Arm
 from extproc.ledger.rollouts.tables import EVENTS, LEFT_OUT, SUMS, UNITS_SEEN
 from extproc.ledger.slots import insert_into
-from extproc.rollout.gates import left_out_as, observed_in
+from extproc.rollout.gates import LEFT_OUT_GATE, SAYS_NOTHING, left_out_as, observed_in
 
 _ARMS: Final = frozenset(arm.value for arm in Arm)
 _RATES: Final = frozenset(gate.name for gate in GATES if gate.is_rate)
@@ -82,6 +82,8 @@ def rollout_sums_of(rows: Iterable[Mapping[str, Any]]) -> RolloutSums:
         reason = left_out_as(row)
         if reason:
             left_out[LeftOutPlace(rollout, step, arm, reason)] += 1
+            if reason in SAYS_NOTHING:
+                events.setdefault(UnitPlace(rollout, LEFT_OUT_GATE, unit), (step, arm))
         for gate, observed in observed_in(row):
             one = sums[ArmSumPlace(rollout, step, arm, gate, unit % BUCKETS)]
             for at, more in enumerate(observed):

@@ -11,7 +11,7 @@ from extproc.ledger.schema import ENTRIES, FEEDBACK
 def thumbs_down(rollout: str, model: str, since_us: int) -> Select[str, int, int]:
     """Arm, step and unit of each exchange that a user gave a thumb down, in the order in which they were stored.
 
-    A user who gave a thumb up later has changed their mind. An exchange counts once, whoever of its users says it.
+    A user who gave a thumb up later has changed their mind. An exchange counts once, also if several users say it.
 
     Args: since_us: when the rollout began; an index finds what came later.
     """

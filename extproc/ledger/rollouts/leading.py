@@ -188,7 +188,7 @@ def _quiet_kind(
 
 def _was_mismatched(entry: JournalEntry) -> bool:
     verdict = entry.values.get("verdict")
-    return verdict is not None and verdict["mismatch"] >= LOG_MISMATCH_AT
+    return verdict is not None and max(verdict["mismatch"], verdict["left_out"]) >= LOG_MISMATCH_AT
 
 
 def _arms(state: RolloutState) -> Iterator[tuple[str, str, str, int]]:

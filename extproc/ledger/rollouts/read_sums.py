@@ -13,6 +13,7 @@ from extproc.domain.rollouts import BUCKETS, Arm
 from extproc.ledger.rollouts.feedback import thumbs_down
 from extproc.ledger.rollouts.states import RolloutState
 from extproc.ledger.rollouts.tables import EVENTS, SUMS, UNITS_SEEN
+from extproc.rollout.gates import LEFT_OUT_GATE
 from extproc.rollout.look import ArmTries, RolloutLook
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
@@ -41,6 +42,8 @@ def read_look(connection: Connection, state: RolloutState, now_us: int) -> Rollo
         gates=dict(_gates(plan.compared_gates(), np.array(shares), sums, events)),
         canary_units=units[Arm.CANARY],
         stable_units=units[Arm.STABLE],
+        canary_left_out=_left_out(Arm.CANARY, events, state.step),
+        stable_left_out=_left_out(Arm.STABLE, events, state.step),
         canary_tries=_tries(Arm.CANARY, errors, events),
         stable_tries=_tries(Arm.STABLE, errors, events),
     )
@@ -126,10 +129,14 @@ def _tries(arm: Arm, errors: _ByArm | None, events: dict[str, _ByArm]) -> ArmTri
     if errors is None:
         return ArmTries()
     tries, failed, _ = errors[arm].sum(axis=(1, 2)).tolist()
-    return ArmTries(int(tries), int(failed), _failed_units(events[ERROR][arm]) if ERROR in events else ())
+    return ArmTries(int(tries), int(failed), _by_step(events[ERROR][arm]) if ERROR in events else ())
 
 
-def _failed_units(events: Floats) -> tuple[int, ...]:
+def _left_out(arm: Arm, events: dict[str, _ByArm], steps: int) -> tuple[int, ...]:
+    return _by_step(events[LEFT_OUT_GATE][arm]) if LEFT_OUT_GATE in events else (0,) * steps
+
+
+def _by_step(events: Floats) -> tuple[int, ...]:
     """By step; the share of the warm-up is that of the first."""
     warm_up, first, *others = map(int, events)
     return warm_up + first, *others

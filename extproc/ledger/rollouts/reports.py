@@ -77,7 +77,7 @@ class RolloutReports:
             self._watch.close()
 
     def _begins(self) -> bool:
-        """Whether there is a rollout now; looked for once in a while."""
+        """Whether there is a rollout now; looked for every second."""
         now_s = time.monotonic()
         if self._store is None or self._settings is None or now_s < self._next_s:
             return False

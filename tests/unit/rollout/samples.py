@@ -86,6 +86,8 @@ def look(
         gates=gates,
         canary_units=tuple(count // 10 for count in canary_counts),
         stable_units=tuple(count // 10 for count in stable_counts),
+        canary_left_out=(0,) * len(canary_counts),
+        stable_left_out=(0,) * len(canary_counts),
         canary_tries=ArmTries(sum(canary_counts), sum(failed[0]), failed[0]),
         stable_tries=ArmTries(sum(stable_counts), sum(failed[1]), failed[1]),
     )

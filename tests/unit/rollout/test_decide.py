@@ -96,6 +96,17 @@ def test_units_that_are_shared_out_wrongly_hold_everything() -> None:
     assert verdict.reasons[0].startswith("900 of 6,600 units had the canary, and 330 should have had it.")
 
 
+def test_what_is_left_out_must_not_depend_on_the_arm() -> None:
+    """A canary whose clients leave before the first word would look better than it is."""
+    verdict = decide(PLAN, look([5_000], canary_left_out=(60,), stable_left_out=(90,)))
+    assert is_mismatched(verdict)
+    assert verdict.action is RolloutAction.HOLD
+    assert verdict.reasons[0].startswith(
+        "Exchanges of 60 units of the canary and of 90 of the stable version are left out"
+    )
+    assert decide(PLAN, look([5_000], canary_left_out=(6,), stable_left_out=(90,))).action is RolloutAction.ADVANCE
+
+
 def test_a_gate_that_is_left_out_decides_nothing() -> None:
     """Others share its part of alpha."""
     without = plan(gates=(GateTerms(gate="refusal", compared=False),))

@@ -14,7 +14,7 @@ from extproc.domain.rollout_gates import GATE_NAMES
 from extproc.domain.signals import RATES, VALUES
 from extproc.ledger.entry import EntryOutcome
 from extproc.ledger.schema import row_of
-from extproc.rollout.gates import ANSWERED, ERRORS, LEFT_OUT, OBSERVED, Observed, left_out_as, observed_in
+from extproc.rollout.gates import ANSWERED, ERRORS, OBSERVED, SAYS_NOTHING, Observed, left_out_as, observed_in
 from tests.unit.ledger.samples import entry
 
 ADDED_ELSEWHERE = {"feedback"}
@@ -27,7 +27,7 @@ def said(**changed: Any) -> dict[str, Observed]:
 
 def test_every_outcome_counts_or_is_left_out() -> None:
     """A new one must be decided on."""
-    groups = [ANSWERED, ERRORS, LEFT_OUT]
+    groups = [ANSWERED, ERRORS, SAYS_NOTHING]
     assert sorted(name for group in groups for name in group) == sorted(one.value for one in EntryOutcome)
 
 
@@ -53,7 +53,7 @@ def test_an_exchange_without_an_answer_is_an_error(outcome: str, error: int, abo
     assert found == expected
 
 
-@pytest.mark.parametrize("outcome", sorted(LEFT_OUT))
+@pytest.mark.parametrize("outcome", sorted(SAYS_NOTHING))
 def test_what_says_nothing_of_the_version_is_left_out(outcome: str) -> None:
     """Whatever else stands in its entry."""
     row = row_of(entry(outcome=EntryOutcome(outcome)))

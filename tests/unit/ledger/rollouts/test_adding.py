@@ -20,7 +20,7 @@ from extproc.ledger.entry import EntryOutcome, LedgerEntry
 from extproc.ledger.rollouts.tables import EVENTS, LEFT_OUT, SUMS, UNITS_SEEN
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.store import LedgerStore
-from extproc.rollout.gates import left_out_as, observed_in
+from extproc.rollout.gates import LEFT_OUT_GATE, SAYS_NOTHING, left_out_as, observed_in
 from tests.thorough import examples, share_of
 from tests.unit.ledger.crashes import ShipperInTurn, killed_at_line, sink_of
 from tests.unit.ledger.records import record_of
@@ -59,6 +59,8 @@ def parts_by_unit(entries: Iterable[LedgerEntry]) -> tuple[dict[Any, list[Part]]
         if one.rollout:
             part = one.rollout_step, one.arm
             units.setdefault((one.rollout, one.unit), []).append(part)
+            if left_out_as(row_of(one)) in SAYS_NOTHING:
+                events.setdefault((one.rollout, LEFT_OUT_GATE, one.unit), []).append(part)
             for gate, (_, total, _) in observed_in(row_of(one)):
                 if gate in RATES and total:
                     events.setdefault((one.rollout, gate, one.unit), []).append(part)
