@@ -39,6 +39,7 @@ from tests.bench.processes import busy_share, child, cpu_seconds, end_of
 from tests.bench.programs import Missing, cache_directory, go_program, litellm_program
 from tests.bench.rate_limits import measure_rate_limits
 from tests.bench.report import print_detectors, print_measurements, print_others, print_ratios
+from tests.bench.rollout_arms import measure_rollout_arms
 from tests.bench.rounds import Rounds, Samples
 from tests.bench.signals import measure_signals
 from tests.bench.slow_reader import measure_slow_readers
@@ -58,6 +59,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "picks": measure_picks,
     "rate_limits": measure_rate_limits,
     "budgets": measure_budgets,
+    "rollouts": measure_rollout_arms,
     "signals": measure_signals,
     "ledger": measure_ledger,
     "otel": measure_otel,

@@ -54,6 +54,7 @@ RATIOS = (
         "the most expensive text before all guards / prose of its length (see `text_costs`)",
         10.0,
     ),
+    Figure("rollout_us", "CPU of a rollout an exchange in the path, in us: its arm, and its part in the entry", 5.0),
     Figure("pick_us", "CPU of `pick: load` a request, in us: eight servers, a prompt of ten blocks", 10.0),
     Figure("limit_us", "CPU of three rate limits in memory a request, in us: reserved, told, settled", 20.0),
     Figure("budget_us", "CPU of two budgets that act a request, in us: looked at, reserved, settled", 20.0),

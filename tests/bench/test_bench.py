@@ -38,6 +38,7 @@ from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
 from tests.bench.report import print_detectors
+from tests.bench.rollout_arms import measure_rollout_arms
 from tests.bench.rounds import Rounds
 from tests.bench.signals import measure_signals
 from tests.bench.subjects import ENVOY, GO_NOOP, Places, Subject, full_installation, only_meter, ours_full, ours_noop
@@ -191,6 +192,11 @@ def test_every_guard_has_a_cost() -> None:
 def test_a_pick_has_a_cost() -> None:
     """Of the order of its budget; how near is for a quiet machine to say."""
     assert 1 < measure_picks()["pick_us"] < 100
+
+
+def test_a_rollout_has_a_cost() -> None:
+    """Of the order of its budget; how near is for a quiet machine to say."""
+    assert 0 < measure_rollout_arms()["rollout_us"] < 100
 
 
 def test_the_ledger_is_measured() -> None:
