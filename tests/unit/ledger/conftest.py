@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from extproc.ledger.store import LedgerStore
 from tests.unit.databases import url
 
 __all__ = ["store", "url"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _older_objects() -> None:
+    """A simulated kill collects garbage, and need not look through what earlier files and pytest hold."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import os
 import resource
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -61,7 +60,7 @@ def killed_at_line(number: int, work: Callable[[], Any]) -> bool:
         return False
     finally:
         sys.settrace(before)
-    _collect()  # a connection may have a transaction
+    gc.collect()  # a connection may have a transaction; ``conftest`` has what is older spared
     return True
 
 
@@ -74,18 +73,6 @@ def open_locks() -> set[tuple[int, str]]:
             if file.removesuffix(" (deleted)").endswith((f"/{LOCK}", f"/{SHIPPER_LOCK}")):
                 found.add((int(name), file))
     return found
-
-
-@cache
-def _freeze() -> None:
-    gc.collect()
-    gc.freeze()
-
-
-def _collect() -> None:
-    """Collect what a killed process has left, and not all that pytest holds, which takes much longer."""
-    _freeze()
-    gc.collect()
 
 
 class MemoryStore:
