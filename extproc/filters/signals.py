@@ -188,16 +188,18 @@ class _HearingStage:
         pieces = self._pieces
         if not pieces:
             return ""
-        kept, choice = "".join(pieces), self._choice
+        kept, choice = pieces[0] if len(pieces) == 1 else "".join(pieces), self._choice
         if self._source.kind is not Kind.CONTENT:
             self._tell_call(kept)
         else:
             if not choice.content:
                 choice.head = self._head or kept
             choice.content.append(kept)
-            choice.whole = choice.whole and not self._head
             choice.spoke = choice.spoke or not kept.isspace()
-        self._pieces, self._chars, self._head, self._shortened_from = [], 0, "", JSON_CHARS_MAX
+        self._pieces, self._chars = [], 0
+        if self._head:
+            choice.whole = False
+            self._head, self._shortened_from = "", JSON_CHARS_MAX
         return ""
 
     def held(self) -> str:
