@@ -49,6 +49,8 @@ EMPTY = {
     "llm_quality_drift": "a reference has a thousand answers at least; `tests/unit/test_drift_served.py` has drift",
     "llm_quality_drift_evidence": "likewise",
     "llm_quality_drift_alarm": "likewise",
+    "llm_rollout_share": "nothing is rolled out; the demo has rollouts",
+    "llm_rollout_gate_evidence": "likewise",
     "llm_guard_precision": "no finding is labeled",
     'llm_guard_coverage_total{outcome="failed_closed"}': "no guard fails",
     'llm_requests_total{outcome="upstream_error"}': "the other version answers instead",

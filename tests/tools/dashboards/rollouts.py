@@ -16,6 +16,12 @@ _ANSWERED: Final = f'{_SERVED}, outcome=~"completed|cut|aborted"'
 _OF_MODEL: Final = f"/ on (model) group_left () {rate(_REQUESTS, 'model', _SERVED)}"
 _WEIGHT: Final = f"max by (model, version) ({selector('llm_version_weight', _MODEL)})"
 
+
+def _evidence(shows: str) -> str:
+    labels = f'{_MODEL}, shows="{shows}"'
+    return f"max by (rollout, gate) ({selector('llm_rollout_gate_evidence', labels)})"
+
+
 _SHARES = Row(
     "Traffic",
     [
@@ -60,6 +66,34 @@ _SHARES = Row(
             [Query(rate("llm_route_total", "route, model", _MODEL), "{{route}} to {{model}}")],
             unit="reqps",
             width=12,
+        ),
+    ],
+)
+
+_DECIDED = Row(
+    "Rollouts",
+    [
+        Panel(
+            "Share of the canary",
+            "As decided, of the traffic of both versions; 0: it was rolled back, or has not begun.",
+            [Query(f"max by (rollout, model) ({selector('llm_rollout_share', _MODEL)})", "{{rollout}}")],
+            unit="percentunit",
+            max=1,
+            width=8,
+        ),
+        Panel(
+            "Evidence that the canary is worse",
+            "Its logarithm as a part of what it takes to roll back, by gate: at 1 it is rolled back.",
+            [Query(_evidence("worse"), "{{rollout}}: {{gate}}")],
+            unit="percentunit",
+            width=8,
+        ),
+        Panel(
+            "Evidence that the canary is not worse",
+            "Likewise to go on: the next share comes when each required gate is at 1. The lowest one is waited for.",
+            [Query(_evidence("not_worse"), "{{rollout}}: {{gate}}")],
+            unit="percentunit",
+            width=8,
         ),
     ],
 )
@@ -157,5 +191,5 @@ ROLLOUTS = Dashboard(
     title="llm-extproc: rollouts",
     about="Which version gets how much, whether that is what the weights say, and how the versions compare.",
     variables=[Variable("model", "Model", "llm_requests_total")],
-    rows=[_SHARES, _AWAY, _COMPARED],
+    rows=[_SHARES, _DECIDED, _AWAY, _COMPARED],
 )
