@@ -9,7 +9,7 @@ import pytest
 from extproc.config.rollouts import GateTerms
 from extproc.rollout.decide import GateState, RolloutAction, decide, is_mismatched
 from extproc.rollout.look import ArmTries
-from tests.unit.rollout.samples import HEALTHY, PLAN, look, plan
+from tests.unit.rollout.samples import HEALTHY, PLAN, gate, look, plan
 
 
 def test_a_version_that_is_as_good_goes_on() -> None:
@@ -112,6 +112,18 @@ def test_a_gate_that_is_left_out_decides_nothing() -> None:
     without = plan(gates=(GateTerms(gate="refusal", compared=False),))
     assert decide(without, look([5_000], {"refusal": 0.2})).action is RolloutAction.ADVANCE
     assert sum(gate.weight for gate in without.compared_gates()) == pytest.approx(1)
+
+
+def test_feedback_that_never_comes_holds_nothing_up() -> None:
+    """But what comes can roll back."""
+    seen = look([5_000])
+    silent = gate("feedback", [(5_000, 0.0)], [(95_000, 0.0)], [0.05])
+    verdict = decide(PLAN, seen._replace(gates={**seen.gates, "feedback": silent}))
+    assert verdict.action is RolloutAction.ADVANCE
+    angry = gate("feedback", [(5_000, 0.05)], [(95_000, 0.005)], [0.05])
+    verdict = decide(PLAN, seen._replace(gates={**seen.gates, "feedback": angry}))
+    assert verdict.action is RolloutAction.ROLL_BACK
+    assert verdict.reasons[0].startswith("feedback is worse: +4.5 points")
 
 
 def test_margins_of_the_plan() -> None:
