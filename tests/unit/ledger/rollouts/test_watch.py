@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from extproc.database.engine import StoreFailed
 from extproc.domain.rollouts import Arm, RolloutPhase, RolloutShare
 from extproc.ledger.rollouts.leader import BEAT_S, TAKEN_OVER_S
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
@@ -127,6 +128,27 @@ def test_a_mismatch_of_units_is_told_once(store: LedgerStore, process: Process) 
     assert change.kind is JournalKind.HELD
     assert [process.look(40.0).changes for _ in range(3)] == [(), (), ()]
     assert kinds(store) == ["started", "held", "looked", "looked", "looked"]
+
+
+def test_a_store_that_is_gone_freezes_shares(
+    store: LedgerStore, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is decided, and nothing jumps; when it is back, it goes on where it was."""
+    started(store, warm_up_s=0)
+    process.look()
+    before = process.shares()
+    add(store, add_healthy, 4_000, 320)
+
+    def gone() -> None:
+        raise StoreFailed("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "reading", gone)
+        patch.setattr(store, "writing", gone)
+        with pytest.raises(StoreFailed):
+            process.look()
+    assert process.shares() == before
+    assert [one.kind for one in process.look().changes] == [JournalKind.ROLLED_BACK]
 
 
 def test_a_paused_rollout_decides_nothing(store: LedgerStore, process: Process) -> None:
