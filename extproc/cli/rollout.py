@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import secrets
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,16 +16,14 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
+from extproc.cli.rollout_named import TEXT_CHARS_MAX, Named, found_rollout, now_us
 from extproc.cli.which_config import ConfigOption, config_file
-from extproc.config.problems import Places, Severity, did_you_mean, names
+from extproc.config.problems import Places, Severity, names
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from extproc.config.rollouts import RolloutSection
     from extproc.ledger.rollouts.states import RolloutState
 
-_TEXT_CHARS_MAX: Final = 200
 _ID_BYTES: Final = 6
 
 app = typer.Typer(
@@ -39,7 +36,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Named = Annotated[str, typer.Argument(metavar="ROLLOUT", help="Its name, its id, or the model.", show_default=False)]
 MadeBy = Annotated[str | None, typer.Option(help="Who does it; default: the user that runs the command.")]
 Note = Annotated[str, typer.Option(help="The reason; the journal keeps it.")]
 
@@ -76,7 +72,7 @@ def start_command(
     with progress("Storing the rollout"), opened_ledger(kept) as store:
         try:
             with store.writing() as connection:
-                state = new_rollout(connection, plan, arms, secrets.token_hex(_ID_BYTES), who, _now_us(), note)
+                state = new_rollout(connection, plan, arms, secrets.token_hex(_ID_BYTES), who, now_us(), note)
         except RolloutRefused as refused:
             refuse(f"extproc rollout: {refused}")
     _print_changed(state, as_json, f"{state.name} began: {plan.steps[0].percent} % of {model} go to {to}.")
@@ -99,14 +95,14 @@ def status_command(
     from extproc.ledger.rollouts.states import last_rollouts
     from extproc.rollout.decide import decide
 
-    now_us, found = _now_us(), []
+    at_us, found = now_us(), []
     with progress("Reading the ledger"), opened_ledger(kept) as store, store.reading() as connection:
-        states = last_rollouts(connection) if rollout is None else [_found(connection, rollout)]
+        states = last_rollouts(connection) if rollout is None else [found_rollout(connection, rollout)]
         for state in states:
-            look = read_look(connection, state, now_us) if state.phase in OPEN else None
+            look = read_look(connection, state, at_us) if state.phase in OPEN else None
             found.append(status_data(state, look, None if look is None else decide(state.terms, look)))
     if as_json:
-        print_json({"at": moment_of(now_us), "rollouts": found})
+        print_json({"at": moment_of(at_us), "rollouts": found})
     elif not found:
         typer.echo("Nothing was rolled out. `extproc rollout start MODEL --to VERSION` begins.", err=True)
     else:
@@ -158,7 +154,7 @@ def history_command(rollout: Named, config: ConfigOption = None, as_json: AsJson
     from extproc.ledger.rollouts.states import journal_of
 
     with progress("Reading the journal"), opened_ledger(kept) as store, store.reading() as connection:
-        state = _found(connection, rollout)
+        state = found_rollout(connection, rollout)
         data = history_data(state, journal_of(connection, state.id))
     if as_json:
         print_json(data)
@@ -177,7 +173,7 @@ def explain_command(rollout: Named, config: ConfigOption = None, as_json: AsJson
 
     with progress("Recomputing decisions"), opened_ledger(kept) as store:
         with store.reading() as connection:
-            state = _found(connection, rollout)
+            state = found_rollout(connection, rollout)
             entries = journal_of(connection, state.id)
         explained = explain(state.id, entries)
     data = explained_data(state, explained)
@@ -200,8 +196,8 @@ def _change(name: str, kind: str, by: str | None, note: str, config: Path | None
         while True:
             try:
                 with store.writing() as connection:
-                    before = _found(connection, name)
-                    state = change_by_hand(connection, before, JournalKind(kind), who, note, _now_us())
+                    before = found_rollout(connection, name)
+                    state = change_by_hand(connection, before, JournalKind(kind), who, note, now_us())
                 break
             except RolloutChanged:  # the server was faster: a person's word is the last one
                 continue
@@ -262,25 +258,8 @@ def _plan(
     return plan
 
 
-def _found(connection: Connection, name: str) -> RolloutState:
-    """The last rollout of a name, an id or a model."""
-    from extproc.ledger.rollouts.states import rollouts
-
-    known = rollouts(connection)
-    found = [one for one in known if name in (one.name, one.id, one.model)]
-    if not found:
-        every = sorted({one.name for one in known})
-        hint = did_you_mean(name, every) or (f"There are: {names(every)}." if every else "There are none yet.")
-        refuse(f"There is no rollout {name[:_TEXT_CHARS_MAX]}. {hint}")
-    return found[-1]
-
-
 def _who(by: str | None, note: str) -> str:
     who = by if by is not None else getpass.getuser()
-    if not 0 < len(who) <= _TEXT_CHARS_MAX or len(note) > _TEXT_CHARS_MAX:
-        refuse(f"extproc rollout: a name has 1 to {_TEXT_CHARS_MAX} characters, a note at most {_TEXT_CHARS_MAX}")
+    if not 0 < len(who) <= TEXT_CHARS_MAX or len(note) > TEXT_CHARS_MAX:
+        refuse(f"extproc rollout: a name has 1 to {TEXT_CHARS_MAX} characters, a note at most {TEXT_CHARS_MAX}")
     return who
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1_000

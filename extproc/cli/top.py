@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -19,13 +15,13 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from extproc.cli.exit_codes import ExitCode
+from extproc.cli.live_screen import LiveReading, draw, not_suspended, own_screen
 from extproc.cli.operations_pages import Samples, page_of, ready_of, refuse_absent, samples_of, url_of, why_absent
 from extproc.cli.output import AsJson, print_json
 from extproc.cli.progress import progress
 from extproc.cli.rates import RateWindow, counters_of
 from extproc.cli.review_keys import Keys
-from extproc.cli.signals import SIGNAL_WAIT_S_MAX, to_nowhere, unwound_by_signals
+from extproc.cli.signals import SIGNAL_WAIT_S_MAX, unwound_by_signals
 from extproc.cli.tables import result_console
 from extproc.cli.top_data import Look, SortColumn, only_read, top_of
 from extproc.cli.top_output import SORT_ORDER, State, screen, snapshot
@@ -33,7 +29,6 @@ from extproc.cli.top_shapes import TopJson
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 
 INTERVAL_S: Final = 1.0
-_HOME: Final = Control.home()
 
 app = typer.Typer(add_completion=False)
 
@@ -73,14 +68,15 @@ def top_command(
             first = _read(url)
     except (OSError, ValueError) as error:
         refuse_absent(url, error)
+    pages = _Pages(url, first)
     with (
         unwound_by_signals(),
-        _not_suspended(),
-        _reading(url, first, interval) as reader,
+        not_suspended(),
+        LiveReading(pages.read, interval) as reading,
         Keys() as keys,
-        _own_screen(console),
+        own_screen(console),
     ):
-        _View(console, keys, reader, look).run()
+        _View(console, keys, pages, reading, look).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,36 +113,23 @@ def _measured(url: str, look: Look, interval_s: float) -> TopJson:
 # --- live ----------------------------------------------------------------------------------------------------------
 
 
-class _Reader:
-    """Reads the pages again and again, in a thread: a processor that hangs must not hold up the keys."""
+class _Pages:
+    """The last pages that were read."""
 
-    def __init__(self, url: str, first: _Page, interval_s: float) -> None:
+    def __init__(self, url: str, first: _Page) -> None:
         self._url = url
-        self._interval_s = interval_s
         self._lock = threading.Lock()
         self._window = RateWindow()
         self._take(first)
-        self.absent = ""
-        self.readings = 1
-        self.paused = False
-        self.ended = threading.Event()
 
-    def run(self) -> None:
-        """Until it is ended."""
-        took_s = 0.0
-        while not self.ended.wait(max(self._interval_s, took_s)):  # a large page must not take all of a core
-            if self.paused:
-                continue
-            began_s = time.monotonic()
-            try:
-                page = _read(self._url)
-            except (OSError, ValueError) as error:
-                self.absent = why_absent(error)
-            else:
-                self._take(page)
-                self.absent = ""
-            took_s = time.monotonic() - began_s
-            self.readings += 1
+    def read(self) -> str:
+        """Read them once more. Returns: why they are absent; empty: they are not."""
+        try:
+            page = _read(self._url)
+        except (OSError, ValueError) as error:
+            return why_absent(error)
+        self._take(page)
+        return ""
 
     def top(self, look: Look) -> TopJson:
         """What the last pages show."""
@@ -160,57 +143,21 @@ class _Reader:
             self._window.add(page.at_s, counters_of(page.samples))
 
 
-@contextmanager
-def _reading(url: str, first: _Page, interval_s: float) -> Iterator[_Reader]:
-    reader = _Reader(url, first, interval_s)
-    threading.Thread(target=reader.run, name="pages", daemon=True).start()
-    try:
-        yield reader
-    finally:
-        reader.ended.set()
-
-
-@contextmanager
-def _not_suspended() -> Iterator[None]:
-    """Ctrl-Z would leave the shell with our screen, and without echo."""
-    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTSTP, before)
-
-
-@contextmanager
-def _own_screen(console: Console) -> Iterator[None]:
-    """What was there before comes back, whatever ends this; a terminal that is gone has nothing to come back."""
-    try:
-        console.control(Control.alt_screen(True), Control.show_cursor(False))
-        yield
-    except OSError as error:  # before its signal has come
-        if error.errno != errno.EIO:
-            raise
-        raise SystemExit(ExitCode.HUNG_UP) from None
-    finally:
-        try:
-            console.control(Control.alt_screen(False), Control.show_cursor(True))
-        except OSError:
-            to_nowhere(sys.stdout)
-
-
 class _View:
     """The screen and its keys. It is drawn when there is a new page, after a key, and in another size."""
 
-    def __init__(self, console: Console, keys: Keys, reader: _Reader, look: Look) -> None:
+    def __init__(self, console: Console, keys: Keys, pages: _Pages, reading: LiveReading, look: Look) -> None:
         self._console = console
         self._keys = keys
-        self._reader = reader
+        self._pages = pages
+        self._reading = reading
         self._look = look
 
     def run(self) -> None:
         """Until a person quits."""
         drawn: Any = None
         while True:
-            state = (self._reader.readings, self._reader.paused, self._look, self._console.size)
+            state = (self._reading.readings, self._reading.paused, self._look, self._console.size)
             if state != drawn:
                 drawn = state
                 self._draw()
@@ -229,7 +176,7 @@ class _View:
         elif key == "r":
             self._look = replace(look, turned=not look.turned)
         elif key == "p":
-            self._reader.paused = not self._reader.paused
+            self._reading.paused = not self._reading.paused
         elif key == "t":
             self._look = replace(look, team=self._asked("team (empty: all)"))
         elif key == "m":
@@ -248,10 +195,7 @@ class _View:
             console.show_cursor(False)
 
     def _draw(self) -> None:
-        console, reader = self._console, self._reader
-        state = State(reader.clock, reader.paused, reader.absent)
-        lines = screen(reader.top(self._look), self._look, state, console.width, console.height)
-        console.control(_HOME)
-        for number, line in enumerate(lines, 1):
-            line.pad_right(console.width - line.cell_len)
-            console.print(line, end="" if number == len(lines) else "\n", no_wrap=True, crop=False, highlight=False)
+        console, reading = self._console, self._reading
+        state = State(self._pages.clock, reading.paused, reading.absent)
+        lines = screen(self._pages.top(self._look), self._look, state, console.width, console.height)
+        draw(console, lines)
