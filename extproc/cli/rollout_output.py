@@ -21,6 +21,7 @@ from extproc.cli.rollout_shapes import (
     RolloutStatusJson,
 )
 from extproc.cli.tables import plain_text, print_line, print_table
+from extproc.domain.rollout_gates import GATES
 from extproc.ledger.rollouts.states import RolloutState
 from extproc.rollout.decide import GateState, GateVerdict, RolloutVerdict
 from extproc.rollout.explain import ExplainedJournal
@@ -28,12 +29,14 @@ from extproc.rollout.journal import JournalEntry
 from extproc.rollout.look import RolloutLook
 
 _PERCENT: Final = 100.0
-_STATES: Final = {
+GATE_STATES: Final = {
     GateState.WORSE: Text("worse", "bold red"),
     GateState.NOT_WORSE: Text("ok", "green"),
     GateState.OPEN: Text("open"),
     GateState.NOT_MEASURED: Text("-", "dim"),
 }
+
+_HARMFUL: Final = {gate.name: gate.worse for gate in GATES}
 
 
 def rollout_data(state: RolloutState) -> RolloutJson:
@@ -77,6 +80,8 @@ def gate_data(gate: GateVerdict) -> RolloutGateJson:
     return {
         "gate": gate.name,
         "state": gate.state.value,
+        "unit": "points" if gate.is_rate else "percent",
+        "harmful": _HARMFUL[gate.name].value,
         "margin": _PERCENT * gate.promote,
         "roll_back_margin": _PERCENT * gate.roll_back,
         "difference": difference,
@@ -93,7 +98,7 @@ def gate_data(gate: GateVerdict) -> RolloutGateJson:
 
 def history_data(state: RolloutState, entries: Sequence[JournalEntry]) -> RolloutHistoryJson:
     """A journal as data."""
-    return {"rollout": rollout_data(state), "entries": [_entry_data(entry) for entry in entries]}
+    return {"rollout": rollout_data(state), "entries": [entry_data(entry) for entry in entries]}
 
 
 def explained_data(state: RolloutState, explained: ExplainedJournal) -> RolloutExplainedJson:
@@ -115,7 +120,8 @@ def explained_data(state: RolloutState, explained: ExplainedJournal) -> RolloutE
     return {"rollout": rollout_data(state), "agrees": explained.agrees, "problem": problem, "entries": found}
 
 
-def _entry_data(entry: JournalEntry) -> JournalEntryJson:
+def entry_data(entry: JournalEntry) -> JournalEntryJson:
+    """An entry of a journal as data. Raises: KeyError, ValueError: it is damaged."""
     values = entry.values
     verdict = values.get("verdict") or {}
     return {
@@ -171,7 +177,7 @@ def print_gates(console: Console, gates: Sequence[RolloutGateJson]) -> None:
             f"{one['margin']:g}",
             _share(one["evidence_worse"], one),
             _share(one["evidence_not_worse"], one),
-            _STATES[GateState(one["state"])],
+            GATE_STATES[GateState(one["state"])],
         )
     print_table(console, table)
 

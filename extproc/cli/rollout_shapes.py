@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from extproc.domain.rollout_gates import GATE_NAMES
 
+DueAt = Literal["then", "too_early", "never"]
 RolloutPhaseName = Literal["running", "paused", "promoted", "rolled_back", "inconclusive", "broken_off"]
 
 
@@ -17,6 +18,8 @@ class RolloutGateJson(TypedDict):
         Literal["worse", "not_worse", "open", "not_measured"],
         "shown to be worse; shown not to be worse by its margin; neither; neither version has a value",
     ]
+    unit: Annotated[Literal["points", "percent"], "of differences and margins"]
+    harmful: Annotated[Literal["up", "down", "either"], "the direction that harms"]
     margin: Annotated[float, "of this step: it goes on if the canary is not worse by as much"]
     roll_back_margin: Annotated[float, "it is rolled back if the canary is worse by more"]
     difference: Annotated[float | None, "as it was seen; null: not measured"]
@@ -62,6 +65,51 @@ class RolloutStatusJson(RolloutJson):
     stable_units: Annotated[int, "likewise the stable version"]
 
 
+class JournalEntryJson(TypedDict):
+    """An entry of a journal."""
+
+    number: Annotated[int, "from 1 on"]
+    at: Annotated[str, "when, in UTC"]
+    kind: Annotated[str, "what happened, such as `advanced`"]
+    by: Annotated[str, "who made it; `extproc`: a server"]
+    note: Annotated[str, "the reason that a person gave"]
+    reasons: Annotated[list[str], "those that follow from its numbers"]
+    hash: Annotated[str, "of this entry and all before"]
+
+
+class GateLeftJson(TypedDict):
+    """How long a gate will take."""
+
+    gate: Annotated[str, "its name"]
+    when: Annotated[DueAt, "`too_early`: there are too few answers to tell; `never`: not by this traffic"]
+    seconds: Annotated[float | None, "from now; null: not `then`"]
+
+
+class TimeLeftJson(TypedDict):
+    """How long the next step will take by the traffic of the last day, about."""
+
+    when: Annotated[DueAt, "`too_early`: there are too few answers to tell; `never`: not by this traffic"]
+    seconds: Annotated[float | None, "from now; null: not `then`"]
+    waits_for: Annotated[str, "what takes longest: a gate, `time` or `answers`; empty: nothing"]
+    answers_per_hour: Annotated[float, "of the canary"]
+    gates: Annotated[list[GateLeftJson], "those that it takes to go on, and that are not decided"]
+    until_over_s: Annotated[float, "until it is inconclusive"]
+
+
+class WatchedRolloutJson(RolloutStatusJson):
+    """A rollout as ``watch`` shows it; one that is over with the numbers of its last entry that has some."""
+
+    time_left: Annotated[TimeLeftJson | None, "null: nothing is decided now"]
+    journal: Annotated[list[JournalEntryJson], "its last entries, the newest last"]
+
+
+class RolloutWatchJson(TypedDict):
+    """``rollout watch``."""
+
+    at: Annotated[str, "when, in UTC"]
+    rollout: Annotated[WatchedRolloutJson, "the one that is named, else the last one that runs or ran"]
+
+
 class RolloutsJson(TypedDict):
     """``rollout status``."""
 
@@ -73,18 +121,6 @@ class RolloutChangedJson(TypedDict):
     """``rollout start``, ``pause``, ``resume``, ``promote`` and ``rollback``."""
 
     rollout: Annotated[RolloutJson, "as it is now"]
-
-
-class JournalEntryJson(TypedDict):
-    """An entry of a journal."""
-
-    number: Annotated[int, "from 1 on"]
-    at: Annotated[str, "when, in UTC"]
-    kind: Annotated[str, "what happened, such as `advanced`"]
-    by: Annotated[str, "who made it; `extproc`: a server"]
-    note: Annotated[str, "the reason that a person gave"]
-    reasons: Annotated[list[str], "those that follow from its numbers"]
-    hash: Annotated[str, "of this entry and all before"]
 
 
 class RolloutHistoryJson(TypedDict):

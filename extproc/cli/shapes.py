@@ -24,7 +24,13 @@ from extproc.cli.review_shapes import (
     StatsJson,
     WhatIfJson,
 )
-from extproc.cli.rollout_shapes import RolloutChangedJson, RolloutExplainedJson, RolloutHistoryJson, RolloutsJson
+from extproc.cli.rollout_shapes import (
+    RolloutChangedJson,
+    RolloutExplainedJson,
+    RolloutHistoryJson,
+    RolloutsJson,
+    RolloutWatchJson,
+)
 from extproc.cli.running_shapes import DemoJson, StatusJson
 from extproc.cli.top_shapes import TopJson
 from extproc.cli.version_shapes import (
@@ -373,6 +379,7 @@ SHAPES: Final[dict[str, Any]] = {
     "drift": DriftJson,
     "rollout start": RolloutChangedJson,
     "rollout status": RolloutsJson,
+    "rollout watch": RolloutWatchJson,
     "rollout pause": RolloutChangedJson,
     "rollout resume": RolloutChangedJson,
     "rollout promote": RolloutChangedJson,

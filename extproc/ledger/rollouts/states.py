@@ -192,10 +192,11 @@ def last_rollouts(connection: Connection) -> list[RolloutState]:
     return [one for one in {one.model: one for one in rollouts(connection)}.values() if one.is_readable]
 
 
-def journal_of(connection: Connection, rollout: str) -> list[JournalEntry]:
-    """The journal, from the first entry on."""
+def journal_of(connection: Connection, rollout: str, after: int = 0) -> list[JournalEntry]:
+    """The journal, from the first entry on. Args: after: only what follows this number."""
     columns = (JOURNAL.c[name] for name in JournalEntry._fields)
-    query = select(*columns).where(JOURNAL.c.rollout == rollout).order_by(JOURNAL.c.number)
+    is_wanted = (JOURNAL.c.rollout == rollout) & (JOURNAL.c.number > after)
+    query = select(*columns).where(is_wanted).order_by(JOURNAL.c.number)
     return [JournalEntry(*row) for row in connection.execute(query)]
 
 

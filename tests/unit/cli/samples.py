@@ -14,17 +14,25 @@ from sqlalchemy import insert
 
 from extproc.cli.ledger_export import json_lines
 from extproc.config.version_lock import lock_text
+from extproc.domain.rollouts import Arm
 from extproc.ledger.quality.states import ShownDrift, SignalState, store_states
 from extproc.ledger.quality.sums import SeriesName
+from extproc.ledger.rollouts.by_hand import change_by_hand
+from extproc.ledger.rollouts.leading import look_at, write_decision
+from extproc.ledger.rollouts.settings import ComparedArms
 from extproc.ledger.rollouts.state_file import write_rollout_file
+from extproc.ledger.rollouts.states import new_rollout
 from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
+from extproc.rollout.journal import JournalKind
 from extproc.sinks.review.store import Store
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.ledger.crashes import kill, sink_of
+from tests.unit.ledger.rollouts.samples import add_healthy, add_rate
 from tests.unit.ledger.samples import bare_entry
 from tests.unit.ledger.samples import entry as ledger_entry
 from tests.unit.reports.samples import entry_at
+from tests.unit.rollout.samples import plan
 from tests.unit.rollouts import share_of
 from tests.unit.sinks.review.samples import confirm, entry
 
@@ -105,6 +113,15 @@ SAMPLES: dict[str, list[list[str]]] = {
     "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
     "budget history": [["-c", "config.yaml"]],
     "drift": [["config.yaml"]],
+    "rollout start": [["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--by", "ann"]],
+    "rollout status": [["-c", "config.yaml"]],
+    "rollout watch": [["-c", "config.yaml", "tiny-chat"], ["-c", "config.yaml", "other-chat"]],
+    "rollout pause": [["-c", "config.yaml", "tiny-chat", "--by", "ann"]],
+    "rollout resume": [["-c", "config.yaml", "other-chat", "--by", "ann"]],
+    "rollout promote": [["-c", "config.yaml", "tiny-chat-v2", "--by", "ann", "--note", "it is Friday"]],
+    "rollout rollback": [["-c", "config.yaml", "tiny-chat-v2", "--by", "ann"]],
+    "rollout history": [["-c", "config.yaml", "tiny-chat"]],
+    "rollout explain": [["-c", "config.yaml", "tiny-chat"]],
     "review list": [["-c", "config.yaml"]],
     "review show": [["-c", "config.yaml", "1"]],
     "review label": [["-c", "config.yaml", "2", "confirm", "--by", "ann"]],
@@ -219,6 +236,7 @@ budgets:
     timezone: Europe/Zurich
     warn_at: [50, 80, 100]
 """
+ROLLED_US = 1_767_600_000_000_000
 DRIFT = "drift: { reference: previous_version }\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
@@ -296,6 +314,7 @@ def _write(folder: Path) -> None:
     (folder / "keys.yaml").write_text(KEYS)
     (folder / "usage.csv").write_text(USAGE)
     _fill_ledger(folder)
+    _fill_rollouts(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")
     ledger = LedgerStore("sqlite:///ledger.db", folder)
     ledger.add([ledger_entry(), ledger_entry(exchange="ab12-2", team="=cmd()"), bare_entry()])
@@ -338,6 +357,36 @@ def _fill_ledger(folder: Path) -> None:
         connection.execute(insert(CHANGES), {"budget": "monthly", "budget_key": "search", **at, **made})
         store_states(connection, _drifting())
     ledger.close()
+
+
+def _fill_rollouts(folder: Path) -> None:
+    """One that runs, with a look in its journal, and one that is paused; a store in which one can be started."""
+    ledger = LedgerStore("sqlite:///ledger.db", folder)
+    with ledger.writing() as connection:
+        running, paused = (
+            new_rollout(
+                connection,
+                plan(name=f"{model}-v2", model=model, at_most_hours=8_784, warm_up_s=0),
+                ComparedArms("f1", "f2", 90, 10),
+                rollout,
+                "ann",
+                ROLLED_US,
+            )
+            for model, rollout in (("tiny-chat", "r1"), ("other-chat", "r2"))
+        )
+        add_healthy(connection, 4_000, 80)
+        add_rate(connection, "truncated", Arm.CANARY, 300, 15)  # not decided
+        add_rate(connection, "truncated", Arm.STABLE, 5_700, 285)
+        change_by_hand(connection, paused, JournalKind.PAUSED, "ann", "a reason that is long " * 4, ROLLED_US)
+        looked, decision = look_at(connection, running, ROLLED_US + 60_000_000)
+        assert decision is not None
+        write_decision(connection, looked, decision, ROLLED_US + 60_000_000)
+    ledger.close()
+    LedgerStore("sqlite:///rolling.db", folder).close()
+    three = MINIMAL.replace('["127.0.0.1:8001"]', '["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]')
+    second = three.partition("      v1:")[2].partition("filters:")[0]
+    both = three.replace("filters:", f"      v2:{second}filters:", 1)
+    (folder / "rolling.yaml").write_text(f"{both}ledger:\n  url: sqlite:///rolling.db\n")
 
 
 def _drifting() -> list[SignalState]:

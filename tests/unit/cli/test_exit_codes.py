@@ -54,6 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 GRANT = ("-c", "config.yaml")
+ROLLED = ("-c", "rolling.yaml", "tiny-chat", "--to", "v2")
 TESTED = ("-c", "tested.yaml", "--url")
 REPLAYED = ("-c", "fallback.yaml", "--from", "absent.jsonl", "--against")
 FAILURES = {
@@ -333,6 +334,31 @@ FAILURES = {
         (["config.yaml", "--reconcile", "usage.csv", "--format", "html"], 2, "--reconcile has no --format html;"),
         (["config.yaml", "--json", "--format", "csv"], 2, "--json and --format csv contradict each other; name one"),
     ],
+    "rollout start": [
+        ([*GRANT, "tiny-chat", "--to", "v1"], 2, "extproc rollout: canary: `v1` is the stable version too."),
+        ([*GRANT, "tiny-chat", "--to", "v2", "--by", ""], 2, "extproc rollout: a name has 1 to 200 characters"),
+        ([*ROLLED, "--steps", "5,all"], 2, "--steps are whole numbers with commas between them"),
+        ([*ROLLED, "--steps", "50,5"], 2, "5 % after 50 %"),
+        ([*ROLLED, "--alpha", "0"], 2, "extproc rollout: not possible: `alpha`"),
+        (["tiny-chat", "--to", "v2", "-c", "no_ledger.yaml"], 2, "extproc rollout: canary: "),
+    ],
+    "rollout status": [
+        ([*GRANT, "x"], 2, "There is no rollout x. There are: `other-chat-v2`, `tiny-chat-v2`."),
+        (["-c", "no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["-c", "no_ledger.yaml"], 5, "absent.db: no such file or directory"),
+    ],
+    "rollout watch": [
+        ([*GRANT, "tiny-chat-v3"], 2, "There is no rollout tiny-chat-v3. Did you mean `tiny-chat-v2`?"),
+        (["-c", "rolling.yaml"], 2, "Nothing was rolled out. `extproc rollout start MODEL --to VERSION` begins."),
+        (["-c", "no_ledger.yaml"], 5, "absent.db: no such file or directory"),
+        ([*GRANT, "--interval", "0"], 2, "Invalid value for '--interval'"),
+    ],
+    "rollout pause": [([*GRANT, "other-chat"], 2, "other-chat-v2 is paused, so it cannot be paused.")],
+    "rollout resume": [([*GRANT, "tiny-chat"], 2, "tiny-chat-v2 is running, so it cannot be resumed.")],
+    "rollout promote": [([*GRANT, "x"], 2, "There is no rollout x.")],
+    "rollout rollback": [([*GRANT, "x"], 2, "There is no rollout x.")],
+    "rollout history": [([*GRANT, "x"], 2, "There is no rollout x.")],
+    "rollout explain": [([*GRANT, "x"], 2, "There is no rollout x.")],
     "status": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (

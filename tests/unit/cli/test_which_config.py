@@ -17,12 +17,19 @@ SERVED_ALONE = {"run", "serve", "status", "top", "review next", "prompts test", 
 """They do not end by themselves, or need a terminal or a server."""
 NEEDS_NONE = {"test", "up"}
 """A file of cases may name its configuration; ``up`` writes one."""
+CONFIGS = {"rollout start": "rolling.yaml"}
+"""Of the first samples; ``config.yaml`` where it is not listed."""
 TRIED = [name for name in NAMES if name not in SERVED_ALONE | NEEDS_NONE]
 
 
 def arguments_of(name: str) -> list[str]:
     """Those of its first sample that do not name the configuration."""
-    return [one for one in SAMPLES[name][0] if one not in ("-c", "config.yaml")]
+    return [one for one in SAMPLES[name][0] if one not in ("-c", config_of(name))]
+
+
+def config_of(name: str) -> str:
+    """The configuration of its first sample."""
+    return CONFIGS.get(name, "config.yaml")
 
 
 @pytest.fixture
@@ -39,19 +46,23 @@ def test_all_that_read_a_configuration_take_the_option() -> None:
 
 
 @pytest.mark.parametrize("name", TRIED)
-@pytest.mark.usefixtures("folder")
-def test_the_option_the_variable_and_the_default_agree(name: str, folder: Path) -> None:
-    """The same output for each."""
-    arguments = arguments_of(name)
-    asked = CliRunner().invoke(app, [*name.split(), *arguments, "--config", "config.yaml"])
-    by_variable = CliRunner().invoke(app, [*name.split(), *arguments], env={VARIABLE: "config.yaml"})
-    assert (asked.exit_code, asked.output.partition("ok (")[2]) == (
-        by_variable.exit_code,
-        by_variable.output.partition("ok (")[2],
-    )
-    (folder / "config.yaml").rename(folder / "llm-extproc.yaml")
-    by_default = CliRunner().invoke(app, [*name.split(), *arguments])
-    assert by_default.exit_code == asked.exit_code
+def test_the_option_the_variable_and_the_default_agree(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same output for each. Each has samples of its own: what is paused cannot be paused."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    arguments, file = arguments_of(name), config_of(name)
+    ended = []
+    for how in ("option", "variable", "default"):
+        monkeypatch.chdir(fill(tmp_path / how))
+        if how == "default":
+            Path(file).rename("llm-extproc.yaml")
+        options = ["--config", file] if how == "option" else []
+        variables = {VARIABLE: file} if how == "variable" else {}
+        ran = CliRunner().invoke(app, [*name.split(), *arguments, *options], env=variables)
+        ended.append((ran.exit_code, ran.output.partition("ok (")[2] if how != "default" else ""))
+    assert ended[0] == ended[1]
+    assert ended[2][0] == ended[0][0]
 
 
 @pytest.mark.parametrize("name", [*TRIED, *SERVED_ALONE])
