@@ -68,6 +68,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "rollout start": ("extproc rollout start llama --to v2", "extproc rollout start llama --to v2 --steps 10,50,100"),
     "rollout status": ("extproc rollout status",),
     "rollout watch": ("extproc rollout watch", "extproc rollout watch llama --interval 5"),
+    "rollout report": ("extproc rollout report llama --output rollout.html",),
     "rollout pause": ("extproc rollout pause llama --note 'the servers are being moved'",),
     "rollout resume": ("extproc rollout resume llama",),
     "rollout promote": ("extproc rollout promote llama --note 'a fix that cannot wait'",),

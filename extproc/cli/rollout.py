@@ -17,6 +17,7 @@ from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_l
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.rollout_named import TEXT_CHARS_MAX, Named, found_rollout, now_us
+from extproc.cli.rollout_report import rollout_report_command
 from extproc.cli.rollout_watch import rollout_watch_command
 from extproc.cli.which_config import ConfigOption, config_file
 from extproc.config.problems import Places, Severity, names
@@ -115,6 +116,7 @@ def status_command(
 
 
 app.command("watch")(rollout_watch_command)
+app.command("report")(rollout_report_command)
 
 
 @app.command("pause")

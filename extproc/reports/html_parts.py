@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-from extproc.reports.plots import SERIES_MAX, Plot, shortened
+from extproc.reports.plots import SERIES_MAX, Plot, Series, shortened
+from extproc.reports.time_plots import Curve, TimePlot
 
 NAME_CHARS_MAX: Final = 80
 _REPLACEMENT: Final = "\ufffd"
@@ -21,7 +22,8 @@ _STYLE: Final = """\
 body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
   color: var(--text); background: var(--page); }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--dim); }
-.grid { stroke: var(--grid); } .line { fill: none !important; stroke-width: 2; }
+.grid { stroke: var(--grid); } .mark { stroke: var(--dim); stroke-dasharray: 4 3; }
+.band { stroke: none !important; opacity: .2; } .line { fill: none !important; stroke-width: 2; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
 caption { text-align: left; font-weight: 600; } th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--grid); }
 th { text-align: left; } td, th.figure { text-align: right; font-variant-numeric: tabular-nums; }
@@ -45,13 +47,14 @@ def page_of(title: str, lead: str, parts: Iterable[str]) -> str:
     return "\n".join([*head, *parts, "</main>\n</body>\n</html>\n"])
 
 
-def section_of(plot: Plot, drawn: str) -> str:
+def section_of(plot: Plot | TimePlot, drawn: str) -> str:
     """A plot with its title and its colors. Args: drawn: the plot as SVG."""
+    series: Sequence[Series | Curve] = plot.series
     keys = "".join(
         f'<span class="key c{number}" aria-hidden="true"></span>{shown_name(one.name)}'
-        for number, one in enumerate(plot.series)
+        for number, one in enumerate(series)
     )
-    legend = f"\n<p>{keys}</p>" if len(plot.series) > 1 else ""
+    legend = f"\n<p>{keys}</p>" if len(series) > 1 else ""
     return f"<section>\n<h2>{escape(plot.title)}</h2>{legend}\n{drawn}\n</section>"
 
 
@@ -64,6 +67,11 @@ def table_of(caption: str, heads: Sequence[str], body: Sequence[str]) -> str:
 def name_cell(name: str) -> str:
     """A cell with a name."""
     return f'<td class="name">{shown_name(name) or "-"}</td>'
+
+
+def text_cell(text: str) -> str:
+    """A cell with a text, all of it."""
+    return f'<td class="name">{escape(plain_name(text)) or "-"}</td>'
 
 
 def shown_name(name: str) -> str:

@@ -353,6 +353,13 @@ FAILURES = {
         (["-c", "no_ledger.yaml"], 5, "absent.db: no such file or directory"),
         ([*GRANT, "--interval", "0"], 2, "Invalid value for '--interval'"),
     ],
+    "rollout report": [
+        ([*GRANT, "tiny-chat", "-o", "config.yaml"], 2, "config.yaml exists and is left as it is. Name another file,"),
+        ([*GRANT, "tiny-chat", "-o", "absent/x.html"], 2, "cannot write absent/x.html: no such file or directory"),
+        ([*GRANT, "tiny-chat", "-o", "prompts", "--force"], 2, "cannot write prompts: is a directory"),
+        ([*GRANT, "x", "-o", "x.html"], 2, "There is no rollout x."),
+        (["tiny-chat", "-o", "x.html", "-c", "no_ledger.yaml"], 5, "absent.db: no such file or directory"),
+    ],
     "rollout pause": [([*GRANT, "other-chat"], 2, "other-chat-v2 is paused, so it cannot be paused.")],
     "rollout resume": [([*GRANT, "tiny-chat"], 2, "tiny-chat-v2 is running, so it cannot be resumed.")],
     "rollout promote": [([*GRANT, "x"], 2, "There is no rollout x.")],

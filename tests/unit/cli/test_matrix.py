@@ -31,7 +31,7 @@ JSON_LINES = SERVERS | {"ledger export", "review export"}
 """They print JSON without asking."""
 OWN_TESTS = {"demo", "prompts test", "replay", "review next", "status", "top"}
 """They need a terminal, a server or much time."""
-NO_DATA = {"init"}
+NO_DATA = {"init", "rollout report"}
 """They write a file."""
 CALLS = [(name, arguments) for name, samples in SAMPLES.items() for arguments in samples]
 
