@@ -37,7 +37,7 @@ COMMANDS = {
     "ledger": "Query, follow, verify and export the ledger of exchanges.",
     "budget": "Show what is left of budgets, grant more, and list what was granted.",
     "drift": "Show by how much the signals of each version drift.",
-    "rollout": "Roll out a version in steps, by evidence: start, status, promote, explain.",
+    "rollout": "Roll out a version of a model in steps, by evidence.",
     "status": "Show what a running processor does: readiness, traffic, findings.",
     "top": "Watch a running processor: requests, tokens, cost, latency by team and version.",
     "tail": "Follow the exchanges in which guards found something.",
