@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -27,6 +27,19 @@ if TYPE_CHECKING:
     from extproc.ledger.rollouts.states import RolloutState
 
 _ID_BYTES: Final = 6
+_STEPS: Final = "5,25,50,100"
+
+
+class GivenPlan(NamedTuple):
+    """What the command line says of a plan."""
+
+    from_: str | None
+    steps: str | None
+    minutes: int | None
+    answers: int | None
+    alpha: float | None
+    name: str | None
+
 
 app = typer.Typer(
     name="rollout",
@@ -49,10 +62,16 @@ def start_command(
     from_: Annotated[
         str | None, typer.Option("--from", help="The version that it goes from; default: that with most weight.")
     ] = None,
-    steps: Annotated[str, typer.Option(help="Shares of the canary, in turn [percent].")] = "5,25,50,100",
-    minutes: Annotated[int, typer.Option(min=0, help="Least time at each share.")] = 60,
-    answers: Annotated[int, typer.Option(min=0, help="Least answers of the canary at each share.")] = 200,
-    alpha: Annotated[float, typer.Option(help="Chance of a wrong roll back, and of a wrong step.")] = 0.01,
+    steps: Annotated[
+        str | None, typer.Option(help=f"Shares of the canary, in turn [percent]; default: {_STEPS}.")
+    ] = None,
+    minutes: Annotated[int | None, typer.Option(min=0, help="Least time at each share; default: 60.")] = None,
+    answers: Annotated[
+        int | None, typer.Option(min=0, help="Least answers of the canary at each share; default: 200.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Chance of a wrong roll back, and of a wrong step; default: 0.01.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the rollout; default: MODEL-VERSION.")] = None,
     by: MadeBy = None,
     note: Note = "",
@@ -68,7 +87,8 @@ def start_command(
 
     files = read_config(config_file(config))
     settings = RolloutSettings.of_document(files.loaded.document, files.prompts, kept.folder)
-    plan = _declared(kept, model, to) or _plan(kept, model, to, from_, (steps, minutes, answers, alpha, name))
+    given = GivenPlan(from_, steps, minutes, answers, alpha, name)
+    plan = _declared(kept, model, to, given) or _plan(kept, model, to, given)
     arms = settings.arms(plan)
     assert arms is not None, "the plan was checked"
     with progress("Storing the rollout"), opened_ledger(kept) as store:
@@ -224,31 +244,39 @@ def _print_changed(state: RolloutState, as_json: bool, said: str) -> None:
 # --- what is given on the command line -----------------------------------------------------------------------------
 
 
-def _declared(kept: LedgerConfig, model: str, to: str) -> RolloutSection | None:
-    return next((one for one in kept.document.rollouts if (one.model, one.canary) == (model, to)), None)
+def _declared(kept: LedgerConfig, model: str, to: str, given: GivenPlan) -> RolloutSection | None:
+    """The plan of the configuration, if there is one; nothing of it can be given as well."""
+    declared = next((one for one in kept.document.rollouts if (one.model, one.canary) == (model, to)), None)
+    options = [f"--{name.removesuffix('_')}" for name, value in given._asdict().items() if value is not None]
+    if declared is not None and options:
+        refuse(
+            f"extproc rollout: {model} to {to} is declared in `rollouts` as {declared.name}; change its plan there, or "
+            f"leave out {names(options)}"
+        )
+    return declared
 
 
-def _plan(
-    kept: LedgerConfig, model: str, to: str, from_: str | None, given: tuple[str, int, int, float, str | None]
-) -> RolloutSection:
+def _plan(kept: LedgerConfig, model: str, to: str, given: GivenPlan) -> RolloutSection:
     """A plan of the command line, checked as one of the configuration."""
     from pydantic import ValidationError
 
     from extproc.config.rollout_checks import plan_problems
     from extproc.config.rollouts import RolloutSection, RolloutStep
 
-    steps, minutes, answers, alpha, name = given
     versions = kept.document.models[model].versions if model in kept.document.models else {}
     others = sorted((one for one in versions if one != to), key=lambda one: -versions[one].weight)
     try:
-        percents = [int(one) for one in steps.split(",")]
+        percents = [int(one) for one in (given.steps or _STEPS).split(",")]
+        least = {"minutes_min": given.minutes, "answers_min": given.answers}
+        changed: dict[str, Any] = {name: value for name, value in least.items() if value is not None}
+        more: dict[str, Any] = {} if given.alpha is None else {"alpha": given.alpha}
         plan = RolloutSection(
-            name=name or f"{model}-{to}",
+            name=given.name or f"{model}-{to}",
             model=model,
-            stable=from_ or next(iter(others), to),
+            stable=given.from_ or next(iter(others), to),
             canary=to,
-            steps=tuple(RolloutStep(percent=one, minutes_min=minutes, answers_min=answers) for one in percents),
-            alpha=alpha,
+            steps=tuple(RolloutStep(percent=one, **changed) for one in percents),
+            **more,
         )
     except ValidationError as invalid:
         keys = names([".".join(str(part) for part in error["loc"]) for error in invalid.errors()])

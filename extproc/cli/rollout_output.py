@@ -148,7 +148,7 @@ def print_status(console: Console, one: RolloutStatusJson) -> None:
 
 
 def print_rollout(console: Console, one: RolloutJson) -> None:
-    """One or two lines."""
+    """Three lines."""
     steps = " ".join(f"[{step}]" if place == one["step"] else str(step) for place, step in enumerate(one["steps"], 1))
     heading = Text.assemble(
         (one["name"], "bold"),
@@ -156,7 +156,8 @@ def print_rollout(console: Console, one: RolloutJson) -> None:
         f"{one['share_percent']:g} % canary",
     )
     print_line(console, heading)
-    print_line(console, Text(f"steps {steps}, began {one['began']}, at this share since {one['step_began']}"))
+    print_line(console, Text(f"steps {steps}"))
+    print_line(console, Text(f"began {_short(one['began'])}, at this share since {_short(one['step_began'])} (UTC)"))
 
 
 def print_gates(console: Console, gates: Sequence[RolloutGateJson]) -> None:
@@ -207,6 +208,10 @@ def print_explained(console: Console, data: RolloutExplainedJson) -> None:
 def moment_of(at_us: int) -> str:
     """In UTC."""
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
+
+
+def _short(moment: str) -> str:
+    return moment[:19].replace("T", " ")
 
 
 def _shown(value: float | None, is_rate: bool) -> float | None:

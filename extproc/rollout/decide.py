@@ -221,7 +221,7 @@ def in_words(gate: GateVerdict) -> str:
         return "no values"
     spans = [_amount(value, gate.is_rate) for value in (found.estimate, found.low, found.high)]
     unit = "points" if gate.is_rate else "%"
-    return f"{spans[0]} {unit} ({spans[1]} to {spans[2]}), margin {gate.promote * _PERCENT:.2g}"
+    return f"{spans[0]} {unit} ({spans[1]} to {spans[2]}), margin {gate.promote * _PERCENT:.3g}"
 
 
 def _amount(value: float, is_rate: bool) -> str:
