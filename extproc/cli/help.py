@@ -69,6 +69,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "rollout status": ("extproc rollout status",),
     "rollout watch": ("extproc rollout watch", "extproc rollout watch llama --interval 5"),
     "rollout report": ("extproc rollout report llama --output rollout.html",),
+    "rollout simulate": (
+        "extproc rollout simulate llama --to v2 --per-day 50000 --users 3000",
+        "extproc rollout simulate llama --to v2 --steps 10,50,100 --runs 200",
+    ),
     "rollout pause": ("extproc rollout pause llama --note 'the servers are being moved'",),
     "rollout resume": ("extproc rollout resume llama",),
     "rollout promote": ("extproc rollout promote llama --note 'a fix that cannot wait'",),

@@ -8,38 +8,25 @@ from __future__ import annotations
 import getpass
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_ledger
+from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.rollout_named import TEXT_CHARS_MAX, Named, found_rollout, now_us
+from extproc.cli.rollout_plan import Alpha, From, GivenPlan, LeastAnswers, Minutes, Model, Steps, To, plan_of
 from extproc.cli.rollout_report import rollout_report_command
+from extproc.cli.rollout_simulate import rollout_simulate_command
 from extproc.cli.rollout_watch import rollout_watch_command
 from extproc.cli.which_config import ConfigOption, config_file
-from extproc.config.problems import Places, Severity, names
 
 if TYPE_CHECKING:
-    from extproc.config.rollouts import RolloutSection
     from extproc.ledger.rollouts.states import RolloutState
 
 _ID_BYTES: Final = 6
-_STEPS: Final = "5,25,50,100"
-
-
-class GivenPlan(NamedTuple):
-    """What the command line says of a plan."""
-
-    from_: str | None
-    steps: str | None
-    minutes: int | None
-    answers: int | None
-    alpha: float | None
-    name: str | None
-
 
 app = typer.Typer(
     name="rollout",
@@ -57,21 +44,13 @@ Note = Annotated[str, typer.Option(help="The reason; the journal keeps it.")]
 
 @app.command("start")
 def start_command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)],
-    to: Annotated[str, typer.Option(help="The version that it goes to: the canary.", show_default=False)],
-    from_: Annotated[
-        str | None, typer.Option("--from", help="The version that it goes from; default: that with most weight.")
-    ] = None,
-    steps: Annotated[
-        str | None, typer.Option(help=f"Shares of the canary, in turn [percent]; default: {_STEPS}.")
-    ] = None,
-    minutes: Annotated[int | None, typer.Option(min=0, help="Least time at each share; default: 60.")] = None,
-    answers: Annotated[
-        int | None, typer.Option(min=0, help="Least answers of the canary at each share; default: 200.")
-    ] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Chance of a wrong roll back, and of a wrong step; default: 0.01.")
-    ] = None,
+    model: Model,
+    to: To,
+    from_: From = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    answers: LeastAnswers = None,
+    alpha: Alpha = None,
     name: Annotated[str | None, typer.Option(help="Name of the rollout; default: MODEL-VERSION.")] = None,
     by: MadeBy = None,
     note: Note = "",
@@ -87,8 +66,7 @@ def start_command(
 
     files = read_config(config_file(config))
     settings = RolloutSettings.of_document(files.loaded.document, files.prompts, kept.folder)
-    given = GivenPlan(from_, steps, minutes, answers, alpha, name)
-    plan = _declared(kept, model, to, given) or _plan(kept, model, to, given)
+    plan = plan_of(kept, GivenPlan(model, to, from_, steps, minutes, answers, alpha, name))
     arms = settings.arms(plan)
     assert arms is not None, "the plan was checked"
     with progress("Storing the rollout"), opened_ledger(kept) as store:
@@ -137,6 +115,7 @@ def status_command(
 
 app.command("watch")(rollout_watch_command)
 app.command("report")(rollout_report_command)
+app.command("simulate")(rollout_simulate_command)
 
 
 @app.command("pause")
@@ -242,54 +221,6 @@ def _print_changed(state: RolloutState, as_json: bool, said: str) -> None:
 
 
 # --- what is given on the command line -----------------------------------------------------------------------------
-
-
-def _declared(kept: LedgerConfig, model: str, to: str, given: GivenPlan) -> RolloutSection | None:
-    """The plan of the configuration, if there is one; nothing of it can be given as well."""
-    declared = next((one for one in kept.document.rollouts if (one.model, one.canary) == (model, to)), None)
-    options = [f"--{name.removesuffix('_')}" for name, value in given._asdict().items() if value is not None]
-    if declared is not None and options:
-        refuse(
-            f"extproc rollout: {model} to {to} is declared in `rollouts` as {declared.name}; change its plan there, or "
-            f"leave out {names(options)}"
-        )
-    return declared
-
-
-def _plan(kept: LedgerConfig, model: str, to: str, given: GivenPlan) -> RolloutSection:
-    """A plan of the command line, checked as one of the configuration."""
-    from pydantic import ValidationError
-
-    from extproc.config.rollout_checks import plan_problems
-    from extproc.config.rollouts import RolloutSection, RolloutStep
-
-    versions = kept.document.models[model].versions if model in kept.document.models else {}
-    others = sorted((one for one in versions if one != to), key=lambda one: -versions[one].weight)
-    try:
-        percents = [int(one) for one in (given.steps or _STEPS).split(",")]
-        least = {"minutes_min": given.minutes, "answers_min": given.answers}
-        changed: dict[str, Any] = {name: value for name, value in least.items() if value is not None}
-        more: dict[str, Any] = {} if given.alpha is None else {"alpha": given.alpha}
-        plan = RolloutSection(
-            name=given.name or f"{model}-{to}",
-            model=model,
-            stable=given.from_ or next(iter(others), to),
-            canary=to,
-            steps=tuple(RolloutStep(percent=one, **changed) for one in percents),
-            **more,
-        )
-    except ValidationError as invalid:
-        keys = names([".".join(str(part) for part in error["loc"]) for error in invalid.errors()])
-        refuse(f"extproc rollout: not possible: {keys}; `rollouts` in the reference says what is")
-    except ValueError:
-        refuse("extproc rollout: --steps are whole numbers with commas between them, such as 5,25,50,100")
-    problems = list(plan_problems(plan, kept.document, (), Places("extproc rollout")))
-    errors = [one for one in problems if one.severity is Severity.ERROR]
-    if errors:
-        refuse(*(f"extproc rollout: {one.path}: {one.found}. {one.hint}" for one in errors))
-    for one in problems:
-        typer.echo(f"warning: {one.found}. {one.hint}", err=True)
-    return plan
 
 
 def _who(by: str | None, note: str) -> str:

@@ -150,3 +150,39 @@ class RolloutExplainedJson(TypedDict):
     agrees: Annotated[bool, "the journal is whole, and every decision follows from its numbers"]
     problem: Annotated[str, "where the journal is not what was written; empty: it is whole"]
     entries: Annotated[list[ExplainedEntryJson], "the oldest first"]
+
+
+class SimulatedStepJson(TypedDict):
+    """How long a share lasts in simulated rollouts."""
+
+    percent: Annotated[int, "share of the canary"]
+    passed: Annotated[float, "share of rollouts that went on from it"]
+    hours_median: Annotated[float | None, "in half of all; null: half did not go on"]
+    hours_p90: Annotated[float | None, "likewise in 90 %"]
+
+
+class SimulatedHarmJson(TypedDict):
+    """What became of a simulated canary."""
+
+    canary: Annotated[str, "`identical`, `refusals_doubled`, `token_time_20_percent` or `errors_20_percent`"]
+    says: Annotated[str, "the same in words"]
+    promoted: Annotated[float, "share of rollouts; of a harmful canary these are wrong"]
+    rolled_back: Annotated[float, "likewise; of an identical canary these are wrong"]
+    inconclusive: Annotated[float, "likewise; the time of the plan was over, or a run had 400,000 exchanges"]
+    hours_median: Annotated[float | None, "until it was promoted or rolled back; null: half were not"]
+    hours_p90: Annotated[float | None, "likewise in 90 %"]
+    canary_exchanges_median: Annotated[float | None, "likewise, exchanges of the canary"]
+    steps: Annotated[list[SimulatedStepJson], "at which both versions are compared: all but the last"]
+
+
+class RolloutSimulatedJson(TypedDict):
+    """``rollout simulate``."""
+
+    model: Annotated[str, "the model"]
+    stable: Annotated[str, "the version that it goes from"]
+    canary: Annotated[str, "the version that it goes to"]
+    exchanges_a_day: Annotated[int, "declared, of both versions"]
+    users: Annotated[int, "declared; 0: each exchange is a unit of its own"]
+    correlation: Annotated[float, "declared, of two answers of one user"]
+    runs: Annotated[int, "rollouts of each canary"]
+    canaries: Annotated[list[SimulatedHarmJson], "an identical one first"]

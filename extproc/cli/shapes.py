@@ -28,6 +28,7 @@ from extproc.cli.rollout_shapes import (
     RolloutChangedJson,
     RolloutExplainedJson,
     RolloutHistoryJson,
+    RolloutSimulatedJson,
     RolloutsJson,
     RolloutWatchJson,
 )
@@ -380,6 +381,7 @@ SHAPES: Final[dict[str, Any]] = {
     "rollout start": RolloutChangedJson,
     "rollout status": RolloutsJson,
     "rollout watch": RolloutWatchJson,
+    "rollout simulate": RolloutSimulatedJson,
     "rollout pause": RolloutChangedJson,
     "rollout resume": RolloutChangedJson,
     "rollout promote": RolloutChangedJson,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from extproc.domain.rollout_gates import GATES, Worse, widening
+from extproc.rollout.simulation import plans
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import Bools, TrafficModel
 from extproc.rollout.simulation.walks import (
@@ -139,26 +140,18 @@ CORRELATION = 0.02
 STEPS = tuple(SimulatedStep(share, widening(share), 200) for share in (0.05, 0.25, 0.5))
 """Of the default rollout; at 100 % there is nothing to compare."""
 WALK = Looks(400, 120_000)
-LEVELS = {"error": 0.002, "refusal": 0.02, "abort": 0.01, "finding": 0.01, "empty": 0.002, "looped": 0.002}
-LEVELS |= {"truncated": 0.05, "length": 1.0, "first_token": 0.8, "token_time": 0.5, "cost": 1.2}
-"""Of the required gates: the rate, or the standard deviation of the logarithm."""
 _WEIGHTS = sum(gate.weight for gate in GATES)
 
 
 def simulated_gate(name: str, change: float = 0.0, ratio: float = 1.0) -> SimulatedGate:
     """With its default margins. Args: change: added to a rate or mean logarithm; ratio: of rates."""
     gate = next(one for one in GATES if one.name == name)
-    level, weight = LEVELS[name], gate.weight / _WEIGHTS
-    if gate.is_rate:
-        signal = SignalModel(RATE, level, correlation=CORRELATION, change=change, ratio=ratio)
-        return SimulatedGate(signal, gate.worse, GateMargins(gate.roll_back, gate.promote), weight)
-    signal = SignalModel(LOG, sd=level, correlation=CORRELATION, change=change)
-    return SimulatedGate(signal, gate.worse, GateMargins(math.log1p(gate.roll_back), math.log1p(gate.promote)), weight)
+    return plans.simulated_gate(replace(gate, weight=gate.weight / _WEIGHTS), CORRELATION, change, ratio)
 
 
 def all_gates(**harmed: SimulatedGate) -> tuple[SimulatedGate, ...]:
     """Those that every rollout must show, all alike in both arms but for what is harmed, by its name."""
-    return tuple(({name: simulated_gate(name) for name in LEVELS} | harmed).values())
+    return tuple(({name: simulated_gate(name) for name in plans.LEVELS} | harmed).values())
 
 
 def walks(
@@ -170,7 +163,9 @@ def walks(
     def simulate(size: int, own: np.random.Generator) -> dict[str, Floats]:
         one = walked(gates, STEPS, traffic, looks, PLAN, size, own)
         flags = {"promoted": one.promoted, "rolled_back": one.rolled_back}
-        return {"canary": one.canary_exchanges, **{name: flag.astype(np.float64) for name, flag in flags.items()}}
+        floats = {name: getattr(one, name) for name in ("canary_exchanges", "exchanges", "step_ends")}
+        return {**floats, **{name: flag.astype(np.float64) for name, flag in flags.items()}}
 
     found = over_chunks(runs, chance, simulate)
-    return Walked(found["promoted"] > 0, found["rolled_back"] > 0, found["canary"])
+    promoted, rolled_back = found["promoted"] > 0, found["rolled_back"] > 0
+    return Walked(promoted, rolled_back, found["canary_exchanges"], found["exchanges"], found["step_ends"])

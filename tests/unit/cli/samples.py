@@ -117,6 +117,9 @@ SAMPLES: dict[str, list[list[str]]] = {
     "rollout status": [["-c", "config.yaml"]],
     "rollout watch": [["-c", "config.yaml", "tiny-chat"], ["-c", "config.yaml", "other-chat"]],
     "rollout report": [["-c", "config.yaml", "tiny-chat", "--output", "rollout.html", "--force"]],
+    "rollout simulate": [
+        ["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--per-day", "100", "--users", "0", "--runs", "2"]
+    ],
     "rollout pause": [["-c", "config.yaml", "tiny-chat", "--by", "ann"]],
     "rollout resume": [["-c", "config.yaml", "other-chat", "--by", "ann"]],
     "rollout promote": [["-c", "config.yaml", "tiny-chat-v2", "--by", "ann", "--note", "it is Friday"]],

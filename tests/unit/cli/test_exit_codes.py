@@ -360,6 +360,11 @@ FAILURES = {
         ([*GRANT, "x", "-o", "x.html"], 2, "There is no rollout x."),
         (["tiny-chat", "-o", "x.html", "-c", "no_ledger.yaml"], 5, "absent.db: no such file or directory"),
     ],
+    "rollout simulate": [
+        ([*GRANT, "tiny-chat", "--to", "v1"], 2, "extproc rollout: canary: `v1` is the stable version too."),
+        ([*ROLLED, "--runs", "0"], 2, "Invalid value for '--runs'"),
+        ([*ROLLED, "--correlation", "2"], 2, "Invalid value for '--correlation'"),
+    ],
     "rollout pause": [([*GRANT, "other-chat"], 2, "other-chat-v2 is paused, so it cannot be paused.")],
     "rollout resume": [([*GRANT, "tiny-chat"], 2, "tiny-chat-v2 is running, so it cannot be resumed.")],
     "rollout promote": [([*GRANT, "x"], 2, "There is no rollout x.")],

@@ -10,7 +10,15 @@ import pytest
 from extproc.domain.rollout_gates import Worse
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import TrafficModel
-from extproc.rollout.simulation.walks import Looks, SimulatedGate, SimulatedStep, Walked, first_found, walked
+from extproc.rollout.simulation.walks import (
+    HardFailureRule,
+    Looks,
+    SimulatedGate,
+    SimulatedStep,
+    Walked,
+    first_found,
+    walked,
+)
 from extproc.statistics.gate_evidence import EvidencePlan, GateMargins
 from extproc.statistics.references import SignalKind
 
@@ -50,6 +58,45 @@ def test_one_harmful_gate_rolls_back(gates: tuple[SimulatedGate, SimulatedGate])
     assert found.rolled_back.all()
     assert not found.promoted.any()
     assert (found.canary_exchanges < 1_500).all()
+
+
+def test_each_step_lasts_its_least_time() -> None:
+    """In exchanges of both arms since the step began, which are noted when it ends."""
+    steps = (SimulatedStep(0.2, 4.0, exchanges_min=15_000), SimulatedStep(0.5, 1.0, exchanges_min=20_000))
+    looks, chance = Looks(500, 60_000), np.random.default_rng(2)
+    found = walked((durations(0.0),), steps, EACH_ITS_OWN, looks, EvidencePlan(), RUNS, chance)
+    assert found.promoted.all()
+    first, second = found.step_ends.T
+    assert (first >= 15_000).all()
+    assert (second >= first + 20_000).all()
+    assert (found.exchanges == second).all()
+
+
+def test_a_step_that_does_not_end_has_no_end() -> None:
+    """A canary that is rolled back at once leaves none; what came until then is noted."""
+    found = walk(refusals(4.0))
+    assert np.isinf(found.step_ends).all()
+    assert (found.exchanges < 60_000).all()
+
+
+def test_hard_failures_end_it_before_its_gates_do() -> None:
+    """A fifth of exchanges fails where one in a hundred may; an identical version goes on."""
+    looks, chance = Looks(100, 20_000), np.random.default_rng(2)
+    alpha_of_nothing = 1e-9
+    margins = GateMargins(0.0, 0.003)
+    for level, change, is_blamed in ((0.002, 0.2, True), (0.002, 0.0, False)):
+        errors = SimulatedGate(SignalModel(SignalKind.RATE, level, change=change), Worse.UP, margins, alpha_of_nothing)
+        rule, plan = HardFailureRule(0, 0.01, 0.001), EvidencePlan()
+        found = walked((errors,), STEPS, EACH_ITS_OWN, looks, plan, RUNS, chance, rule)
+        assert found.rolled_back.all() if is_blamed else not found.rolled_back.any()
+        if is_blamed:
+            assert (found.canary_exchanges < 150).all()
+
+
+def test_looks_may_come_later_and_later() -> None:
+    """But never sooner than the first."""
+    looks = Looks(100, 10_000, 0.05)
+    assert [looks.size(exchanges) for exchanges in (0, 2_000, 4_000)] == [100, 100, 200]
 
 
 def test_what_cannot_be_told_is_neither() -> None:
