@@ -19,9 +19,7 @@ From = Annotated[
     str | None, typer.Option("--from", help="The version that it goes from; default: that with most weight.")
 ]
 DEFAULT_STEPS: Final = "5,25,50,100"
-Steps = Annotated[
-    str | None, typer.Option(help=f"Shares of the canary, in turn [percent]; default: {DEFAULT_STEPS}.")
-]
+Steps = Annotated[str | None, typer.Option(help=f"Shares of the canary, in turn [percent]; default: {DEFAULT_STEPS}.")]
 Minutes = Annotated[int | None, typer.Option(min=0, help="Least time at each share; default: 60.")]
 LeastAnswers = Annotated[
     int | None, typer.Option(min=0, help="Least answers of the canary at each share; default: 200.")
