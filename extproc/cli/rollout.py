@@ -17,7 +17,17 @@ from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.rollout_named import TEXT_CHARS_MAX, Named, found_rollout, now_us
-from extproc.cli.rollout_plan import Alpha, From, GivenPlan, LeastAnswers, Minutes, Model, Steps, To, plan_of
+from extproc.cli.rollout_plan import (
+    AlphaOption,
+    AnswersOption,
+    FromOption,
+    GivenPlan,
+    MinutesOption,
+    ModelArgument,
+    StepsOption,
+    ToOption,
+    plan_of,
+)
 from extproc.cli.rollout_report import rollout_report_command
 from extproc.cli.rollout_simulate import rollout_simulate_command
 from extproc.cli.rollout_watch import rollout_watch_command
@@ -44,13 +54,13 @@ Note = Annotated[str, typer.Option(help="The reason; the journal keeps it.")]
 
 @app.command("start")
 def start_command(
-    model: Model,
-    to: To,
-    from_: From = None,
-    steps: Steps = None,
-    minutes: Minutes = None,
-    answers: LeastAnswers = None,
-    alpha: Alpha = None,
+    model: ModelArgument,
+    to: ToOption,
+    from_: FromOption = None,
+    steps: StepsOption = None,
+    minutes: MinutesOption = None,
+    answers: AnswersOption = None,
+    alpha: AlphaOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the rollout; default: MODEL-VERSION.")] = None,
     by: MadeBy = None,
     note: Note = "",

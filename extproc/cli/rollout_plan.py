@@ -13,18 +13,22 @@ from extproc.config.problems import Places, Severity, names
 if TYPE_CHECKING:
     from extproc.config.rollouts import RolloutSection
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)]
-To = Annotated[str, typer.Option(help="The version that it goes to: the canary.", show_default=False)]
-From = Annotated[
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)]
+ToOption = Annotated[str, typer.Option(help="The version that it goes to: the canary.", show_default=False)]
+FromOption = Annotated[
     str | None, typer.Option("--from", help="The version that it goes from; default: that with most weight.")
 ]
 DEFAULT_STEPS: Final = "5,25,50,100"
-Steps = Annotated[str | None, typer.Option(help=f"Shares of the canary, in turn [percent]; default: {DEFAULT_STEPS}.")]
-Minutes = Annotated[int | None, typer.Option(min=0, help="Least time at each share; default: 60.")]
-LeastAnswers = Annotated[
+StepsOption = Annotated[
+    str | None, typer.Option(help=f"Shares of the canary, in turn [percent]; default: {DEFAULT_STEPS}.")
+]
+MinutesOption = Annotated[int | None, typer.Option(min=0, help="Least time at each share; default: 60.")]
+AnswersOption = Annotated[
     int | None, typer.Option(min=0, help="Least answers of the canary at each share; default: 200.")
 ]
-Alpha = Annotated[float | None, typer.Option(help="Chance of a wrong roll back, and of a wrong step; default: 0.01.")]
+AlphaOption = Annotated[
+    float | None, typer.Option(help="Chance of a wrong roll back, and of a wrong step; default: 0.01.")
+]
 
 
 class GivenPlan(NamedTuple):

@@ -11,7 +11,17 @@ from rich.text import Text
 from extproc.cli.ledger_opened import config_with_ledger
 from extproc.cli.output import AsJson, print_json
 from extproc.cli.progress import progress
-from extproc.cli.rollout_plan import Alpha, From, GivenPlan, LeastAnswers, Minutes, Model, Steps, To, plan_of
+from extproc.cli.rollout_plan import (
+    AlphaOption,
+    AnswersOption,
+    FromOption,
+    GivenPlan,
+    MinutesOption,
+    ModelArgument,
+    StepsOption,
+    ToOption,
+    plan_of,
+)
 from extproc.cli.tables import print_line, print_table, result_console
 from extproc.cli.which_config import ConfigOption, config_file
 
@@ -30,13 +40,13 @@ RUNS_MAX: Final = 10_000
 
 
 def rollout_simulate_command(
-    model: Model,
-    to: To,
-    from_: From = None,
-    steps: Steps = None,
-    minutes: Minutes = None,
-    answers: LeastAnswers = None,
-    alpha: Alpha = None,
+    model: ModelArgument,
+    to: ToOption,
+    from_: FromOption = None,
+    steps: StepsOption = None,
+    minutes: MinutesOption = None,
+    answers: AnswersOption = None,
+    alpha: AlphaOption = None,
     per_day: Annotated[int, typer.Option(min=100, max=100_000_000, help="Exchanges a day, of both versions.")] = 20_000,
     users: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Users, of a heavy-tailed activity; 0: each exchange is one.")
