@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 from typer.testing import CliRunner, Result
 
 from extproc.cli import _app as app
@@ -303,6 +303,22 @@ def test_it_follows_what_happens(folder: Path) -> None:
         store.close()
         program.type("q")
         assert program.ended() == 0
+
+
+def test_a_store_that_fails_and_comes_again(folder: Path) -> None:
+    """It is told meanwhile, over the last picture; then the picture is of now."""
+    store = LedgerStore("sqlite:///ledger.db", folder)
+    with watching(folder, "tiny-chat") as program:
+        with store.writing() as connection:
+            connection.execute(text("ALTER TABLE rollouts RENAME TO gone"))
+        drawn_with(program, "the store does not answer (")
+        assert "v2  running" in last_screen(program)
+        with store.writing() as connection:
+            connection.execute(text("ALTER TABLE gone RENAME TO rollouts"))
+        program.until(lambda: "the store does not answer" not in last_screen(program))
+        program.type("q")
+        assert program.ended() == 0
+    store.close()
 
 
 def test_another_size_is_another_screen(folder: Path) -> None:
