@@ -72,11 +72,12 @@ GUARDS: dict[str, Any] = {"filter": "guards"}
 ALL = (VERSION, INJECTION, PII, PROMPT, REFUSAL, METER)
 
 
-def snapshot_of(*parts: Mapping[str, Any], rollouts: tuple[RolloutShare, ...] = (), **sections: Any) -> Snapshot:
+def snapshot_of(*parts: Mapping[str, Any], **sections: Any) -> Snapshot:
     """A compiled configuration with these filters and guards; other sections replace those of the default.
 
-    The guards are those of the only policy, and run where the first of them stands.
+    The guards are those of the only policy, and run where the first of them stands. ``shares`` are of rollouts.
     """
+    shares: tuple[RolloutShare, ...] = sections.pop("shares", ())
     guards = [part for part in parts if "guard" in part]
     filters: list[Mapping[str, Any]] = []
     for part in parts:
@@ -109,13 +110,13 @@ def snapshot_of(*parts: Mapping[str, Any], rollouts: tuple[RolloutShare, ...] = 
         "filters": filters,
         **sections,
     }
-    return _compiled(json.dumps(document), rollouts)
+    return _compiled(json.dumps(document), shares)
 
 
 @lru_cache(maxsize=512)
-def _compiled(text: str, rollouts: tuple[RolloutShare, ...]) -> Snapshot:
+def _compiled(text: str, shares: tuple[RolloutShare, ...]) -> Snapshot:
     """The laws ask for the same configurations again and again, and compiling takes longer than most exchanges."""
-    return compile_snapshot(parse_document(text, "playbook"), PROMPTS, MASK_KEYS, rollouts)
+    return compile_snapshot(parse_document(text, "playbook"), PROMPTS, MASK_KEYS, shares)
 
 
 def with_guards(snapshot: Snapshot, *guards: Any, on_requests: bool = True) -> Snapshot:

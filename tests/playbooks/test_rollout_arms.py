@@ -35,7 +35,7 @@ SERVED = {Arm.STABLE: ("v1", "tiny"), Arm.CANARY: ("v2", "tiny-next")}
 
 def rolled_out(**sections: Any) -> Snapshot:
     """Half of the conversations go from v1 to v2, though that has no weight."""
-    return snapshot_of(VERSION, PROMPT, METER, rollouts=(HALF._replace(**sections.pop("share", {})),), **sections)
+    return snapshot_of(VERSION, PROMPT, METER, shares=(HALF._replace(**sections.pop("share", {})),), **sections)
 
 
 def part_of(arm: Arm) -> tuple[str, RolloutArm]:

@@ -31,7 +31,7 @@ def snapshot(
     """A model with three versions."""
     versions = {name: {"weight": weight, "price": PRICE} for name, weight in zip("abc", weights, strict=True)}
     model = {"versions": versions, "pin_header": "x-pin", "pin_teams": ["unknown"]}
-    return snapshot_of({**VERSION, "mode": mode}, models={"tiny": model}, rollouts=rollouts, **sections)
+    return snapshot_of({**VERSION, "mode": mode}, models={"tiny": model}, shares=rollouts, **sections)
 
 
 def ask(
@@ -173,7 +173,7 @@ def test_where_data_rules_keep_a_team_from_one_of_them(far: str, got: set[tuple[
         "providers": {"cloud": {"url": "https://cloud.example/v1", "apis": ["chat"]}},
         "identity": {"private_teams": ["hr"]},
     }
-    compiled = snapshot_of(VERSION, models={"tiny": {"versions": versions}}, rollouts=(share_of(),), **sections)
+    compiled = snapshot_of(VERSION, models={"tiny": {"versions": versions}}, shares=(share_of(),), **sections)
     found = set()
     for user in USERS:
         exchange = exchange_of(compiled.models)
