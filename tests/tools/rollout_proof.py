@@ -241,7 +241,7 @@ def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
         yield _found(f"{name}_compared", f"{says}, alpha / 8", compared_at, 40, target)
         says = f"{says}, 1 % declared"
         yield _found(f"{name}_declared", f"{says}, alpha", declared_at[f"{ALPHA:g}"], 40, 0.95)
-        yield _found(f"{name}_declared_default", f"{says}, alpha / 10", declared_at[f"{ALPHA / 10:g}"], 40, None)
+        yield _found(f"{name}_declared_tenth", f"{says}, alpha / 10", declared_at[f"{ALPHA / 10:g}"], 40, None)
         says = f"errors 20 % in both arms at {share:.0%}, 1 % declared"
         yield _false(f"blamed_rate_outage_of_both_{at}", says, blamed_at, 1 / BLAME)
 
