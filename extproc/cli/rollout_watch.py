@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -52,9 +53,9 @@ def rollout_watch_command(
     from extproc.cli.rollout_watch_output import snapshot
 
     console = result_console()
-    with opened_ledger(kept) as store:
-        picture = _Picture(store, WatchedRollout(rollout))
+    with ExitStack() as opened:
         with progress("Reading the ledger"):
+            picture = _Picture(opened.enter_context(opened_ledger(kept)), WatchedRollout(rollout))
             problem = picture.read_first()
         if problem:
             refuse(f"extproc rollout: {problem}")

@@ -27,7 +27,7 @@ METRIC = Addition(
         ),
         "extproc/server/operations/reload.py": (
             Insertion(
-                "        self._metrics.in_force(snapshot.revision, weights)",
+                "        versions = snapshot.versions",
                 "        self._metrics.config_warned(len(files.loaded.warnings))\n",
             ),
         ),

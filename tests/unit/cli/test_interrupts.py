@@ -54,6 +54,15 @@ STORE_WAITS = {
     "budget grant": (["monthly", "search", "--amount", "1"], "Storing the grant"),
     "budget history": ([], "Reading the history"),
     "drift": ([], "Reading the ledger"),
+    "rollout status": ([], "Reading the ledger"),
+    "rollout watch": (["tiny-chat"], "Reading the ledger"),
+    "rollout history": (["tiny-chat"], "Reading the journal"),
+    "rollout report": (["tiny-chat", "--output", "rollout.html"], "Recomputing decisions"),
+    "rollout explain": (["tiny-chat"], "Recomputing decisions"),
+    "rollout pause": (["tiny-chat"], "Storing the change"),
+    "rollout resume": (["tiny-chat"], "Storing the change"),
+    "rollout promote": (["tiny-chat"], "Storing the change"),
+    "rollout rollback": (["tiny-chat"], "Storing the change"),
 }
 LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""
@@ -75,6 +84,8 @@ FILE_WAITS = {
     "keys revoke": ["search-1", "-k", "fifo"],
     "keys rotate": ["search-1", "-k", "fifo"],
     "envoy-config": ["--lint", "fifo"],
+    "rollout start": ["-c", "fifo", "tiny-chat", "--to", "v2"],
+    "rollout simulate": ["-c", "fifo", "tiny-chat", "--to", "v2"],
 }
 
 

@@ -21,6 +21,7 @@ from extproc.ledger.rollouts.states import (
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.explain import noted
 from extproc.rollout.journal import JournalKind, broken_at
+from tests.hangs import HANG_S
 from tests.unit.ledger.rollouts.samples import ARMS, NOW_US, started
 from tests.unit.rollout.samples import PLAN
 
@@ -55,7 +56,7 @@ def test_what_begins_at_the_same_moment(store: LedgerStore) -> None:
     barrier, refused = Barrier(4), []
 
     def begin(number: int) -> None:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=HANG_S)
         try:
             started(store, f"r{number}")
         except RolloutRefused as problem:
@@ -65,7 +66,7 @@ def test_what_begins_at_the_same_moment(store: LedgerStore) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=HANG_S)
     assert len(refused) == 3
     with store.reading() as connection:
         (state,) = rollouts(connection)
