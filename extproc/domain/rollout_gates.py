@@ -47,6 +47,9 @@ class RolloutGate:
 ERROR: Final = "error"
 ABORT: Final = "abort"
 FEEDBACK: Final = "feedback"
+NO_ANSWER: Final = "no_answer"
+NO_ANSWER_S: Final = 3
+"""So long the first text of a stream may take."""
 GATES: Final = (
     RolloutGate(
         ERROR,
@@ -113,6 +116,12 @@ GATES: Final = (
         *(True, Worse.UP, 0.007, 0.0, 1.0, False),
         "users gave a thumb down, of all answers",
         "users say that it is worse",
+    ),
+    RolloutGate(
+        NO_ANSWER,
+        *(True, Worse.UP, 0.01, 0.0, 1.0, False),
+        f"a stream without text for {NO_ANSWER_S} seconds; seen while it waits",
+        "users look at an empty page",
     ),
     RolloutGate(
         "length",

@@ -10,6 +10,9 @@ UNITS: Final = 65_536
 BUCKETS: Final = 256
 """Into so many groups units are added up, by arm, for variances."""
 
+WARM_UP_STEP: Final = 0
+"""The step of exchanges in the warm-up of a rollout, which are not compared."""
+
 
 class Arm(StrEnum):
     """Which of the two versions an exchange was given."""

@@ -4,7 +4,8 @@ A slot of the file is taken when the request was sent on, gets the end when it h
 the spool. Writing it is a copy in memory, which the kernel keeps if the process is killed. The length of an array is
 written after its text, so one that was being copied then is not there.
 
-A slot has two pages: its begin, and its end. Each is a length (8 bytes) and JSON.
+A slot has two pages: its begin, and its end. Each is a length (8 bytes) and JSON. The last 8 bytes of the first page
+say whether the exchange of a rollout waits too long for its answer.
 """
 
 from __future__ import annotations
@@ -27,16 +28,23 @@ _LENGTH: Final = struct.Struct("<Q")
 _NOTHING: Final = bytes(8)
 _FIELDS: Final = FieldNames()
 _FIRST: Final = 8  # of the text, in its page
-TEXT_BYTES_MAX: Final = _PAGE - _FIRST
+_WAITS_AT: Final = _PAGE - 8
+TEXT_BYTES_MAX: Final = _WAITS_AT - _FIRST
 _ALIVE_AT: Final = 64  # place of the time at which the process was last known to be alive
 _FIELDS_AT: Final = 128  # place of the names of the arrays' values
 
 
 class LeftOver(NamedTuple):
-    """A slot of a process that is gone. ``end`` is empty if the exchange had not ended."""
+    """A slot that is taken.
+
+    Attributes:
+        end: empty: the exchange has not ended.
+        waits: whether it was noted that the exchange waits.
+    """
 
     begin: bytes
     end: bytes
+    waits: bool = False
 
 
 class OpenExchanges:
@@ -84,9 +92,14 @@ class OpenExchanges:
         """Take the end back."""
         self._map[place + _PAGE : place + _PAGE + _FIRST] = _NOTHING
 
+    def note_waiting(self, place: int) -> None:
+        """Its answer takes too long to begin."""
+        _LENGTH.pack_into(self._map, place + _WAITS_AT, 1)
+
     def free(self, place: int) -> None:
         """The exchange is in the spool."""
         self._map[place : place + _FIRST] = _NOTHING  # first, as an end alone is nothing
+        self._map[place + _WAITS_AT : place + _PAGE] = _NOTHING
         self.reopen(place)
         self._free.append(place)
 
@@ -140,7 +153,8 @@ def _slots_of(content: mmap.mmap) -> Iterator[LeftOver]:
     for place in range(_PAGE, len(content) - _SLOT + 1, _SLOT):
         begin = _text_at(content, place)
         if begin:
-            yield LeftOver(begin, _text_at(content, place + _PAGE))
+            waits = content[place + _WAITS_AT : place + _PAGE] != _NOTHING
+            yield LeftOver(begin, _text_at(content, place + _PAGE), waits)
 
 
 def _text_at(content: mmap.mmap, place: int) -> bytes:

@@ -37,7 +37,7 @@ def recover(folder: Path) -> Recovered:
         if not _is_array(slot.begin):
             unreadable += 1
         elif _is_array(slot.end):
-            ended.append(ended_record(*slot))
+            ended.append(ended_record(slot.begin, slot.end))
         else:
             died.append(died_record(slot.begin, left.alive_wall_ns))
     if ended or died:

@@ -17,6 +17,7 @@ from extproc.config.ledger import Ledger
 from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.rollout_gates import NO_ANSWER_S
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import LedgerUnavailable
 from extproc.ledger.budget_reader import BudgetReader
@@ -37,6 +38,7 @@ RETRY_S: Final = 0.5
 CLOSE_S_MAX: Final = 5.0
 _MB: Final = 1_000_000
 _CHECK_S: Final = 0.5
+_NO_ANSWER_NS: Final = NO_ANSWER_S * 1_000_000_000
 _ROOM_AGAIN: Final = 0.95
 _BATCH_MAX: Final = 1_000
 
@@ -103,6 +105,7 @@ class LedgerSink:
         self._lines = RecordWriter()
         self._begun: dict[str, _Begun] = {}
         self._noted: set[str] = set()  # exchanges whose slot has an end that will be replaced
+        self._unanswered: dict[str, tuple[int, ExchangeRecord]] = {}  # streams of rollouts, with their slots
         self._ended: SimpleQueue[_Ended] = SimpleQueue()
         self._without_slot = self._without_slot_counted = 0
         self._waiting: list[_Ended] = []  # that could not be written yet
@@ -128,6 +131,8 @@ class LedgerSink:
         if place is None:
             self._without_slot += 1
         self._begun[record.id] = place, begin, record.version
+        if record.arm is not None and record.streamed and place is not None:
+            self._unanswered[record.id] = place, record
 
     def exchange_ends(self, record: ExchangeRecord) -> None:
         """Note the end of an exchange whose tokens are still being counted, in case the process is killed meanwhile."""
@@ -139,6 +144,8 @@ class LedgerSink:
     def exchange_ended(self, record: ExchangeRecord) -> None:
         """Queue the entry of an exchange. Never blocks."""
         begun = self._begun.pop(record.id, None)
+        if record.arm is not None:
+            self._unanswered.pop(record.id, None)
         if begun is None:
             if record.outcome in WITHOUT_ENTRY or not (record.sent_ns or self._terms.refused):
                 return
@@ -204,6 +211,7 @@ class LedgerSink:
             self._counts.unprotected(unprotected)
         if time.monotonic() - self._checked_s >= _CHECK_S:
             self._check()
+            self._note_unanswered(time.monotonic_ns())
         self._sums.look()
         try:
             while self._next_batch():
@@ -250,6 +258,15 @@ class LedgerSink:
             if place is not None:
                 self._open.free(place)
         self._waiting = []
+
+    def _note_unanswered(self, now_ns: int) -> None:
+        """In their slots, which only this thread frees."""
+        for exchange, (place, record) in list(self._unanswered.items()):
+            if record.first_text_ns:
+                self._unanswered.pop(exchange, None)
+            elif now_ns - record.sent_ns > _NO_ANSWER_NS:
+                self._unanswered.pop(exchange, None)
+                self._open.note_waiting(place)
 
     def _check(self) -> None:
         """Compare the spool with its bound."""

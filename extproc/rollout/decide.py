@@ -14,11 +14,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from extproc.config.rollouts import RolloutSection
-from extproc.domain.rollout_gates import RolloutGate, widening
+from extproc.domain.rollout_gates import NO_ANSWER, NO_ANSWER_S, RolloutGate, widening
 from extproc.rollout.look import ArmTries, RolloutLook
 from extproc.statistics.gate_evidence import (
     EvidencePlan,
     GateMargins,
+    GateSums,
     gate_evidence,
     log_promote_threshold,
     log_roll_back_threshold,
@@ -122,7 +123,7 @@ def _acted(plan: RolloutSection, look: RolloutLook, verdict: RolloutVerdict) -> 
     if is_mismatched(verdict):
         is_of_units = verdict.mismatch >= LOG_MISMATCH_AT
         return RolloutAction.HOLD, [_mismatch_reason(look) if is_of_units else _left_out_reason(look)]
-    worse = [f"{gate.name} is worse: {in_words(gate)}." for gate in verdict.gates if gate.state is GateState.WORSE]
+    worse = [_worse_reason(gate, look) for gate in verdict.gates if gate.state is GateState.WORSE]
     if worse:
         return RolloutAction.ROLL_BACK, worse
     missing = [*_too_soon(plan, look), *_missing(plan, verdict.gates)]
@@ -145,10 +146,10 @@ def _judged(plan: RolloutSection, gate: RolloutGate, look: RolloutLook) -> GateV
     promote = gate.promote * widening(look.shares[-1])
     worse_at, not_worse_at = log_roll_back_threshold(plan.alpha, gate.weight), log_promote_threshold(plan.alpha)
     sums = look.gates.get(gate.name)
-    if sums is None or not (sums.canary.count.any() or sums.stable.count.any()):
+    if sums is None or not _has_any(sums):
         state, found = GateState.NOT_MEASURED, None
         return GateVerdict(gate.name, gate.is_rate, state, promote, gate.roll_back, worse_at, not_worse_at, found)
-    margins = GateMargins(gate.roll_back, promote)
+    margins = GateMargins(-math.inf if gate.name == NO_ANSWER else gate.roll_back, promote)
     if not gate.is_rate:
         margins = GateMargins(math.log1p(gate.roll_back), math.log1p(promote))
     found = GateFound(*map(float, gate_evidence(sums, gate.worse, margins, EvidencePlan(alpha=plan.alpha))))
@@ -158,6 +159,12 @@ def _judged(plan: RolloutSection, gate: RolloutGate, look: RolloutLook) -> GateV
     elif found.log_not_worse >= not_worse_at:
         state = GateState.NOT_WORSE
     return GateVerdict(gate.name, gate.is_rate, state, promote, gate.roll_back, worse_at, not_worse_at, found)
+
+
+def _has_any(sums: GateSums) -> bool:
+    """Any answer of either arm, or any event: what has not ended is no answer yet."""
+    found = (*(sums.events or ()), sums.canary.count, sums.stable.count)
+    return any(bool(one.any()) for one in found)
 
 
 # --- reasons, for people -------------------------------------------------------------------------------------------
@@ -187,6 +194,17 @@ def _failure_reason(plan: RolloutSection, tries: ArmTries) -> str:
     return (
         f"{tries.failed:,} of {tries.tries:,} exchanges of the canary failed, of {sum(tries.failed_units):,} units; "
         f"{plan.hard_failures.error_percent:g} % may fail."
+    )
+
+
+def _worse_reason(gate: GateVerdict, look: RolloutLook) -> str:
+    events = look.gates[gate.name].events
+    if gate.name != NO_ANSWER or events is None:
+        return f"{gate.name} is worse: {in_words(gate)}."
+    canary, stable = (int(one.sum()) for one in events)
+    return (
+        f"{gate.name} is worse: streams of {canary:,} units of the canary and of {stable:,} of the stable version had "
+        f"no text for {NO_ANSWER_S} seconds."
     )
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from extproc.domain.rollout_gates import ERROR
+from extproc.domain.rollout_gates import ERROR, NO_ANSWER, NO_ANSWER_S
 from extproc.domain.text import Direction
 
 Observed = tuple[int, float, float]
@@ -69,6 +69,14 @@ def _abort(row: Mapping[str, Any]) -> Observed | None:
     return _event(row["outcome"] == "aborted") if row["outcome"] in ANSWERED else None
 
 
+def _no_answer(row: Mapping[str, Any]) -> Observed | None:
+    """Only of streams: others answer at their end."""
+    if not row["streamed"] or row["sent_at_us"] is None or row["outcome"] not in ANSWERED | ERRORS:
+        return None
+    answered_at_us = row["first_token_at_us"] or row["ended_at_us"]
+    return _event(answered_at_us - row["sent_at_us"] > NO_ANSWER_S * 1_000_000)
+
+
 def _finding(row: Mapping[str, Any]) -> Observed | None:
     """Findings in the request are the client's, so they tell nothing of the version."""
     if row["outcome"] not in ANSWERED:
@@ -114,6 +122,7 @@ OBSERVED: Final[Mapping[str, Observe]] = {
     "unstructured": _rate("unstructured"),
     "bad_call": _rate("bad_call"),
     "regenerated": _rate("regenerated"),
+    NO_ANSWER: _no_answer,
     "length": _value("length"),
     "first_token": _value("first_token"),
     "token_time": _value("token_time"),

@@ -26,7 +26,8 @@ from extproc.statistics.sums import Floats
 
 
 class GateMargins(NamedTuple):
-    """What is no harm: up to ``roll_back`` nothing is rolled back, below ``promote`` it is not worse.
+    """What is no harm: up to ``roll_back`` nothing is rolled back, below ``promote`` it is not worse. ``roll_back`` of
+    minus infinity: the label test alone decides, as there are events that no count has yet.
 
     Of rates an absolute share (0.01: one point), of lengths and durations a log ratio.
     """
@@ -122,6 +123,8 @@ def _log_worse(sums: GateSums, arms: ArmsDifference, up: bool, margin: FloatsLik
         test = arms.log_above if up else arms.log_below
         return test(margin if up else -margin, plan.roll_back_answers, plan.alpha, larger=larger)
     canary, stable = sums.events
+    if np.isneginf(margin).all():
+        return log_label_evidence(canary, stable, sums.shares)
     if up:
         label, beyond = log_label_evidence(canary, stable, sums.shares), arms.estimate > margin
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from extproc.domain.rollout_gates import ABORT, ERROR, FEEDBACK, RolloutGate
-from extproc.domain.rollouts import BUCKETS, Arm
+from extproc.domain.rollouts import BUCKETS, WARM_UP_STEP, Arm
 from extproc.ledger.rollouts.feedback import thumbs_down
 from extproc.ledger.rollouts.states import RolloutState
 from extproc.ledger.rollouts.tables import EVENTS, SUMS, UNITS_SEEN
@@ -20,7 +20,6 @@ from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import Floats, SumArrays
 
-WARM_UP_STEP: Final = 0
 _ARMS: Final = frozenset(arm.value for arm in Arm)
 
 
@@ -56,9 +55,11 @@ _ByArm = dict[Arm, Floats]
 def _gates(
     gates: Iterable[RolloutGate], shares: Floats, sums: dict[str, _ByArm], events: dict[str, _ByArm]
 ) -> Iterable[tuple[str, GateSums]]:
+    no_sums = {arm: np.zeros((3, len(shares) + 1, BUCKETS)) for arm in Arm}
     for gate in gates:
-        if gate.name in sums:
-            canary, stable = (_clusters(sums[gate.name][arm]) for arm in (Arm.CANARY, Arm.STABLE))
+        if gate.name in sums or gate.name in events:
+            by_arm = sums.get(gate.name, no_sums)
+            canary, stable = (_clusters(by_arm[arm]) for arm in (Arm.CANARY, Arm.STABLE))
             first = None
             if gate.is_rate:
                 nothing = dict.fromkeys(Arm, np.zeros(len(shares) + 1))

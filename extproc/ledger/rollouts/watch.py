@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from extproc.database.engine import StoreFailed
 from extproc.domain.rollouts import OPEN, RolloutPhase, RolloutShare
+from extproc.ledger.rollouts.adding import UnitPlace, add_first_events
 from extproc.ledger.rollouts.leader import Leadership, NotLeading, leader_row
 from extproc.ledger.rollouts.leading import (
     LookedAt,
@@ -27,6 +29,7 @@ from extproc.ledger.rollouts.leading import (
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
+from extproc.ledger.rollouts.waiting import waiting_units
 from extproc.ledger.store import LedgerStore
 
 LOOK_S: Final = 0.5
@@ -73,6 +76,7 @@ class RolloutWatch:
         self._leadership = Leadership(secrets.token_hex(_ID_BYTES))
         self._next_s = float("-inf")
         self._written: tuple[RolloutShare, ...] | None = None
+        self._waiting: dict[UnitPlace, tuple[int, str]] = {}  # when it looked last
 
     def look_if_due(self) -> RolloutsLooked | None:
         """Look, if it is time. Raises: StoreFailed, OSError."""
@@ -88,6 +92,7 @@ class RolloutWatch:
         """Decide if this process leads, and tell the workers. Raises: StoreFailed, OSError."""
         now_s = self._clock_s()
         now_us = self._offset_us + int(now_s * 1e6)
+        self._add_waiting()
         leads = self._leads(now_s)
         looked = self._decided(now_us) if leads else []
         with self._store.reading() as connection:
@@ -102,6 +107,18 @@ class RolloutWatch:
         if self._leadership.term is not None:
             with self._store.writing() as connection:
                 self._leadership.resign(connection)
+
+    def _add_waiting(self) -> None:
+        """Each process adds those of its machine."""
+        before, self._waiting = self._waiting, waiting_units(self._root)
+        new = {place: first for place, first in self._waiting.items() if place not in before}
+        if new:
+            try:
+                with self._store.writing() as connection:
+                    add_first_events(connection, new)
+            except StoreFailed:
+                self._waiting = before
+                raise
 
     def _leads(self, now_s: float) -> bool:
         """Whether this process decides; without a rollout that is open or due nobody has to."""

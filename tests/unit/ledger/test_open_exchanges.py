@@ -44,6 +44,19 @@ def test_a_freed_slot_shows_nothing_of_before(file: Path) -> None:
     assert left_behind(file).slots == [LeftOver(b"[1]", b"")]
 
 
+def test_a_slot_says_whether_its_exchange_waits(file: Path) -> None:
+    """The next one in it does not, and its neighbors do not."""
+    slots = OpenExchanges(file, 2)
+    first, second = slots.begin(b"[1]"), slots.begin(b"[2]")
+    assert first is not None
+    assert second is not None
+    slots.note_waiting(first)
+    assert [slot.waits for slot in left_behind(file).slots] == [True, False]
+    slots.free(first)
+    assert slots.begin(b"x" * TEXT_BYTES_MAX) == first
+    assert [slot.waits for slot in left_behind(file).slots] == [False, False]
+
+
 def test_there_are_only_so_many(file: Path) -> None:
     """The next ones have none, until one is freed."""
     slots = OpenExchanges(file, 3)

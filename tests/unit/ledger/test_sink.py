@@ -306,6 +306,32 @@ def test_a_clock_that_steps_back_changes_neither_order_nor_sums(
     assert first.ended_at_us - first.started_at_us == second.ended_at_us - second.started_at_us == 900_000
 
 
+# --- streams of a rollout ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "waits"),
+    [
+        ({}, True),
+        ({"first_text_ns": 1}, False),
+        ({"sent_ns": time.monotonic_ns() + 3_600_000_000_000}, False),
+        ({"streamed": False}, False),
+        ({"arm": None}, False),
+    ],
+)
+def test_a_stream_that_waits_is_noted(tmp_path: Path, changed: dict[str, Any], waits: bool) -> None:
+    """While it is open, of a rollout, as soon as its first text takes too long."""
+    sink = sink_of(tmp_path)
+    arm = RolloutArm("roll", 1, Arm.CANARY, 7)
+    sink.exchange_sent(record_of("a", **{"streamed": True, "arm": arm, "first_text_ns": 0, "sent_ns": 1, **changed}))
+    sink.turn()
+    assert [slot.waits for slot in left_behind(sink.folder / OPEN).slots] == [waits]
+    sink.exchange_ended(record_of("a", arm=arm, streamed=True))
+    assert not sink._unanswered
+    sink.turn()
+    assert left_behind(sink.folder / OPEN).slots == []
+
+
 # --- an end whose tokens are still being counted -------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ def test_every_outcome_counts_or_is_left_out() -> None:
 )
 def test_an_exchange_without_an_answer_is_an_error(outcome: str, error: int, abort: int | None) -> None:
     """One that broke off in the middle is an abort: the client may have done it."""
-    found = said(outcome=EntryOutcome(outcome), signals={}, cost_micro_usd=0)
+    found = said(outcome=EntryOutcome(outcome), streamed=False, signals={}, cost_micro_usd=0)
     expected: dict[str, Observed] = {"error": (1, error, error)}
     if abort is not None:
         expected |= {"abort": (1, abort, abort), "finding": (1, 0.0, 0.0)}
@@ -110,6 +110,23 @@ def test_findings_of_the_answer_count() -> None:
     """Those of the request are the client's."""
     assert said(findings={"pii/response/EMAIL": 2, "pii/request/EMAIL": 1})["finding"] == (1, 1.0, 1.0)
     assert said(findings={"pii/request/response": 2})["finding"] == (1, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"first_token_at_us": 2_900_000}, (1, 0.0, 0.0)),
+        ({"first_token_at_us": 3_100_001}, (1, 1.0, 1.0)),
+        ({"first_token_at_us": None, "outcome": EntryOutcome.TIMED_OUT}, (1, 1.0, 1.0)),
+        ({"first_token_at_us": None, "ended_at_us": 200_000, "outcome": EntryOutcome.UNREACHABLE}, (1, 0.0, 0.0)),
+        ({"streamed": False}, None),
+        ({"sent_at_us": None}, None),
+    ],
+)
+def test_a_stream_that_begins_late_has_no_answer(changed: dict[str, Any], found: Observed | None) -> None:
+    """From where the model server had the request; another answer comes at its end, and says nothing."""
+    times = {"streamed": True, "sent_at_us": 100_000, "first_token_at_us": 200_000, "ended_at_us": 9_000_000}
+    assert said(**{**times, **changed}).get("no_answer") == found
 
 
 SIGNALS = st.dictionaries(

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from extproc.database.engine import StoreFailed
-from extproc.domain.rollouts import Arm, RolloutPhase, RolloutShare
+from extproc.domain.rollouts import Arm, RolloutArm, RolloutPhase, RolloutShare
 from extproc.ledger.rollouts.leader import BEAT_S, TAKEN_OVER_S
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE, parse_rollout_file
 from extproc.ledger.rollouts.states import change_rollout, journal_of, open_rollout, rollouts
-from extproc.ledger.rollouts.tables import ROLLOUTS
+from extproc.ledger.rollouts.tables import EVENTS, ROLLOUTS
 from extproc.ledger.rollouts.watch import RolloutsLooked, RolloutWatch
+from extproc.ledger.sink import LedgerSink
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.explain import explain, noted
 from extproc.rollout.journal import JournalKind
+from tests.unit.ledger.crashes import sink_of
+from tests.unit.ledger.records import record_of
 from tests.unit.ledger.rollouts.samples import ARMS, NOW_US, add_healthy, add_rate, add_units, started
 from tests.unit.rollout.samples import PLAN
 
@@ -116,6 +120,42 @@ def test_what_fails_hard_is_rolled_back_in_its_warm_up(store: LedgerStore, proce
     (change,) = process.look().changes
     assert change.kind is JournalKind.ROLLED_BACK
     assert change.reasons == ("8 of 30 exchanges of the canary failed, of 8 units; 1 % may fail.",)
+
+
+def test_a_canary_that_hangs_is_rolled_back(store: LedgerStore, process: Process) -> None:
+    """None of its exchanges has ended: those that wait are seen in the slots of the processes that serve."""
+    state = started(store, warm_up_s=0)
+    add(store, add_healthy, 100, 2)
+    sink = sink_of(process.root)
+    for unit in range(6):
+        add_waiting(sink, RolloutArm(state.id, 1, Arm.CANARY, unit % 5))
+    add_waiting(sink, RolloutArm(state.id, 0, Arm.CANARY, 99))
+    assert process.look().changes == ()
+    sink.turn()
+    (change,) = process.look().changes
+    assert change.kind is JournalKind.ROLLED_BACK
+    assert change.reasons == (
+        "no_answer is worse: streams of 5 units of the canary and of 0 of the stable version had no text for 3 "
+        "seconds.",
+    )
+    assert kinds(store) == ["started", "rolled_back"]
+
+
+def test_streams_of_both_arms_that_wait_blame_nobody(store: LedgerStore, process: Process) -> None:
+    """In the proportion of their shares."""
+    state = started(store, warm_up_s=0)
+    sink = sink_of(process.root)
+    for unit in range(100):
+        add_waiting(sink, RolloutArm(state.id, 1, Arm.CANARY if unit % 20 == 0 else Arm.STABLE, unit))
+    sink.turn()
+    assert process.look().changes == ()
+    with store.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(EVENTS)).scalar_one() == 100
+
+
+def add_waiting(sink: LedgerSink, arm: RolloutArm) -> None:
+    """A stream that was sent long ago, and waits."""
+    sink.exchange_sent(record_of(f"w{secrets.token_hex(4)}", streamed=True, arm=arm, first_text_ns=0, sent_ns=1))
 
 
 def test_a_mismatch_of_units_is_told_once(store: LedgerStore, process: Process) -> None:
