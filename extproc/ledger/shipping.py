@@ -32,6 +32,7 @@ from extproc.ledger.budget_webhook import crossing_message
 from extproc.ledger.drift_reports import DriftReports
 from extproc.ledger.folders import SpoolFolders
 from extproc.ledger.in_flight import with_in_flight
+from extproc.ledger.places import SpoolPlace
 from extproc.ledger.rollouts.reports import RolloutReports
 from extproc.ledger.sink_loop import SinkLoop
 from extproc.ledger.sinks import DATABASE, DATABASE_PACE, FURTHER, further_sinks
@@ -41,6 +42,8 @@ from extproc.ledger.webhook import Webhook
 
 SHIPPER_LOCK: Final = "shipper"
 PAUSE_S: Final = 0.25
+STORE_SILENT_S: Final = 2.0
+"""Without a turn that went well for so long, the store is taken not to answer."""
 LAST_S_MAX: Final = 8.0
 """How long it ships after its parent has ended."""
 _REPORT_S: Final = 1.0
@@ -86,7 +89,7 @@ class Shipping:
         self._watch: BudgetWatch | None = None
         self._webhook: Webhook | None = None
         self._drift = DriftReports(self._write, self._tell)
-        self._rollouts = RolloutReports(root, self._write, self._tell)
+        self._rollouts = RolloutReports(root, self._place_in_database, self._write, self._tell)
         self._present: set[str] = set()  # spools, when it looked last
         self._summed: set[str] = set()  # those of which the last file has everything
         self._warned: list[str] = []
@@ -117,6 +120,7 @@ class Shipping:
             one.start()
         while not self._parent_gone.is_set():
             self._look_after_folders()
+            self._look_without_store()
             self._report()
             self._parent_gone.wait(PAUSE_S)
         until_s = time.monotonic() + LAST_S_MAX
@@ -150,6 +154,16 @@ class Shipping:
                 work()
             except OSError as error:
                 self._spool_problem = f"spool: {(error.strerror or 'input or output error').lower()}"
+
+    def _look_without_store(self) -> None:
+        if self.loops[DATABASE].silent_s >= STORE_SILENT_S:
+            try:
+                self._rollouts.look_without_store()
+            except OSError as error:
+                self._spool_problem = f"spool: {(error.strerror or 'input or output error').lower()}"
+
+    def _place_in_database(self, spool: str) -> SpoolPlace | None:
+        return self.loops[DATABASE].place_stored(spool)
 
     def _opened(self) -> LedgerStore:
         """Called by the thread of the database."""

@@ -63,6 +63,7 @@ class SinkLoop:
         self._failed = 0  # in a row
         self._failures = 0
         self._asked_pause_s = 0.0
+        self._well_s = time.monotonic()
         self.problem = ""
         self._thread = threading.Thread(target=self._run, name=told_as, daemon=True)
 
@@ -86,6 +87,11 @@ class SinkLoop:
         """Up to where the sink has a spool; None: it is not known."""
         shipper = self._shipper
         return None if shipper is None else shipper.place_stored(spool)
+
+    @property
+    def silent_s(self) -> float:
+        """Since a turn went well; a sink that hangs has none either."""
+        return time.monotonic() - self._well_s
 
     def take(self) -> tuple[Shipped, int]:
         """What was done, and how often it failed, since the last call."""
@@ -130,6 +136,7 @@ class SinkLoop:
             return self._fail(f"{self._told_as}: internal error ({type(error).__name__})", error)
         self._failed = 0
         self.problem = ""
+        self._well_s = time.monotonic()
         return read
 
     def pause_s(self) -> float:

@@ -9,15 +9,18 @@ from sqlalchemy import Connection
 
 from extproc.config.rollouts import RolloutSection
 from extproc.domain.rollouts import RolloutPhase
+from extproc.ledger.rollouts.local_files import LocalRollBack
 from extproc.ledger.rollouts.read_sums import read_look
 from extproc.ledger.rollouts.settings import ComparedArms, RolloutSettings
 from extproc.ledger.rollouts.states import (
+    RolloutChanged,
     RolloutState,
     change_rollout,
     last_entry,
     new_rollout,
     note_look,
     open_rollout,
+    rollout_of,
     rollouts,
 )
 from extproc.rollout.decide import LOG_MISMATCH_AT, RolloutAction, RolloutVerdict, decide, is_mismatched
@@ -138,6 +141,19 @@ def break_off(connection: Connection, state: RolloutState, reason: str, now_us: 
     after = change_rollout(connection, state, content, now_us, phase=RolloutPhase.BROKEN_OFF, share=0.0)
     change = change_of(after, JournalKind.BROKEN_OFF, PROCESSOR, (reason,), now_us)
     return LookedAt(after, None, None, change)
+
+
+def roll_back_as_seen(connection: Connection, seen: LocalRollBack, now_us: int) -> RolloutChange:
+    """Roll back what one machine has rolled back already, in a transaction that writes.
+
+    Raises: RolloutChanged: it is not any more what that machine knew of it.
+    """
+    state = rollout_of(connection, seen.rollout)
+    if state is None or state.revision != seen.revision:
+        raise RolloutChanged
+    after = change_rollout(connection, state, seen.content, now_us, phase=RolloutPhase.ROLLED_BACK, share=0.0)
+    reasons = tuple(seen.content["verdict"]["reasons"])
+    return change_of(after, JournalKind.ROLLED_BACK, PROCESSOR, reasons, now_us)
 
 
 def due_rollouts(connection: Connection, settings: RolloutSettings) -> Iterator[tuple[RolloutSection, ComparedArms]]:

@@ -5,6 +5,7 @@ What decides takes numpy, so it is imported only where a rollout is declared or 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from extproc.ledger.places import SpoolPlace
 from extproc.ledger.rollouts.settings import RolloutSettings
+from extproc.ledger.rollouts.state_file import ROLLOUT_FILE
 from extproc.ledger.rollouts.tables import ROLLOUTS
 from extproc.ledger.rollouts.telling import rollout_event
 from extproc.ledger.store import LedgerStore
@@ -20,6 +23,7 @@ from extproc.ledger.webhook import Webhook
 
 if TYPE_CHECKING:
     from extproc.ledger.rollouts.leading import LookedAt, RolloutChange
+    from extproc.ledger.rollouts.local_watch import LocalWatch
     from extproc.ledger.rollouts.watch import RolloutWatch
 
 _CLOUD_EVENT: Final = "application/cloudevents+json"
@@ -32,12 +36,22 @@ class RolloutReports:
 
     Args:
         root: of the spool.
+        place_stored: up to where a spool is in the store.
         write: sends a report to the parent.
         tell: gets a sentence about a message to a webhook that was given up.
     """
 
-    def __init__(self, root: Path, write: Callable[[dict[str, Any]], None], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        place_stored: Callable[[str], SpoolPlace | None],
+        write: Callable[[dict[str, Any]], None],
+        tell: Callable[[str], None],
+    ) -> None:
         self._root = root
+        self._place_stored = place_stored
+        self._local: LocalWatch | None = None
+        self._beginning = threading.Lock()
         self._write = write
         self._tell = tell
         self._store: LedgerStore | None = None
@@ -69,6 +83,12 @@ class RolloutReports:
             self._post(changes)
         self._write({"rollouts": [_shown(one) for one in looked.shown], "rollouts_led": looked.leads})
 
+    def look_without_store(self) -> None:
+        """Roll back on hard failures that this machine sees. Called by another thread. Raises: OSError."""
+        if (self._root / ROLLOUT_FILE).exists():
+            for told in self._local_watch().look(time.time_ns() // 1_000):
+                self._tell(told)
+
     def close(self) -> None:
         """Let another process decide, and try once more to post what waits. Raises: StoreFailed."""
         for webhook in self._webhooks.values():
@@ -88,8 +108,16 @@ class RolloutReports:
                     return False
         from extproc.ledger.rollouts.watch import RolloutWatch
 
-        self._watch = RolloutWatch(self._store, self._root, self._settings)
+        self._watch = RolloutWatch(self._store, self._root, self._settings, self._local_watch())
         return True
+
+    def _local_watch(self) -> LocalWatch:
+        with self._beginning:
+            if self._local is None:
+                from extproc.ledger.rollouts.local_watch import LocalWatch
+
+                self._local = LocalWatch(self._root, self._place_stored)
+            return self._local
 
     def _post(self, changes: list[dict[str, Any]]) -> None:
         assert self._settings is not None

@@ -36,7 +36,12 @@ def write_rollout_file(root: Path, shares: Iterable[RolloutShare]) -> bool:
     Returns: whether it was replaced.
     """
     text = orjson.dumps({"format": FORMAT, "rollouts": [share_to_json(one) for one in shares]})
-    file, new = root / ROLLOUT_FILE, root / f"{ROLLOUT_FILE}{_NEW}"
+    return replace_file(root / ROLLOUT_FILE, text)
+
+
+def replace_file(file: Path, text: bytes) -> bool:
+    """Replace a file as a whole, if it says something else. Returns: whether it was replaced. Raises: OSError."""
+    new = file.with_name(f"{file.name}{_NEW}")
     try:
         if file.read_bytes() == text:
             return False

@@ -176,6 +176,12 @@ def open_rollout(connection: Connection, model: str) -> RolloutState | None:
     return None if row is None else _state(row)
 
 
+def rollout_of(connection: Connection, rollout: str) -> RolloutState | None:
+    """The rollout with an id."""
+    row = connection.execute(select(ROLLOUTS).where(ROLLOUTS.c.id == rollout)).mappings().one_or_none()
+    return None if row is None else _state(row)
+
+
 def rollouts(connection: Connection, name: str | None = None) -> list[RolloutState]:
     """All rollouts, or those of a name, the oldest first."""
     query = select(ROLLOUTS).order_by(ROLLOUTS.c.created_at_us, ROLLOUTS.c.id)

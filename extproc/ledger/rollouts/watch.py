@@ -1,11 +1,12 @@
 """Watches rollouts in the process that ships: one process of all decides, and each tells its workers the shares.
 
 All that is known is in the store. So a restart changes nothing, and a process that dies is replaced by another one. A
-store that does not answer changes nothing either: shares stay as they are.
+store that does not answer changes nothing either: shares stay as they are, except where ``local_watch`` goes back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from extproc.database.engine import StoreFailed
-from extproc.domain.rollouts import OPEN, RolloutPhase, RolloutShare
+from extproc.domain.rollouts import OPEN, RolloutPhase
 from extproc.ledger.rollouts.adding import UnitPlace, add_first_events
 from extproc.ledger.rollouts.leader import Leadership, NotLeading, leader_row
 from extproc.ledger.rollouts.leading import (
@@ -23,11 +24,12 @@ from extproc.ledger.rollouts.leading import (
     break_off,
     due_rollouts,
     look_at,
+    roll_back_as_seen,
     why_broken,
     write_decision,
 )
+from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import RolloutSettings
-from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
 from extproc.ledger.rollouts.waiting import waiting_units
 from extproc.ledger.store import LedgerStore
@@ -57,6 +59,7 @@ class RolloutWatch:
 
     Args:
         root: of the spool, whose workers read the shares there.
+        local: decides while the store does not answer.
         clocks: seconds of a monotonic clock, and microseconds since 1970. The latter is read once, so that a clock of
             the day that is set meanwhile changes no decision.
     """
@@ -66,6 +69,7 @@ class RolloutWatch:
         store: LedgerStore,
         root: Path,
         settings: RolloutSettings,
+        local: LocalWatch,
         clocks: tuple[Callable[[], float], Callable[[], int]] = (time.monotonic, lambda: time.time_ns() // 1_000),
     ) -> None:
         self._store = store
@@ -75,7 +79,7 @@ class RolloutWatch:
         self._offset_us = wall_us() - int(self._clock_s() * 1e6)
         self._leadership = Leadership(secrets.token_hex(_ID_BYTES))
         self._next_s = float("-inf")
-        self._written: tuple[RolloutShare, ...] | None = None
+        self._local = local
         self._waiting: dict[UnitPlace, tuple[int, str]] = {}  # when it looked last
 
     def look_if_due(self) -> RolloutsLooked | None:
@@ -92,21 +96,32 @@ class RolloutWatch:
         """Decide if this process leads, and tell the workers. Raises: StoreFailed, OSError."""
         now_s = self._clock_s()
         now_us = self._offset_us + int(now_s * 1e6)
+        changes = self._store_local(now_us)
         self._add_waiting()
         leads = self._leads(now_s)
         looked = self._decided(now_us) if leads else []
         with self._store.reading() as connection:
             states = last_rollouts(connection)
-        self._tell_workers(states, now_us)
+        self._local.tell_workers(states, now_us)
         by_id = {one.state.id: one for one in looked}
         shown = tuple(by_id.get(one.id, LookedAt(one, None, None, None))._replace(state=one) for one in states)
-        return RolloutsLooked(leads, shown, tuple(one.change for one in looked if one.change is not None))
+        return RolloutsLooked(leads, shown, (*changes, *(one.change for one in looked if one.change is not None)))
 
     def close(self) -> None:
         """Let another process decide at once. Raises: StoreFailed."""
         if self._leadership.term is not None:
             with self._store.writing() as connection:
                 self._leadership.resign(connection)
+
+    def _store_local(self, now_us: int) -> list[RolloutChange]:
+        """What this machine has rolled back by itself; where somebody has changed a rollout meanwhile, that wins."""
+        found = self._local.to_store()
+        changes = []
+        for one in found:
+            with contextlib.suppress(RolloutChanged), self._store.writing() as connection:
+                changes.append(roll_back_as_seen(connection, one, now_us))
+        self._local.stored(found)
+        return changes
 
     def _add_waiting(self) -> None:
         """Each process adds those of its machine."""
@@ -165,12 +180,6 @@ class RolloutWatch:
                 return write(connection)
         except (NotLeading, RolloutChanged, RolloutRefused):
             return None
-
-    def _tell_workers(self, states: list[RolloutState], now_us: int) -> None:
-        shares = tuple(one.share_of(now_us) for one in states)
-        if shares != self._written:
-            write_rollout_file(self._root, shares)
-            self._written = shares
 
 
 def _new_id() -> str:

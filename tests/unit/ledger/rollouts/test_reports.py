@@ -60,7 +60,9 @@ def test_what_is_told(tmp_path: Path) -> None:
     (tmp_path / "spool").mkdir()
     with serving(Hook()) as hook:
         (tmp_path / "rollouts.url").write_text(hook.url)
-        reports = RolloutReports(tmp_path / "spool", told.append, lambda problem: told.append({"problem": problem}))
+        reports = RolloutReports(
+            tmp_path / "spool", lambda _: None, told.append, lambda problem: told.append({"problem": problem})
+        )
         reports.use(store, settings(tmp_path))
         reports.look()
         (started,) = [one for report in told for one in report.get("rollout_changes", ())]
@@ -84,7 +86,7 @@ def test_what_is_told(tmp_path: Path) -> None:
 def test_without_a_rollout_nothing_is_done(tmp_path: Path) -> None:
     """One that a person starts later is found."""
     store, told = LedgerStore("sqlite:///ledger.db", tmp_path), list[dict[str, Any]]()
-    reports = RolloutReports(tmp_path, told.append, lambda _: None)
+    reports = RolloutReports(tmp_path, lambda _: None, told.append, lambda _: None)
     for given in (None, RolloutSettings((), VERSIONS, "").as_json()):
         reports.use(store, given)
         reports.look()

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from extproc.database.engine import StoreFailed
 from extproc.domain.rollouts import Arm, RolloutArm, RolloutPhase, RolloutShare
 from extproc.ledger.rollouts.leader import BEAT_S, TAKEN_OVER_S
+from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE, parse_rollout_file
 from extproc.ledger.rollouts.states import change_rollout, journal_of, open_rollout, rollouts
@@ -39,7 +40,8 @@ class Process:
         self.now_s = 1_000.0
         root.mkdir(exist_ok=True)
         self.root = root
-        self.watch = RolloutWatch(store, root, settings, (lambda: self.now_s, lambda: NOW_US))
+        self.local = LocalWatch(root, lambda _: None)
+        self.watch = RolloutWatch(store, root, settings, self.local, (lambda: self.now_s, lambda: NOW_US))
 
     def look(self, after_s: float = BEAT_S) -> RolloutsLooked:
         """After some time."""
