@@ -149,9 +149,8 @@ def _judged(plan: RolloutSection, gate: RolloutGate, look: RolloutLook) -> GateV
     if sums is None or not _has_any(sums):
         state, found = GateState.NOT_MEASURED, None
         return GateVerdict(gate.name, gate.is_rate, state, promote, gate.roll_back, worse_at, not_worse_at, found)
-    margins = GateMargins(-math.inf if gate.name == NO_ANSWER else gate.roll_back, promote)
-    if not gate.is_rate:
-        margins = GateMargins(math.log1p(gate.roll_back), math.log1p(promote))
+    roll_back = -math.inf if gate.name == NO_ANSWER else gate.roll_back
+    margins = GateMargins.stated(sums.kind, roll_back, promote)
     found = GateFound(*map(float, gate_evidence(sums, gate.worse, margins, EvidencePlan(alpha=plan.alpha))))
     state = GateState.OPEN
     if found.log_worse >= worse_at:

@@ -35,6 +35,13 @@ class GateMargins(NamedTuple):
     roll_back: FloatsLike
     promote: FloatsLike
 
+    @classmethod
+    def stated(cls, kind: SignalKind, roll_back: float, promote: FloatsLike) -> GateMargins:
+        """Of margins as people state them: of rates shares, of lengths and durations ratios less 1."""
+        if kind is SignalKind.RATE:
+            return cls(roll_back, promote)
+        return cls(math.log1p(roll_back), np.log1p(promote))
+
 
 class EvidencePlan(NamedTuple):
     """Fixed before the rollout. ``alpha``: of each kind of false decision; ``interval_alpha``: of what people see.

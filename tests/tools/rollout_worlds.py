@@ -15,6 +15,7 @@ from extproc.rollout.simulation.traffic import Bools, TrafficModel
 from extproc.rollout.simulation.walks import (
     Looks,
     SimulatedGate,
+    SimulatedPlan,
     SimulatedStep,
     Walked,
     first_found,
@@ -161,7 +162,7 @@ def walks(
     looks = Looks(WALK.every * every, WALK.until)
 
     def simulate(size: int, own: np.random.Generator) -> dict[str, Floats]:
-        one = walked(gates, STEPS, traffic, looks, PLAN, size, own)
+        one = walked(SimulatedPlan(gates, STEPS, PLAN), traffic, looks, size, own)
         flags = {"promoted": one.promoted, "rolled_back": one.rolled_back}
         floats = {name: getattr(one, name) for name in ("canary_exchanges", "exchanges", "step_ends")}
         return {**floats, **{name: flag.astype(np.float64) for name, flag in flags.items()}}

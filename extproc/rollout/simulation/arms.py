@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from extproc.rollout.simulation.signals import SignalModel, SimulatedSignal
+from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import BUCKETS, AnyFloats, Bools, Exchanges, Ints, TrafficModel
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
@@ -30,7 +30,7 @@ class SimulatedArms:
         self, model: SignalModel, traffic: TrafficModel, shares: Floats, runs: int, chance: np.random.Generator
     ) -> None:
         self.model, self._shares, self._runs = model, shares, runs
-        self._signal = SimulatedSignal(model, traffic, runs, chance)
+        self._signal = model.drawn(traffic, runs, chance)
         shape = (2, runs, len(shares), BUCKETS)  # stable, then canary
         self._count, self._total = np.zeros(shape), np.zeros(shape)
         # The squares of events are the events.

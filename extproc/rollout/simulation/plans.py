@@ -13,8 +13,16 @@ from extproc.config.rollouts import RolloutSection
 from extproc.domain.rollout_gates import ERROR, RolloutGate, widening
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import TrafficModel
-from extproc.rollout.simulation.walks import HardFailureRule, Looks, SimulatedGate, SimulatedStep, Walked, walked
-from extproc.statistics.gate_evidence import EvidencePlan, GateMargins
+from extproc.rollout.simulation.walks import (
+    HardFailureRule,
+    Looks,
+    SimulatedGate,
+    SimulatedPlan,
+    SimulatedStep,
+    Walked,
+    walked,
+)
+from extproc.statistics.gate_evidence import EvidencePlan
 from extproc.statistics.references import SignalKind
 
 LEVELS: Final[Mapping[str, float]] = {
@@ -73,10 +81,9 @@ def simulated_gate(gate: RolloutGate, correlation: float, change: float = 0.0, r
     level = LEVELS[gate.name]
     if gate.is_rate:
         signal = SignalModel(SignalKind.RATE, level, correlation=correlation, change=change, ratio=ratio)
-        return SimulatedGate(signal, gate.worse, GateMargins(gate.roll_back, gate.promote), gate.weight)
-    signal = SignalModel(SignalKind.LOG, sd=level, correlation=correlation, change=change)
-    margins = GateMargins(math.log1p(gate.roll_back), math.log1p(gate.promote))
-    return SimulatedGate(signal, gate.worse, margins, gate.weight)
+    else:
+        signal = SignalModel(SignalKind.LOG, sd=level, correlation=correlation, change=change)
+    return SimulatedGate(signal, gate.worse, gate.roll_back, gate.promote, gate.weight)
 
 
 def simulated_steps(plan: RolloutSection, traffic: DeclaredTraffic) -> tuple[SimulatedStep, ...]:
@@ -92,10 +99,8 @@ def simulated_steps(plan: RolloutSection, traffic: DeclaredTraffic) -> tuple[Sim
     )
 
 
-def foretold(
-    plan: RolloutSection, traffic: DeclaredTraffic, harm: SimulatedHarm, runs: int, chance: np.random.Generator
-) -> Walked:
-    """Rollouts by a plan, of a canary with one harm. Gates that no rollout requires are left out."""
+def simulated_plan(plan: RolloutSection, traffic: DeclaredTraffic, harm: SimulatedHarm) -> SimulatedPlan:
+    """A plan with a canary that has one harm. Gates that no rollout requires are left out."""
     compared = [gate for gate in plan.compared_gates() if gate.name in LEVELS]
     gates = tuple(
         simulated_gate(gate, traffic.correlation, harm.change, harm.ratio)
@@ -103,9 +108,6 @@ def foretold(
         else simulated_gate(gate, traffic.correlation)
         for gate in compared
     )
-    model = TrafficModel(users=traffic.users, tail=traffic.tail, day=traffic.exchanges_a_day)
-    until = min(traffic.exchanges_a_day * plan.at_most_hours // _HOURS_A_DAY, EXCHANGES_MAX)
-    looks = Looks(max(until // _LOOKS, _EVERY_MIN), until, _LOOKS_GROW)
     terms = plan.hard_failures
     hard = next(
         (
@@ -115,7 +117,17 @@ def foretold(
         ),
         None,
     )
-    evidence, steps = EvidencePlan(alpha=plan.alpha), simulated_steps(plan, traffic)
+    return SimulatedPlan(gates, simulated_steps(plan, traffic), EvidencePlan(alpha=plan.alpha), hard)
+
+
+def foretold(
+    plan: RolloutSection, traffic: DeclaredTraffic, harm: SimulatedHarm, runs: int, chance: np.random.Generator
+) -> Walked:
+    """Rollouts by a plan, of a canary with one harm."""
+    simulated = simulated_plan(plan, traffic, harm)
+    model = TrafficModel(users=traffic.users, tail=traffic.tail, day=traffic.exchanges_a_day)
+    until = min(traffic.exchanges_a_day * plan.at_most_hours // _HOURS_A_DAY, EXCHANGES_MAX)
+    looks = Looks(max(until // _LOOKS, _EVERY_MIN), until, _LOOKS_GROW)
     sizes = [min(_RUNS_AT_ONCE, runs - start) for start in range(0, runs, _RUNS_AT_ONCE)]
-    parts = [walked(gates, steps, model, looks, evidence, size, chance, hard) for size in sizes]
+    parts = [walked(simulated, model, looks, size, chance) for size in sizes]
     return Walked(*(np.concatenate([getattr(part, name) for part in parts]) for name in Walked.__dataclass_fields__))

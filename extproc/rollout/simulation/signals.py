@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -10,9 +11,16 @@ from extproc.rollout.simulation.traffic import AnyFloats, Bools, Exchanges, Traf
 from extproc.statistics.references import SignalKind
 
 
+class DrawnSignal(Protocol):
+    """The values of one signal for the users of some runs."""
+
+    def values(self, exchanges: Exchanges, since: int) -> AnyFloats | Bools:
+        """Of each exchange. Args: since: exchanges of a run before this block."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignalModel:
-    """A declared signal.
+    """A declared signal. One whose values come from elsewhere overrides ``drawn``.
 
     Attributes:
         level: the rate of the stable version; of logarithms it does not matter.
@@ -30,6 +38,10 @@ class SignalModel:
     change: float = 0.0
     ratio: float = 1.0
     delay: int = 0
+
+    def drawn(self, traffic: TrafficModel, runs: int, chance: np.random.Generator) -> DrawnSignal:
+        """Its values for the users of some runs."""
+        return SimulatedSignal(self, traffic, runs, chance)
 
 
 class SimulatedSignal:

@@ -12,7 +12,7 @@ import numpy as np
 from extproc.domain.rollout_gates import Worse
 from extproc.rollout.simulation.arms import SimulatedArms
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import Bools, SimulatedTraffic, TrafficModel
+from extproc.rollout.simulation.traffic import Bools, Ints, SimulatedTraffic, TrafficModel
 from extproc.statistics.gate_evidence import (
     EvidencePlan,
     GateMargins,
@@ -24,7 +24,7 @@ from extproc.statistics.gate_evidence import (
 from extproc.statistics.hard_failure import HardFailures, log_hard_failure
 from extproc.statistics.sums import Floats
 
-_LEAST: Final = ("answers_min", "exchanges_min")
+_OF_STEP: Final = ("margin_factor", "answers_min", "exchanges_min")
 
 LookRules = Callable[[GateSums], Mapping[str, Bools]]
 """Several rules by name: each says of each run whether it would act at this look."""
@@ -43,16 +43,17 @@ class Looks(NamedTuple):
 
 
 class SimulatedGate(NamedTuple):
-    """A signal with its margins at the last step, and its share of alpha for roll back."""
+    """A signal with its margins at the last step, as ``RolloutGate`` has them, and its share of alpha for roll back."""
 
     signal: SignalModel
     worse: Worse
-    margins: GateMargins
+    roll_back: float
+    promote: float
     weight: float
 
 
 class SimulatedStep(NamedTuple):
-    """``margin_factor``: how many times wider the promote margins are. ``answers_min``: of the canary, of each gate.
+    """``margin_factor``: how many times wider the promote margins are. ``answers_min``: of the canary at this step.
     ``exchanges_min``: of both arms at this step, which stand for its least time.
     """
 
@@ -68,6 +69,30 @@ class HardFailureRule(NamedTuple):
     gate: int
     declared: float
     alpha: float
+
+
+class SimulatedPlan(NamedTuple):
+    """All that a decision depends on beside the traffic: what ``decide`` reads of a ``RolloutSection``."""
+
+    gates: Sequence[SimulatedGate]
+    steps: Sequence[SimulatedStep]
+    evidence: EvidencePlan
+    hard_failures: HardFailureRule | None = None
+
+
+class WalkPlace(NamedTuple):
+    """Where each run stands. Attributes: step: from 0 on; answers: of the canary in it; exchanges: of both arms."""
+
+    step: Ints
+    answers: Floats
+    exchanges: Floats
+
+
+class WalkDecision(NamedTuple):
+    """What each run does at a look; what does neither holds."""
+
+    rolls_back: Bools
+    goes_on: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,46 +139,48 @@ def first_found(
     return found
 
 
-def walked(
-    gates: Sequence[SimulatedGate],
-    steps: Sequence[SimulatedStep],
-    traffic: TrafficModel,
-    looks: Looks,
-    plan: EvidencePlan,
-    runs: int,
-    chance: np.random.Generator,
-    hard_failures: HardFailureRule | None = None,
-) -> Walked:
-    """Through all steps. A roll back comes first; the end of the last step is the promotion."""
-    shares, factors = np.array([one.share for one in steps]), np.array([one.margin_factor for one in steps])
-    least, least_exchanges = (np.array([getattr(one, name) for one in steps]) for name in _LEAST)
+def walked(plan: SimulatedPlan, traffic: TrafficModel, looks: Looks, runs: int, chance: np.random.Generator) -> Walked:
+    """Through all steps. The end of the last step is the promotion."""
+    steps, shares = plan.steps, np.array([one.share for one in plan.steps])
     drawn = SimulatedTraffic(traffic, runs, chance)
-    arms = [SimulatedArms(gate.signal, traffic, shares, runs, chance) for gate in gates]
+    arms = [SimulatedArms(gate.signal, traffic, shares, runs, chance) for gate in plan.gates]
     step, asked, until = np.zeros(runs, dtype=np.int64), np.zeros(runs), np.zeros(runs)
-    step_ends, began = np.full((runs, len(steps)), np.inf), np.zeros(runs)
+    step_ends, began, asked_before = np.full((runs, len(steps)), np.inf), np.zeros(runs), np.zeros(runs)
     promoted, rolled_back = np.zeros(runs, dtype=np.bool_), np.zeros(runs, dtype=np.bool_)
     while drawn.exchanges < looks.until and not np.all(promoted | rolled_back):
         exchanges = drawn.block(shares[step], step, looks.size(drawn.exchanges))
-        goes_on = ~(promoted | rolled_back)
-        asked += np.where(goes_on, exchanges.is_canary.sum(axis=1), 0)
-        until[goes_on] = drawn.exchanges
-        shown_worse, advances = np.zeros(runs, dtype=np.bool_), drawn.exchanges - began >= least_exchanges[step]
-        for gate, arm in zip(gates, arms, strict=True):
+        is_open = ~(promoted | rolled_back)
+        asked += np.where(is_open, exchanges.is_canary.sum(axis=1), 0)
+        until[is_open] = drawn.exchanges
+        for arm in arms:
             arm.add(exchanges, drawn.exchanges)
-            margins = GateMargins(gate.margins.roll_back, gate.margins.promote * factors[step])
-            evidence = gate_evidence(arm.sums(), gate.worse, margins, plan)
-            shown_worse |= evidence.log_worse >= log_roll_back_threshold(plan.alpha, gate.weight)
-            enough = evidence.canary_count >= least[step]
-            advances &= enough & (evidence.log_not_worse >= log_promote_threshold(plan.alpha))
-        if hard_failures is not None:
-            shown_worse |= _fails_hard(arms[hard_failures.gate].sums(), hard_failures)
-        rolled_back |= goes_on & shown_worse
-        advances &= goes_on & ~shown_worse
+        place = WalkPlace(step, asked - asked_before, drawn.exchanges - began)
+        acts = walk_decision(plan, [arm.sums() for arm in arms], place)
+        rolled_back |= is_open & acts.rolls_back
+        advances = is_open & acts.goes_on
         promoted |= advances & (step == len(steps) - 1)
         step_ends[advances, step[advances]] = drawn.exchanges
-        began[advances] = drawn.exchanges
+        began[advances], asked_before[advances] = drawn.exchanges, asked[advances]
         step = np.minimum(step + advances, len(steps) - 1)
     return Walked(promoted, rolled_back, asked, until, step_ends)
+
+
+def walk_decision(plan: SimulatedPlan, sums: Sequence[GateSums], place: WalkPlace) -> WalkDecision:
+    """What ``decide`` does, for many runs at once. A roll back comes first. Args: sums: of each gate of the plan."""
+    factors, answers_min, exchanges_min = (
+        np.array([getattr(one, name) for one in plan.steps])[place.step] for name in _OF_STEP
+    )
+    alpha = plan.evidence.alpha
+    worse: Bools = np.zeros(len(place.step), dtype=np.bool_)
+    goes_on: Bools = (place.answers >= answers_min) & (place.exchanges >= exchanges_min)
+    for gate, one in zip(plan.gates, sums, strict=True):
+        margins = GateMargins.stated(one.kind, gate.roll_back, gate.promote * factors)
+        evidence = gate_evidence(one, gate.worse, margins, plan.evidence)
+        worse |= evidence.log_worse >= log_roll_back_threshold(alpha, gate.weight)
+        goes_on &= evidence.log_not_worse >= log_promote_threshold(alpha)
+    if plan.hard_failures is not None:
+        worse |= _fails_hard(sums[plan.hard_failures.gate], plan.hard_failures)
+    return WalkDecision(worse, goes_on & ~worse)
 
 
 def _fails_hard(sums: GateSums, rule: HardFailureRule) -> Bools:

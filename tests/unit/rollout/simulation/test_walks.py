@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -14,12 +12,13 @@ from extproc.rollout.simulation.walks import (
     HardFailureRule,
     Looks,
     SimulatedGate,
+    SimulatedPlan,
     SimulatedStep,
     Walked,
     first_found,
     walked,
 )
-from extproc.statistics.gate_evidence import EvidencePlan, GateMargins
+from extproc.statistics.gate_evidence import EvidencePlan
 from extproc.statistics.references import SignalKind
 
 EACH_ITS_OWN = TrafficModel(users=0, rhythm=0.0, drift=0.0)
@@ -29,18 +28,18 @@ RUNS = 10
 
 def refusals(ratio: float) -> SimulatedGate:
     """2 %, of the canary several times as many."""
-    return SimulatedGate(SignalModel(SignalKind.RATE, 0.02, ratio=ratio), Worse.UP, GateMargins(0.0025, 0.01), 0.5)
+    return SimulatedGate(SignalModel(SignalKind.RATE, 0.02, ratio=ratio), Worse.UP, 0.0025, 0.01, 0.5)
 
 
 def durations(shift: float) -> SimulatedGate:
     """Of the canary longer."""
-    margins = GateMargins(0.0, math.log(1.1))
-    return SimulatedGate(SignalModel(SignalKind.LOG, sd=0.5, change=shift), Worse.UP, margins, 0.5)
+    return SimulatedGate(SignalModel(SignalKind.LOG, sd=0.5, change=shift), Worse.UP, 0.0, 0.1, 0.5)
 
 
 def walk(*gates: SimulatedGate, traffic: TrafficModel = EACH_ITS_OWN, until: int = 60_000) -> Walked:
     """Through 5 and 50 %."""
-    return walked(gates, STEPS, traffic, Looks(500, until), EvidencePlan(), RUNS, np.random.default_rng(2))
+    plan = SimulatedPlan(gates, STEPS, EvidencePlan())
+    return walked(plan, traffic, Looks(500, until), RUNS, np.random.default_rng(2))
 
 
 def test_what_is_harmless_is_promoted() -> None:
@@ -63,13 +62,22 @@ def test_one_harmful_gate_rolls_back(gates: tuple[SimulatedGate, SimulatedGate])
 def test_each_step_lasts_its_least_time() -> None:
     """In exchanges of both arms since the step began, which are noted when it ends."""
     steps = (SimulatedStep(0.2, 4.0, exchanges_min=15_000), SimulatedStep(0.5, 1.0, exchanges_min=20_000))
-    looks, chance = Looks(500, 60_000), np.random.default_rng(2)
-    found = walked((durations(0.0),), steps, EACH_ITS_OWN, looks, EvidencePlan(), RUNS, chance)
+    plan = SimulatedPlan((durations(0.0),), steps, EvidencePlan())
+    found = walked(plan, EACH_ITS_OWN, Looks(500, 60_000), RUNS, np.random.default_rng(2))
     assert found.promoted.all()
     first, second = found.step_ends.T
     assert (first >= 15_000).all()
     assert (second >= first + 20_000).all()
     assert (found.exchanges == second).all()
+
+
+def test_each_step_waits_for_its_own_answers() -> None:
+    """Those of the step before are none of its own, though the evidence has all."""
+    lenient = SimulatedGate(SignalModel(SignalKind.LOG, sd=0.5), Worse.UP, 0.0, 1.0, 0.5)
+    plan = SimulatedPlan((lenient,), (SimulatedStep(0.5, answers_min=2_000),) * 2, EvidencePlan())
+    first, second = walked(plan, EACH_ITS_OWN, Looks(100, 20_000), RUNS, np.random.default_rng(2)).step_ends.T
+    assert (first >= 3_500).all()
+    assert (second >= first + 3_500).all()
 
 
 def test_a_step_that_does_not_end_has_no_end() -> None:
@@ -83,11 +91,11 @@ def test_hard_failures_end_it_before_its_gates_do() -> None:
     """A fifth of exchanges fails where one in a hundred may; an identical version goes on."""
     looks, chance = Looks(100, 20_000), np.random.default_rng(2)
     alpha_of_nothing = 1e-9
-    margins = GateMargins(0.0, 0.003)
     for level, change, is_blamed in ((0.002, 0.2, True), (0.002, 0.0, False)):
-        errors = SimulatedGate(SignalModel(SignalKind.RATE, level, change=change), Worse.UP, margins, alpha_of_nothing)
-        rule, plan = HardFailureRule(0, 0.01, 0.001), EvidencePlan()
-        found = walked((errors,), STEPS, EACH_ITS_OWN, looks, plan, RUNS, chance, rule)
+        signal = SignalModel(SignalKind.RATE, level, change=change)
+        errors = SimulatedGate(signal, Worse.UP, 0.0, 0.003, alpha_of_nothing)
+        plan = SimulatedPlan((errors,), STEPS, EvidencePlan(), HardFailureRule(0, 0.01, 0.001))
+        found = walked(plan, EACH_ITS_OWN, looks, RUNS, chance)
         assert found.rolled_back.all() if is_blamed else not found.rolled_back.any()
         if is_blamed:
             assert (found.canary_exchanges < 150).all()
