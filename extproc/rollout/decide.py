@@ -1,7 +1,8 @@
 """What follows from a look at a rollout: it goes on, waits, goes back, or ends without an answer.
 
-The order is fixed: hard failures, units that are not shared out as they should be, gates that are worse, then whether
-all is shown that it takes to go on. Everything is a function of the plan and the look.
+The order is fixed: hard failures and a canary that does not answer, units that are not shared out as they should be,
+gates that are worse, then whether all is shown that it takes to go on. Everything is a function of the plan and the
+look.
 """
 
 from __future__ import annotations
@@ -120,12 +121,14 @@ def _mismatch(canary: tuple[int, ...], stable: tuple[int, ...], look: RolloutLoo
 def _acted(plan: RolloutSection, look: RolloutLook, verdict: RolloutVerdict) -> tuple[RolloutAction, list[str]]:
     if verdict.failure >= -math.log(plan.hard_failures.alpha):
         return RolloutAction.ROLL_BACK, [_failure_reason(plan, look.canary_tries)]
+    worse = {gate.name: _worse_reason(gate, look) for gate in verdict.gates if gate.state is GateState.WORSE}
+    if NO_ANSWER in worse:  # which also is why units are missing
+        return RolloutAction.ROLL_BACK, [worse[NO_ANSWER]]
     if is_mismatched(verdict):
         is_of_units = verdict.mismatch >= LOG_MISMATCH_AT
         return RolloutAction.HOLD, [_mismatch_reason(look) if is_of_units else _left_out_reason(look)]
-    worse = [_worse_reason(gate, look) for gate in verdict.gates if gate.state is GateState.WORSE]
     if worse:
-        return RolloutAction.ROLL_BACK, worse
+        return RolloutAction.ROLL_BACK, list(worse.values())
     missing = [*_too_soon(plan, look), *_missing(plan, verdict.gates)]
     if not missing:
         is_last = look.step + 1 >= len(plan.steps)

@@ -95,20 +95,19 @@ def rollout_sums_of(rows: Iterable[Mapping[str, Any]]) -> RolloutSums:
 
 def add_to_rollouts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Count entries that were stored in this transaction. Args: rows: of ``ledger_entries``."""
-    found = rollout_sums_of(rows)
+    add_sums(connection, rollout_sums_of(rows))
+
+
+def add_sums(connection: Connection, found: RolloutSums) -> None:
+    """Add sums, in a transaction that writes. Of each unit, what came first stays."""
     # In one order of tables and rows, so that no two processes wait for each other.
     sums = [place._asdict() | dict(zip(_SIZE, one, strict=True)) for place, one in sorted(found.sums.items())]
     _add(connection, SUMS, sums, _SIZE)
-    add_first_events(connection, found.events)
+    _keep_first(connection, EVENTS, [_first(place, *one) for place, one in sorted(found.events.items())])
     seen = [_first(place, *one) for place, one in sorted(found.units.items())]
     _keep_first(connection, UNITS_SEEN, [{name: one[name] for name in one if name != "gate"} for one in seen])
     left_out = [place._asdict() | {"count": count} for place, count in sorted(found.left_out.items())]
     _add(connection, LEFT_OUT, left_out, ("count",))
-
-
-def add_first_events(connection: Connection, events: Mapping[UnitPlace, tuple[int, str]]) -> None:
-    """Note the first event of each unit; one that has had an event of that gate keeps it."""
-    _keep_first(connection, EVENTS, [_first(place, *one) for place, one in sorted(events.items())])
 
 
 def _first(place: UnitPlace, step: int, arm: str) -> dict[str, Any]:

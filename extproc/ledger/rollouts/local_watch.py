@@ -22,9 +22,9 @@ from extproc.ledger.rollouts.local_files import (
     write_rolled_back,
     write_states,
 )
+from extproc.ledger.rollouts.open_units import open_units
 from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.ledger.rollouts.states import RolloutState
-from extproc.ledger.rollouts.waiting import waiting_units
 from extproc.ledger.schema import row_of
 from extproc.ledger.unshipped import UnshippedEntries
 from extproc.rollout.decide import RolloutAction, decide
@@ -80,7 +80,7 @@ class LocalWatch:
         assert self._entries is not None
         assert self._tally is not None
         self._tally.add_entries(row_of(entry) for entry in self._entries.read() if entry.rollout)
-        self._tally.add_events(waiting_units(self._root))
+        self._tally.add_events(open_units(self._root).waiting)
 
     def _judged(self, state: RolloutState, now_us: int) -> str:
         assert self._tally is not None

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from extproc.database.engine import StoreFailed
 from extproc.domain.rollouts import OPEN, RolloutPhase
-from extproc.ledger.rollouts.adding import UnitPlace, add_first_events
+from extproc.ledger.rollouts.adding import RolloutSums, add_sums
 from extproc.ledger.rollouts.leader import Leadership, NotLeading, leader_row
 from extproc.ledger.rollouts.leading import (
     LookedAt,
@@ -29,9 +28,9 @@ from extproc.ledger.rollouts.leading import (
     write_decision,
 )
 from extproc.ledger.rollouts.local_watch import LocalWatch
+from extproc.ledger.rollouts.open_units import OpenUnits, open_units
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
-from extproc.ledger.rollouts.waiting import waiting_units
 from extproc.ledger.store import LedgerStore
 
 LOOK_S: Final = 0.5
@@ -80,7 +79,7 @@ class RolloutWatch:
         self._leadership = Leadership(secrets.token_hex(_ID_BYTES))
         self._next_s = float("-inf")
         self._local = local
-        self._waiting: dict[UnitPlace, tuple[int, str]] = {}  # when it looked last
+        self._open = OpenUnits({}, {})  # when it looked last
 
     def look_if_due(self) -> RolloutsLooked | None:
         """Look, if it is time. Raises: StoreFailed, OSError."""
@@ -97,7 +96,7 @@ class RolloutWatch:
         now_s = self._clock_s()
         now_us = self._offset_us + int(now_s * 1e6)
         changes = self._store_local(now_us)
-        self._add_waiting()
+        self._add_open()
         leads = self._leads(now_s)
         looked = self._decided(now_us) if leads else []
         with self._store.reading() as connection:
@@ -123,17 +122,17 @@ class RolloutWatch:
         self._local.stored(found)
         return changes
 
-    def _add_waiting(self) -> None:
-        """Each process adds those of its machine."""
-        before, self._waiting = self._waiting, waiting_units(self._root)
-        new = {place: first for place, first in self._waiting.items() if place not in before}
-        if new:
-            try:
-                with self._store.writing() as connection:
-                    add_first_events(connection, new)
-            except StoreFailed:
-                self._waiting = before
-                raise
+    def _add_open(self) -> None:
+        """What has not ended; each process adds that of its machine."""
+        found = open_units(self._root)
+        seen, waiting = (
+            {place: first for place, first in now.items() if place not in before}
+            for now, before in zip(found, self._open, strict=True)
+        )
+        if seen or waiting:
+            with self._store.writing() as connection:
+                add_sums(connection, RolloutSums({}, waiting, seen, {}))
+        self._open = found
 
     def _leads(self, now_s: float) -> bool:
         """Whether this process decides; without a rollout that is open or due nobody has to."""

@@ -193,6 +193,18 @@ def test_a_store_that_is_gone_freezes_shares(
     assert [one.kind for one in process.look().changes] == [JournalKind.ROLLED_BACK]
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_canary_that_answers_late_loses_no_units(store: LedgerStore, process: Process, answers: bool) -> None:
+    """Units are seen from the beginning of an exchange on; nothing is missing while it is open."""
+    started(store, warm_up_s=0)
+    add(store, add_units, Arm.STABLE, 760)
+    sink = sink_of(process.root)
+    for unit in range(40 if answers else 0):
+        arm = RolloutArm("r1", 1, Arm.CANARY, unit)
+        sink.exchange_sent(record_of(f"a{unit}", arm=arm, streamed=False))
+    assert [change.kind for change in process.look().changes] == ([] if answers else [JournalKind.HELD])
+
+
 def test_a_paused_rollout_decides_nothing(store: LedgerStore, process: Process) -> None:
     """Its share stays, and exchanges are still compared."""
     state = started(store, warm_up_s=0)

@@ -1,4 +1,4 @@
-"""Streams that wait too long, as another process sees them in the slots."""
+"""Units of exchanges that have not ended, as another process sees them in the slots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extproc.domain.rollouts import UNITS, Arm
 from extproc.ledger.lines import BEGIN_FIELDS
 from extproc.ledger.open_exchanges import OpenExchanges
 from extproc.ledger.rollouts.adding import UnitPlace
-from extproc.ledger.rollouts.waiting import waiting_units
+from extproc.ledger.rollouts.open_units import OpenUnits, open_units
 from extproc.ledger.spool import OPEN, new_folder
 
 
@@ -25,15 +25,16 @@ def begin(**changed: Any) -> bytes:
     return orjson.dumps(list(values.values()))
 
 
-def waiting(root: Path, *begins: bytes) -> dict[UnitPlace, tuple[int, str]]:
-    """What is seen of slots that all wait."""
+def found_in(root: Path, *begins: bytes, waits: bool = True) -> OpenUnits:
+    """What is seen of some slots."""
     folder, lock = new_folder(root)
     slots = OpenExchanges(folder / OPEN, 16)
     for one in begins:
         place = slots.begin(one)
         assert place is not None
-        slots.note_waiting(place)
-    found = waiting_units(root)
+        if waits:
+            slots.note_waiting(place)
+    found = open_units(root)
     slots.close()
     lock.close()
     return found
@@ -42,14 +43,23 @@ def waiting(root: Path, *begins: bytes) -> dict[UnitPlace, tuple[int, str]]:
 def test_a_unit_is_seen_once(tmp_path: Path) -> None:
     """With its step and arm; what is in no rollout, or in its warm-up, is not."""
     begins = begin(), begin(), begin(unit=8, arm="stable"), begin(rollout=""), begin(rollout_step=0)
-    found = waiting(tmp_path, *begins)
-    assert found == {UnitPlace("r1", "no_answer", 7): (2, "canary"), UnitPlace("r1", "no_answer", 8): (2, "stable")}
+    found = found_in(tmp_path, *begins)
+    assert found.waiting == {
+        UnitPlace("r1", "no_answer", 7): (2, "canary"),
+        UnitPlace("r1", "no_answer", 8): (2, "stable"),
+    }
+
+
+def test_units_are_seen_from_the_beginning_on(tmp_path: Path) -> None:
+    """Whether they wait or not, and in the warm-up too."""
+    found = found_in(tmp_path, begin(), begin(unit=8, rollout_step=0), begin(rollout=""), waits=False)
+    assert found == OpenUnits({UnitPlace("r1", "", 7): (2, "canary"), UnitPlace("r1", "", 8): (0, "canary")}, {})
 
 
 def test_a_process_that_is_gone_meanwhile_says_nothing(tmp_path: Path) -> None:
     """Its slots were recovered."""
     _, lock = new_folder(tmp_path)
-    assert waiting_units(tmp_path) == {}
+    assert open_units(tmp_path) == OpenUnits({}, {})
     lock.close()
 
 
@@ -61,7 +71,8 @@ BEGINS = st.builds(begin, unit=UNITS_OF_ANY_KIND, arm=st.sampled_from(list(Arm))
 def test_whatever_slots_hold_is_a_unit_or_nothing(begins: list[bytes]) -> None:
     """They may change while they are read."""
     with tempfile.TemporaryDirectory(prefix="llm-") as root:
-        for place, (step, arm) in waiting(Path(root), *begins).items():
+        found = found_in(Path(root), *begins)
+        for place, (step, arm) in (found.seen | found.waiting).items():
             assert 0 <= place.unit < UNITS
-            assert step > 0
+            assert step >= (place.gate == "no_answer")
             assert arm in set(Arm)
