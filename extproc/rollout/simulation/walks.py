@@ -72,7 +72,7 @@ class HardFailureRule(NamedTuple):
 
 
 class SimulatedPlan(NamedTuple):
-    """All that a decision depends on beside the traffic: what ``decide`` reads of a ``RolloutSection``."""
+    """All that a decision depends on besides the traffic: what ``decide`` reads of a ``RolloutSection``."""
 
     gates: Sequence[SimulatedGate]
     steps: Sequence[SimulatedStep]
