@@ -15,6 +15,7 @@ from extproc.config.required_extras import require_extra
 from extproc.exchange.recent_exchanges import RecentExchanges
 from extproc.exchange.snapshot import Snapshot
 from extproc.ledger.parts import LedgerParts
+from extproc.ledger.rollouts.judgments import JudgmentKeeper
 from extproc.rate_limits.shared import SharedLimits
 from extproc.server.operations.config_files import ConfigFiles
 from extproc.server.operations.health import Health
@@ -107,10 +108,18 @@ def open_feedback(
     return FeedbackKeeper(ledger.url, file.parent, recent, metrics.feedback, comments, logger)
 
 
-async def close_feedback(feedback: FeedbackKeeper | None) -> None:
+def open_judgments(document: Document, file: Path, logger: JsonLog) -> JudgmentKeeper | None:
+    """What counts the verdicts of classifiers on the answers of a rollout, where there is a ledger."""
+    if document.ledger is None:
+        return None
+    return JudgmentKeeper(document.ledger.url, file.parent, logger)
+
+
+async def close_keepers(*keepers: FeedbackKeeper | JudgmentKeeper | None) -> None:
     """Store what waits; takes a bounded time."""
-    if feedback is not None:
-        await asyncio.to_thread(feedback.close)
+    for keeper in keepers:
+        if keeper is not None:
+            await asyncio.to_thread(keeper.close)
 
 
 def close_all(review: Sequence[ReviewSink]) -> None:

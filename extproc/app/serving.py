@@ -14,9 +14,10 @@ from extproc.app.parts import (
     STDOUT,
     build_processor,
     close_all,
-    close_feedback,
+    close_keepers,
     grpc_aio_server,
     open_feedback,
+    open_judgments,
     open_logger,
     open_review,
     report_loading,
@@ -108,7 +109,8 @@ async def _serve(
     ledger = open_ledger(document, file, metrics.ledger, logger, ships_with=files.prompts)
     feedback = open_feedback(document, file, review, metrics, logger)
     otel = open_otel(document, file, metrics, logger)
-    classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    judgments, late = open_judgments(document, file, logger), snapshot.excerpt_chars_max
+    classifiers = ClassifierRouter(metrics, [LateReviews(sink, late) for sink in review], logger, judgments)
     counter = TokenCounterOnDemand(file.parent, metrics, logger)
     sinks: list[Sink] = [metrics, *review, *otel]
     processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter, feedback)
@@ -156,7 +158,7 @@ async def _serve(
         logger.info("stopped", exchanges_cancelled=exchanges_cancelled)
     finally:
         await counter.close(LATE_COUNTS_S_MAX)
-        await close_feedback(feedback)
+        await close_keepers(feedback, judgments)
         close_all(review)
         await ledger.close()
         for sink in otel:

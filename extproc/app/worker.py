@@ -17,9 +17,10 @@ from extproc.app.parts import (
     STDOUT,
     build_processor,
     close_all,
-    close_feedback,
+    close_keepers,
     grpc_aio_server,
     open_feedback,
+    open_judgments,
     open_logger,
     open_review,
 )
@@ -82,7 +83,8 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
     ledger = open_ledger(document, file, metrics.ledger, logger)
     feedback = open_feedback(document, file, review, metrics, logger)
     otel = open_otel(document, file, metrics, logger)
-    classifiers = ClassifierRouter(metrics, [LateReviews(sink, snapshot.excerpt_chars_max) for sink in review], logger)
+    judgments, late = open_judgments(document, file, logger), snapshot.excerpt_chars_max
+    classifiers = ClassifierRouter(metrics, [LateReviews(sink, late) for sink in review], logger, judgments)
     counter = TokenCounterOnDemand(file.parent, metrics, logger)
     sinks: list[Sink] = [metrics, FlushSink(metrics.flush), *review, *otel]
     processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter, feedback)
@@ -106,7 +108,7 @@ async def _work(order: StartOrder, end: socket.socket, file: Path, logger: JsonL
         metrics.flush()
     finally:
         await counter.close(LATE_COUNTS_S_MAX)
-        await close_feedback(feedback)
+        await close_keepers(feedback, judgments)
         close_all(review)
         await ledger.close()
         for sink in otel:

@@ -16,7 +16,14 @@ from extproc.classifiers.pool import ClassifierDropReason, Pool, PoolMetrics, Ta
 from extproc.classifiers.runner import Runner, UnusableRunner
 from extproc.classifiers.scores import FindingLabels, ScoresMissing
 from extproc.config.classifiers import ChatClassifier, Classifier, ModerationsClassifier
-from extproc.domain.classification import BlockingCheck, ClassificationJob, FindingsSink, LateFinding, SpokenText
+from extproc.domain.classification import (
+    BlockingCheck,
+    ClassificationJob,
+    FindingsSink,
+    JudgmentSink,
+    LateFinding,
+    SpokenText,
+)
 from extproc.domain.extras import how_to_install
 from extproc.domain.finding import Finding
 from extproc.domain.record import Coverage
@@ -71,9 +78,16 @@ class _Judge:
 class ClassifierRouter:
     """The pools by classifier name. Everything is called on one event loop."""
 
-    def __init__(self, metrics: ClassifierMetrics, sinks: Sequence[FindingsSink], logger: Any) -> None:
+    def __init__(
+        self,
+        metrics: ClassifierMetrics,
+        sinks: Sequence[FindingsSink],
+        logger: Any,
+        judgments: JudgmentSink | None = None,
+    ) -> None:
         self._metrics = metrics
         self._sinks = sinks
+        self._judgments = judgments
         self._logger = logger
         self._classifiers: dict[str, Classifier] = {}
         self._judges: dict[str, _Judge] = {}
@@ -165,6 +179,9 @@ class ClassifierRouter:
             self._drop(job, ClassifierDropReason.FAILED)
             return
         self._metrics.classification_ended(job, Counter(finding.kind for _, finding in found), job.covers)
+        arm = job.origin.arm
+        if self._judgments is not None and arm is not None and job.direction is Direction.RESPONSE:
+            self._judgments.judged(arm, bool(found))
         for spoken, finding in found if job.is_reviewed else ():
             self._report_finding(job, spoken, finding)
 

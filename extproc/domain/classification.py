@@ -11,11 +11,12 @@ from typing import NamedTuple, Protocol
 
 from extproc.domain.finding import Finding
 from extproc.domain.record import Action, Coverage, VersionFacts
+from extproc.domain.rollouts import RolloutArm
 from extproc.domain.text import Direction, Speaker
 
 
 class Origin(NamedTuple):
-    """The origin of texts, reported with a finding."""
+    """The origin of texts, reported with a finding. ``arm``: of a rollout; None: the exchange is in none."""
 
     exchange_id: str
     endpoint: str
@@ -24,6 +25,7 @@ class Origin(NamedTuple):
     policy: str
     version: VersionFacts | None
     revision: str = ""
+    arm: RolloutArm | None = None
 
 
 class SpokenText(NamedTuple):
@@ -89,5 +91,13 @@ class FindingsSink(Protocol):
     """Receives late findings, like the review queue."""
 
     def found_late(self, finding: LateFinding) -> None:
+        """Take one. Must not block."""
+        ...
+
+
+class JudgmentSink(Protocol):
+    """Receives what classifiers say of the answers of a rollout."""
+
+    def judged(self, arm: RolloutArm, is_bad: bool) -> None:
         """Take one. Must not block."""
         ...

@@ -47,6 +47,7 @@ class RolloutGate:
 ERROR: Final = "error"
 ABORT: Final = "abort"
 FEEDBACK: Final = "feedback"
+JUDGE: Final = "judge"
 NO_ANSWER: Final = "no_answer"
 NO_ANSWER_S: Final = 3
 """So long the first text of a stream may take."""
@@ -116,6 +117,12 @@ GATES: Final = (
         *(True, Worse.UP, 0.007, 0.0, 1.0, False),
         "users gave a thumb down, of all answers",
         "users say that it is worse",
+    ),
+    RolloutGate(
+        JUDGE,
+        *(True, Worse.UP, 0.02, 0.0, 1.0, False),
+        "a classifier out of the path found something in the answer, of those that it judged",
+        "answers are wrong, or do harm",
     ),
     RolloutGate(
         NO_ANSWER,

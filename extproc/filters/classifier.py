@@ -184,7 +184,7 @@ class ClassifierGuard(Guard):
     ) -> None:
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
-        origin = Origin(record.id, record.endpoint, *who, record.revision)
+        origin = Origin(record.id, record.endpoint, *who, record.revision, record.arm)
         exchange.outbox.jobs.append(
             ClassificationJob(
                 origin,

@@ -21,11 +21,13 @@ from extproc.domain.classification import (
     SpokenText,
 )
 from extproc.domain.record import Action, Coverage
+from extproc.domain.rollouts import Arm, RolloutArm
 from extproc.domain.text import Direction, Speaker
 from extproc.exchange.events import VerdictMissing, VerdictReceived
 from tests.unit.classifiers.runners import SECRET, FakeLog, FakeMetrics, FakeRunner, FakeSink, in_new_loop, until
 
 ORIGIN = Origin("exchange-1", "chat", "red", "apollo", "default", None)
+ARM = RolloutArm("r1", 1, Arm.CANARY, 7)
 
 
 class BrokenSink:
@@ -66,8 +68,28 @@ class Bench:
             return self.runners[-1]
 
         monkeypatch.setattr(module, "ProcessRunner", runner)
-        self.router = ClassifierRouter(self.metrics, (*sinks, self.sink), self.log)
+        self.judgments = list[tuple[RolloutArm, bool]]()
+        self.router = ClassifierRouter(self.metrics, (*sinks, self.sink), self.log, self)
         self.router.configure({"abuse": classifier(**section)})
+
+    def judged(self, arm: RolloutArm, is_bad: bool) -> None:
+        """What is said of an answer of a rollout."""
+        self.judgments.append((arm, is_bad))
+
+
+@in_new_loop
+async def test_answers_of_a_rollout_are_told_by_their_arm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good ones too, as each is counted; requests, and what was not judged, are not."""
+    bench = Bench(monkeypatch)
+    of_rollout = replace(job("good"), origin=ORIGIN._replace(arm=ARM))
+    bench.router.submit(of_rollout)
+    bench.router.submit(replace(of_rollout, texts=job("good", "bad").texts))
+    bench.router.submit(replace(of_rollout, direction=Direction.REQUEST))
+    bench.router.submit(replace(of_rollout, sampled_out=True))
+    bench.router.submit(job("bad"))
+    await until(lambda: len(bench.metrics.judged) == 5)
+    assert sorted(bench.judgments) == [(ARM, False), (ARM, True)]
+    await bench.router.close(0)
 
 
 @in_new_loop

@@ -17,7 +17,7 @@ from extproc.ledger.schema import row_of
 from extproc.rollout.gates import ANSWERED, ERRORS, OBSERVED, SAYS_NOTHING, Observed, left_out_as, observed_in
 from tests.unit.ledger.samples import entry
 
-ADDED_ELSEWHERE = {"feedback"}
+ADDED_ELSEWHERE = {"feedback", "judge"}
 
 
 def said(**changed: Any) -> dict[str, Observed]:
