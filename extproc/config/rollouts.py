@@ -12,6 +12,7 @@ from extproc.domain.rollout_gates import GATE_NAMES, GATES, RolloutGate
 
 GateName = Literal[GATE_NAMES]  # type: ignore[valid-type]
 WhenInconclusive = Literal["hold", "roll_back"]
+OperatorName = Annotated[str, Field(min_length=1, max_length=200)]
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
 _PERCENT: Final = 100.0
 
@@ -103,6 +104,12 @@ class RolloutSection(Section):
         description="what happens then. hold: the share stays. roll_back: all goes to the stable version",
     )
     teams: tuple[TeamName, ...] = Field(default=(), description="whose traffic takes part; empty: that of all")
+    operators: tuple[OperatorName, ...] = Field(
+        default=(),
+        max_length=100,
+        description="who may start and change it by `extproc rollout`, by the name in its journal; empty: all who can "
+        "write to the store",
+    )
     webhook_file: FilePath | None = Field(
         default=None, description="file with a URL to which decisions are posted; default: none"
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from extproc.domain.rollouts import OPEN, RolloutPhase
 from extproc.ledger.rollouts.read_sums import read_look
-from extproc.ledger.rollouts.states import RolloutRefused, RolloutState, change_rollout
+from extproc.ledger.rollouts.states import RolloutRefused, RolloutState, change_rollout, refuse_stranger
 from extproc.rollout.decide import decide
 from extproc.rollout.explain import noted, verdict_json
 from extproc.rollout.journal import JournalKind
@@ -35,6 +35,7 @@ def change_by_hand(
 
     Raises: RolloutRefused, RolloutChanged.
     """
+    refuse_stranger(state.terms, made_by)
     if state.phase not in _FROM[kind]:
         raise RolloutRefused(f"{state.name} is {state.phase.value.replace('_', ' ')}, so it cannot be {kind.value}.")
     numbers: dict[str, Any] = {}

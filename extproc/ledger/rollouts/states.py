@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from extproc.config.problems import names
 from extproc.config.rollouts import RolloutSection
 from extproc.domain.rollouts import OPEN, RolloutPhase, RolloutShare
 from extproc.ledger.rollouts.settings import ComparedArms
 from extproc.ledger.rollouts.tables import JOURNAL, ROLLOUTS
 from extproc.rollout.explain import noted
-from extproc.rollout.journal import JournalEntry, JournalKind, appended
+from extproc.rollout.journal import PROCESSOR, JournalEntry, JournalKind, appended
 
 
 class RolloutChanged(Exception):
@@ -110,7 +111,7 @@ def new_rollout(
     """Begin a rollout at its first step, in a transaction that writes.
 
     Args: rollout: its id, new.
-    Raises: RolloutRefused: the model has an open one.
+    Raises: RolloutRefused: the model has an open one, or this person may not.
     """
     state = RolloutState(
         id=rollout,
@@ -129,6 +130,7 @@ def new_rollout(
         changed_at_us=now_us,
         revision=1,
     )
+    refuse_stranger(plan, by)
     opened = open_rollout(connection, plan.model)
     if opened is not None:
         raise RolloutRefused(
@@ -143,6 +145,15 @@ def new_rollout(
     content = noted(JournalKind.STARTED, by, note, plan=state.plan, arms=arms._asdict())
     _append(connection, rollout, now_us, content)
     return state
+
+
+def refuse_stranger(plan: RolloutSection, by: str) -> None:
+    """Raises: RolloutRefused: the plan names operators, and this is none of them."""
+    if plan.operators and by not in (*plan.operators, PROCESSOR):
+        raise RolloutRefused(
+            f"{by} is no operator of {plan.name}; its plan names {names(plan.operators)}. Ask one of them, or say with "
+            "--by who you are."
+        )
 
 
 def change_rollout(

@@ -7,6 +7,7 @@ from threading import Barrier, Thread
 import pytest
 
 from extproc.domain.rollouts import RolloutPhase
+from extproc.ledger.rollouts.by_hand import change_by_hand
 from extproc.ledger.rollouts.states import (
     RolloutChanged,
     RolloutRefused,
@@ -14,6 +15,7 @@ from extproc.ledger.rollouts.states import (
     journal_of,
     last_entry,
     last_rollouts,
+    new_rollout,
     note_look,
     open_rollout,
     rollouts,
@@ -71,6 +73,18 @@ def test_what_begins_at_the_same_moment(store: LedgerStore) -> None:
     with store.reading() as connection:
         (state,) = rollouts(connection)
         assert len(journal_of(connection, state.id)) == 1
+
+
+def test_only_operators_change_a_rollout_that_names_some(store: LedgerStore) -> None:
+    """The processor decides all the same."""
+    with pytest.raises(RolloutRefused, match=r"^kim is no operator of tiny-v2; its plan names `ann`, `ben`\. Ask one"):
+        started(store, operators=("ann", "ben"))
+    with store.writing() as connection:
+        plan = PLAN.model_copy(update={"operators": ("ann",)})
+        state = new_rollout(connection, plan, ARMS, "r1", "extproc", NOW_US)
+        with pytest.raises(RolloutRefused, match=r"^kim is no operator of tiny-v2"):
+            change_by_hand(connection, state, JournalKind.PAUSED, "kim", "", NOW_US)
+        assert change_by_hand(connection, state, JournalKind.PAUSED, "ann", "", NOW_US).phase is RolloutPhase.PAUSED
 
 
 def test_after_the_end_another_one_may_begin(store: LedgerStore) -> None:
