@@ -6,8 +6,9 @@ that of its next attempt given no failure so far is as well, so correlation with
 attempts in place of these is valid too, and slower.
 
 An outage of both arms is not the canary's fault. So the label test must say as well that failures follow the canary. It
-asks for less than a gate of a comparison does, since it does not stand alone: an outage of both arms is blamed on the
-canary with a probability of at most ``1 / BLAME``, and the rest of the time on nobody.
+asks for less than a gate of a comparison does, since it does not stand alone, until the stable version is seen to fail
+more than was declared too: then it asks for ``BLAME_IN_OUTAGE``. So an outage of both arms is blamed on the canary with
+a probability of at most ``1 / BLAME``, and after its first moments of at most ``1 / BLAME_IN_OUTAGE``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from extproc.statistics.sums import Floats
 UNITS_MIN: Final = 2
 """Units of the canary that failed: one user's trouble is no outage."""
 BLAME: Final = 5.0
-"""Evidence of the label test for which failures are the canary's."""
+"""Evidence of the label test for which failures are the canary's; also that of an outage of the stable version."""
+BLAME_IN_OUTAGE: Final = 100.0
+"""Likewise, while the stable version fails too."""
 _ODDS_RATIOS: Final = np.array([2.0, 4.0, 8.0, 16.0, 25.0, 40.0, 100.0, 1_000.0, 10_000.0])
 _WEIGHTS: Final = np.array([8.0, 10.0, 14.0, 18.0, 18.0, 14.0, 8.0, 6.0, 4.0]) / 100.0
 
@@ -48,9 +51,16 @@ def log_hard_failure(canary: HardFailures, stable: HardFailures, shares: Floats,
     """
     if not 0.0 < declared < 1.0:
         raise ValueError(f"declared rate of hard failures: expected a share between 0 and 1, got {declared}")
-    failed = canary.failed_units.sum(axis=-1)
-    factors = log_odds_factor(np.log(_ODDS_RATIOS), canary.attempts[..., None], failed[..., None], np.asarray(declared))
-    evidence = log_mixed(factors, _WEIGHTS)
+    evidence = _log_fails(canary, declared)
+    in_outage = _log_fails(stable, declared) >= math.log(BLAME)
     blame = log_label_evidence(canary.failed_units, stable.failed_units, shares)
-    counts = (failed >= UNITS_MIN) & (blame >= math.log(BLAME))
+    is_blamed = blame >= np.where(in_outage, math.log(BLAME_IN_OUTAGE), math.log(BLAME))
+    counts = (canary.failed_units.sum(axis=-1) >= UNITS_MIN) & is_blamed
     return np.where(counts, evidence, np.minimum(evidence, 0.0))
+
+
+def _log_fails(arm: HardFailures, declared: float) -> Floats:
+    failed = arm.failed_units.sum(axis=-1)[..., None]
+    return log_mixed(
+        log_odds_factor(np.log(_ODDS_RATIOS), arm.attempts[..., None], failed, np.asarray(declared)), _WEIGHTS
+    )

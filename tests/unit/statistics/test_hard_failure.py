@@ -76,6 +76,14 @@ def test_an_outage_of_both_arms_is_rarely_blamed_on_the_canary() -> None:
     assert 0 < blamed <= 1 / BLAME
 
 
+def test_in_an_outage_it_takes_more_to_blame_the_canary() -> None:
+    """Of the same failures of the canary, once the stable version fails as well."""
+    healthy, failing = HardFailures(np.array(120.0), row(3)), HardFailures(np.array(40.0), row(3))
+    assert evidence(20, 5, healthy) > THRESHOLD
+    assert evidence(20, 5, failing) <= 0
+    assert evidence(20, 12, failing) > THRESHOLD
+
+
 def test_steps_have_shares_of_their_own() -> None:
     """Five failures of each arm at 5 % are the canary's; at 50 % they are nobody's."""
     both = HardFailures(np.array(30.0), row(5, 0)), HardFailures(np.array(410.0), row(5, 0))
