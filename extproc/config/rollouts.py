@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from extproc.config.section import FilePath, ModelName, Name, Section
 from extproc.domain.rollout_gates import GATE_NAMES, GATES, RolloutGate
@@ -14,6 +14,22 @@ GateName = Literal[GATE_NAMES]  # type: ignore[valid-type]
 WhenInconclusive = Literal["hold", "roll_back"]
 OperatorName = Annotated[str, Field(min_length=1, max_length=200)]
 TeamName = Annotated[str, Field(min_length=1, max_length=100)]
+GrafanaUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s@?#]+$"),
+    Field(
+        json_schema_extra={
+            "patternErrorMessage": "an http:// or https:// URL without a password and `?`, such as "
+            "`https://grafana.example.com`",
+            "environment": True,
+        }
+    ),
+]
+DashboardUid = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,40}$"),
+    Field(json_schema_extra={"patternErrorMessage": "a UID of Grafana: 1 to 40 letters, digits, `-` or `_`"}),
+]
 _PERCENT: Final = 100.0
 
 
@@ -67,6 +83,19 @@ _DEFAULT_STEPS: Final = (
 )
 
 
+class GrafanaTerms(Section):
+    """A Grafana on whose graphs decisions are marked."""
+
+    url: GrafanaUrl = Field(description="address of Grafana, as browsers have it, without `/api`")
+    token_file: FilePath = Field(
+        description="file with the token of a service account that may create annotations (`annotations:create`)"
+    )
+    dashboard_uid: DashboardUid | None = Field(
+        default=None,
+        description="the dashboard that has the annotations. Default: none; any shows them that asks for their tags",
+    )
+
+
 class RolloutSection(Section):
     """One rollout. Needs `ledger`, which has the sums; most gates need the filter `signals`."""
 
@@ -112,6 +141,9 @@ class RolloutSection(Section):
     )
     webhook_file: FilePath | None = Field(
         default=None, description="file with a URL to which decisions are posted; default: none"
+    )
+    grafana: GrafanaTerms | None = Field(
+        default=None, description="a Grafana that gets an annotation at each decision; default: none"
     )
 
     def compared_gates(self) -> tuple[RolloutGate, ...]:

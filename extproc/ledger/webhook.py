@@ -1,6 +1,6 @@
-"""Posts messages to a webhook, from a thread of the shipper: nothing waits for it.
+"""Posts messages to a webhook or another server, from a thread of the shipper: nothing waits for it.
 
-The URL may be a secret, so it is in a file, and in no message.
+The URL of a webhook may be a secret, so it is in a file, and in no message.
 """
 
 from __future__ import annotations
@@ -22,29 +22,27 @@ PAUSES_S: Final = (1.0, 5.0, 15.0, 60.0)
 CLOSE_S_MAX: Final = 2.0
 
 
-class Webhook:
+class PostQueue:
     """A queue of messages, and the thread that posts them, one after the other.
 
     Args:
-        url_file: holds the URL; read before each try.
-        what: its messages are about.
+        post_one: posts a message once. Raises: NotTaken.
+        to: whom its messages go to, for people.
         tell: gets a sentence about a message that was given up, once for each kind of failure in a row.
         pauses_s: between tries.
     """
 
     def __init__(
         self,
-        url_file: Path,
-        what: str,
+        post_one: Callable[[bytes], None],
+        to: str,
         tell: Callable[[str], None],
         pauses_s: tuple[float, ...] = PAUSES_S,
-        content_type: str = "application/json",
     ) -> None:
-        self._url_file = url_file
-        self._what = what
+        self._post = post_one
+        self._to = to
         self._tell = tell
         self._pauses_s = pauses_s
-        self._headers = {"content-type": content_type}
         self._waiting: Queue[bytes | None] = Queue(WAITING_MAX)
         self._problem = ""
         self._ending = threading.Event()
@@ -81,15 +79,37 @@ class Webhook:
                 self._problem = ""
                 return
 
-    def _post(self, body: bytes) -> None:
+    def _note(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._tell(f"{self._to}: a message was given up ({problem})")
+
+
+class Webhook(PostQueue):
+    """A queue whose URL is in a file.
+
+    Args:
+        url_file: holds the URL; read before each try.
+        what: its messages are about.
+        tell, pauses_s: see ``PostQueue``.
+    """
+
+    def __init__(
+        self,
+        url_file: Path,
+        what: str,
+        tell: Callable[[str], None],
+        pauses_s: tuple[float, ...] = PAUSES_S,
+        content_type: str = "application/json",
+    ) -> None:
+        self._url_file = url_file
+        self._headers = {"content-type": content_type}
+        super().__init__(self._post_one, f"{what} webhook", tell, pauses_s)
+
+    def _post_one(self, body: bytes) -> None:
         """Raises: NotTaken."""
         try:
             url = secret_of(self._url_file)
         except (OSError, ValueError) as error:
             raise NotTaken(type(error).__name__) from None
         post(url, body, self._headers)
-
-    def _note(self, problem: str) -> None:
-        if problem != self._problem:
-            self._problem = problem
-            self._tell(f"{self._what} webhook: a message was given up ({problem})")

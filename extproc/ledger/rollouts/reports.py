@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from extproc.ledger.places import SpoolPlace
+from extproc.ledger.rollouts.grafana import GrafanaAnnotations, rollout_annotation
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE
 from extproc.ledger.rollouts.tables import ROLLOUTS
@@ -22,6 +23,7 @@ from extproc.ledger.store import LedgerStore
 from extproc.ledger.webhook import Webhook
 
 if TYPE_CHECKING:
+    from extproc.config.rollouts import GrafanaTerms
     from extproc.ledger.rollouts.leading import LookedAt, RolloutChange
     from extproc.ledger.rollouts.local_watch import LocalWatch
     from extproc.ledger.rollouts.watch import RolloutWatch
@@ -38,7 +40,7 @@ class RolloutReports:
         root: of the spool.
         place_stored: up to where a spool is in the store.
         write: sends a report to the parent.
-        tell: gets a sentence about a message to a webhook that was given up.
+        tell: gets a sentence about a message to a webhook or to Grafana that was given up.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RolloutReports:
         self._settings: RolloutSettings | None = None
         self._watch: RolloutWatch | None = None
         self._webhooks: dict[str, Webhook] = {}
+        self._grafanas: dict[GrafanaTerms, GrafanaAnnotations] = {}
         self._next_s = float("-inf")
 
     def use(self, store: LedgerStore, settings: Mapping[str, Any] | None) -> None:
@@ -91,8 +94,8 @@ class RolloutReports:
 
     def close(self) -> None:
         """Let another process decide, and try once more to post what waits. Raises: StoreFailed."""
-        for webhook in self._webhooks.values():
-            webhook.close()
+        for queue in (*self._webhooks.values(), *self._grafanas.values()):
+            queue.close()
         if self._watch is not None:
             self._watch.close()
 
@@ -121,14 +124,28 @@ class RolloutReports:
 
     def _post(self, changes: list[dict[str, Any]]) -> None:
         assert self._settings is not None
-        files = {plan.name: plan.webhook_file for plan in self._settings.declared}
+        plans = {plan.name: plan for plan in self._settings.declared}
         for change in changes:
-            file = files.get(change["name"])
-            if file is not None:
-                if file not in self._webhooks:
-                    path = Path(self._settings.folder) / file
-                    self._webhooks[file] = Webhook(path, "rollout", self._tell, content_type=_CLOUD_EVENT)
-                self._webhooks[file].send(rollout_event(change))
+            plan = plans.get(change["name"])
+            if plan is not None and plan.webhook_file is not None:
+                self._webhook(plan.webhook_file).send(rollout_event(change))
+            if plan is not None and plan.grafana is not None:
+                self._grafana(plan.grafana).send(rollout_annotation(change, plan.grafana.dashboard_uid))
+
+    def _webhook(self, file: str) -> Webhook:
+        if file not in self._webhooks:
+            self._webhooks[file] = Webhook(self._folder / file, "rollout", self._tell, content_type=_CLOUD_EVENT)
+        return self._webhooks[file]
+
+    def _grafana(self, terms: GrafanaTerms) -> GrafanaAnnotations:
+        if terms not in self._grafanas:
+            self._grafanas[terms] = GrafanaAnnotations(terms.url, self._folder / terms.token_file, self._tell)
+        return self._grafanas[terms]
+
+    @property
+    def _folder(self) -> Path:
+        assert self._settings is not None
+        return Path(self._settings.folder)
 
 
 def _change_json(change: RolloutChange) -> dict[str, Any]:

@@ -26,10 +26,15 @@ def tell_rollout(logger: Any, change: Mapping[str, Any]) -> None:
     )
 
 
-def rollout_event(change: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as a CloudEvent 1.0; `text` is what chats show. Its id is unique: sent again, it is the same event."""
+def rollout_text(change: Mapping[str, Any]) -> str:
+    """Some sentences for chats and dashboards."""
     where = f"{change['model']}: {change['stable']} to {change['canary']}"
     what = f"{change['kind'].replace('_', ' ')}: {change['share']:.0%} canary"
+    return " ".join([f"Rollout {change['name']} ({where}) {what}.", *change["reasons"]])
+
+
+def rollout_event(change: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as a CloudEvent 1.0; `text` is what chats show. Its id is unique: sent again, it is the same event."""
     return {
         "specversion": "1.0",
         "id": f"{change['rollout']}/{change['kind']}/{change['at_us']}",
@@ -39,7 +44,7 @@ def rollout_event(change: Mapping[str, Any]) -> dict[str, Any]:
         "time": datetime.fromtimestamp(change["at_us"] / 1_000_000, UTC).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": {
-            "text": " ".join([f"Rollout {change['name']} ({where}) {what}.", *change["reasons"]]),
+            "text": rollout_text(change),
             **{name: change[name] for name in ("rollout", "model", "stable", "canary", "kind", "step", "share")},
             "by": change["made_by"],
             "reasons": list(change["reasons"]),

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from extproc.ledger.rollouts.grafana import TAGS as TAGS_OF_ROLLOUTS
+
 Json = dict[str, Any]
 
 SCHEMA_VERSION: Final = 39  # Grafana 11; later ones migrate it
@@ -301,6 +303,14 @@ def _annotations() -> Iterator[Json]:
             "iconColor": color,
             "expr": expr,
         }
+    yield {
+        "name": "Rollouts",
+        "datasource": _GRAFANA,
+        "enable": True,
+        "hide": False,
+        "iconColor": "purple",
+        "target": {"type": "tags", "tags": list(TAGS_OF_ROLLOUTS), "matchAny": False, "limit": 100},
+    }
 
 
 ANNOTATIONS: Final = (
@@ -311,7 +321,8 @@ ANNOTATIONS: Final = (
         "count by (revision) (llm_config_revision) unless count by (revision) (llm_config_revision offset 5m)",
     ),
 )
-"""On every dashboard: what fired, and when another configuration came into force."""
+"""On every dashboard: what fired, and when another configuration came into force; besides them what `rollouts` with
+`grafana` sends."""
 
 
 def _link_to_others() -> Json:

@@ -191,7 +191,12 @@ FULL: dict[str, Any] = {
     "ledger": {"url": "sqlite:///ledger.db", "fsync": "each"},
     "otel": {"endpoint": "http://127.0.0.1:4317", "service_name": "gateway", "headers_file": "otel-headers"},
     "drift": {"reference": "last_week", "signals": ["refused"], "webhook_file": "drift.url"},
-    "rollouts": [{"name": "v2", "model": "chat", "stable": "v1", "canary": "cloud", "webhook_file": "rollouts.url"}],
+    "rollouts": [
+        {
+            **{"name": "v2", "model": "chat", "stable": "v1", "canary": "cloud", "webhook_file": "rollouts.url"},
+            "grafana": {"url": "https://grafana.example.com", "token_file": "grafana.token", "dashboard_uid": "llm"},
+        }
+    ],
     "rate_limits": {
         "store": "redis://127.0.0.1:6379/0",
         "on_store_loss": "closed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -21,11 +21,13 @@ class Hook:
         self.statuses = list(statuses)
         self.got: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self.url = ""
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Note a request, and answer it."""
         self.paths.append(request.path)
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         self.got.append(json.loads(request.rfile.read(int(request.headers["content-length"]))))
         request.send_response(self.statuses.pop(0) if self.statuses else 204)
         request.send_header("location", "/elsewhere")
