@@ -116,7 +116,8 @@ async def _serve(
     processor = build_processor(document, snapshot, metrics, sinks, logger, classifiers, ledger, counter, feedback)
     metrics.inflight.set_function(lambda: processor.inflight)
     report_start(files, processor.snapshot, health, metrics, logger)
-    pages = open_pages(document.server.metrics, metrics.registry, health, liveness_check(asyncio.get_running_loop()))
+    alive = liveness_check(asyncio.get_running_loop())
+    pages = open_pages(document.server.metrics, metrics.registry, health, alive, ledger.rollout_verdict)
     try:
         ledger.start()
         health.ledger_error = ledger.problem

@@ -108,7 +108,8 @@ async def _supervise(
     health.listen_error = workers.socket_files.problem
     report_start(files, workers.snapshot, health, metrics, logger)
     registry = page_of(metrics.registry, folder, document.identity.label_values_max)
-    pages = open_pages(document.server.metrics, registry, health, callable_from_thread(loop, workers.turn, False))
+    alive = callable_from_thread(loop, workers.turn, False)
+    pages = open_pages(document.server.metrics, registry, health, alive, ledger.rollout_verdict)
     try:
         health.watch(
             callable_from_thread(loop, workers.waits_s, _NO_ANSWER_S), document.server.ready_wait_ms_max / 1_000

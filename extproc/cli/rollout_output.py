@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -21,12 +20,12 @@ from extproc.cli.rollout_shapes import (
     RolloutStatusJson,
 )
 from extproc.cli.tables import plain_text, print_line, print_table
-from extproc.domain.rollout_gates import GATES
 from extproc.ledger.rollouts.states import RolloutState
 from extproc.rollout.decide import GateState, GateVerdict, RolloutVerdict
 from extproc.rollout.explain import ExplainedJournal
 from extproc.rollout.journal import JournalEntry
 from extproc.rollout.look import RolloutLook
+from extproc.rollout.shown_gates import shown_gate
 
 _PERCENT: Final = 100.0
 GATE_STATES: Final = {
@@ -35,8 +34,6 @@ GATE_STATES: Final = {
     GateState.OPEN: Text("open"),
     GateState.NOT_MEASURED: Text("-", "dim"),
 }
-
-_HARMFUL: Final = {gate.name: gate.worse for gate in GATES}
 
 
 def rollout_data(state: RolloutState) -> RolloutJson:
@@ -73,22 +70,19 @@ def status_data(state: RolloutState, look: RolloutLook | None, verdict: RolloutV
 
 def gate_data(gate: GateVerdict) -> RolloutGateJson:
     """A gate as data."""
-    found = gate.evidence
-    spans = (None, None, None) if found is None else (found.estimate, found.low, found.high)
-    difference, low, high = (_shown(span, gate.is_rate) for span in spans)
-    worse, not_worse = (0.0, 0.0) if found is None else (found.log_worse, found.log_not_worse)
+    found, shown = gate.evidence, shown_gate(gate)
     return {
-        "gate": gate.name,
-        "state": gate.state.value,
-        "unit": "points" if gate.is_rate else "percent",
-        "harmful": _HARMFUL[gate.name].value,
-        "margin": _PERCENT * gate.promote,
-        "roll_back_margin": _PERCENT * gate.roll_back,
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "evidence_worse": max(worse, 0.0) / gate.worse_at,
-        "evidence_not_worse": max(not_worse, 0.0) / gate.not_worse_at,
+        "gate": shown.gate,
+        "state": shown.state,
+        "unit": shown.unit,
+        "harmful": shown.harmful,
+        "margin": shown.margin,
+        "roll_back_margin": shown.roll_back_margin,
+        "difference": shown.difference,
+        "low": shown.low,
+        "high": shown.high,
+        "evidence_worse": shown.evidence_worse,
+        "evidence_not_worse": shown.evidence_not_worse,
         "canary_answers": 0 if found is None else int(found.canary_count),
         "stable_answers": 0 if found is None else int(found.stable_count),
         "canary_units": 0.0 if found is None else found.canary_units,
@@ -212,12 +206,6 @@ def moment_of(at_us: int) -> str:
 
 def _short(moment: str) -> str:
     return moment[:19].replace("T", " ")
-
-
-def _shown(value: float | None, is_rate: bool) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return _PERCENT * (value if is_rate else math.expm1(value))
 
 
 def _number(value: float | None) -> str:

@@ -47,6 +47,25 @@ class RolloutPhase(StrEnum):
     BROKEN_OFF = "broken_off"  # what was compared is not there any more: all goes to the stable version
 
 
+class ControllerVerdict(StrEnum):
+    """What controllers of deliveries hear about a rollout; there is no other word."""
+
+    ADVANCE = "advance"  # the last look went on to this step
+    HOLD = "hold"  # nothing is shown yet
+    ROLL_BACK = "roll_back"  # the last look shows harm; it goes back in a moment
+    PAUSED = "paused"  # by a person
+    PROMOTED = "promoted"  # over: all goes to the canary
+    ROLLED_BACK = "rolled_back"  # over: all goes to the stable version
+    INCONCLUSIVE = "inconclusive"  # over: its time ended without an answer
+    BROKEN_OFF = "broken_off"  # over: what was compared is not there any more
+    STALE = "stale"  # the store was not read for long, so nothing is known
+
+
+NOT_HARMED: Final = frozenset(
+    {ControllerVerdict.ADVANCE, ControllerVerdict.HOLD, ControllerVerdict.PAUSED, ControllerVerdict.PROMOTED}
+)
+"""Verdicts in which nothing speaks against the canary."""
+
 OPEN: Final = frozenset({RolloutPhase.RUNNING, RolloutPhase.PAUSED})
 """Phases in which something is compared."""
 

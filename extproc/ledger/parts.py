@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from extproc.config.document import Document
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger import require_sinks
+from extproc.ledger.rollouts.verdict_board import PageAnswer, without_ledger
 from extproc.ledger.watched_settings import watched_settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class LedgerParts:
         """Why entries are not spooled (of several workers, the log says it) or not shipped; empty: they are."""
         spool = "" if self.sink is None else self.sink.problem
         return spool or ("" if self.shipper is None else self.shipper.failing)
+
+    def rollout_verdict(self, name: str, query: str) -> PageAnswer:
+        """What controllers of deliveries hear about a rollout; from any thread."""
+        return without_ledger() if self.shipper is None else self.shipper.verdicts.answer(name, query)
 
     def start(self) -> None:
         """Start to ship."""

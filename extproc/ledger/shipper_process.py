@@ -15,6 +15,7 @@ from extproc.children.json_child import ChildDied, JsonChild
 from extproc.config.ledger import Ledger
 from extproc.ledger.drift_log import tell_drift
 from extproc.ledger.rollouts.telling import tell_rollout
+from extproc.ledger.rollouts.verdict_board import VerdictBoard
 
 COMMAND: Final = (sys.executable, "-m", "extproc.ledger.shipping")
 LAST_S_MAX: Final = 10.0
@@ -66,6 +67,7 @@ class ShipperProcess:
         self._logger = logger
         self._process: JsonChild | None = None
         self.failing = ""  # why a sink gets nothing now
+        self.verdicts = VerdictBoard()
         self._ending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -146,6 +148,7 @@ class ShipperProcess:
             else:
                 self._logger.info("ledger shipper works")
         self._counts.shipped(report)
+        self.verdicts.take(report)
 
     def _tell_crossed(self, change: Mapping[str, Any]) -> None:
         log = self._logger.info if change["kind"] == "recovered" else self._logger.warning

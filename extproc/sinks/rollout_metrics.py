@@ -49,6 +49,11 @@ class RolloutMetrics:
             registry=registry,
         )
         self._leads = Gauge("llm_rollout_leads", "1 if this process decides about rollouts.", registry=registry)
+        self._seen = Gauge(
+            "llm_rollout_seen_timestamp_seconds",
+            "When the state of rollouts was last read from the store, since 1970; long ago: the others are of then.",
+            registry=registry,
+        )
 
     def take(self, report: Mapping[str, Any]) -> None:
         """Take what the shipper reports."""
@@ -58,6 +63,7 @@ class RolloutMetrics:
         if "rollouts" not in report:
             return
         self._leads.set(report["rollouts_led"])
+        self._seen.set_to_current_time()
         for gauge in (self._share, self._step, self._phase, self._evidence, self._difference):
             gauge.clear()
         for one in report["rollouts"]:

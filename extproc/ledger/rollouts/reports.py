@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _CLOUD_EVENT: Final = "application/cloudevents+json"
 LOOKED_FOR_S: Final = 1.0
 """Between two looks for a first rollout. [s]"""
+_VERDICTS_AT_ONCE: Final = 20  # a report is one line, which is bounded
 
 
 class RolloutReports:
@@ -84,6 +85,9 @@ class RolloutReports:
         if changes:
             self._write({"rollout_changes": changes})
             self._post(changes)
+        ids, changed = looked.verdicts
+        for first in range(0, len(changed), _VERDICTS_AT_ONCE):
+            self._write({"rollout_ids": ids, "rollout_verdicts": changed[first : first + _VERDICTS_AT_ONCE]})
         self._write({"rollouts": [_shown(one) for one in looked.shown], "rollouts_led": looked.leads})
 
     def look_without_store(self) -> None:
@@ -108,6 +112,7 @@ class RolloutReports:
         if not self._settings.declared:
             with self._store.reading() as connection:
                 if connection.execute(select(ROLLOUTS.c.id).limit(1)).first() is None:
+                    self._write({"rollouts": [], "rollouts_led": False})
                     return False
         from extproc.ledger.rollouts.watch import RolloutWatch
 

@@ -219,10 +219,20 @@ def journal_of(connection: Connection, rollout: str, after: int = 0) -> list[Jou
 
 def last_entry(connection: Connection, rollout: str) -> JournalEntry | None:
     """The end of the journal."""
+    return next(iter(last_entries(connection, rollout, 1)), None)
+
+
+def last_entries(connection: Connection, rollout: str, count: int) -> list[JournalEntry]:
+    """The last entries of the journal, the newest first."""
     columns = (JOURNAL.c[name] for name in JournalEntry._fields)
-    query = select(*columns).where(JOURNAL.c.rollout == rollout).order_by(JOURNAL.c.number.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else JournalEntry(*row)
+    query = select(*columns).where(JOURNAL.c.rollout == rollout).order_by(JOURNAL.c.number.desc()).limit(count)
+    return [JournalEntry(*row) for row in connection.execute(query)]
+
+
+def last_number(connection: Connection, rollout: str) -> int:
+    """The number of the last entry, without its content; 0: there is none."""
+    query = select(JOURNAL.c.number).where(JOURNAL.c.rollout == rollout).order_by(JOURNAL.c.number.desc()).limit(1)
+    return connection.execute(query).scalar() or 0
 
 
 def _append(connection: Connection, rollout: str, now_us: int, content: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.open_units import OpenUnits, open_units
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
+from extproc.ledger.rollouts.verdicts import VerdictReader, VerdictsRead
 from extproc.ledger.store import LedgerStore
 
 LOOK_S: Final = 0.5
@@ -46,11 +47,13 @@ class RolloutsLooked(NamedTuple):
         leads: whether this process decides.
         shown: the last rollout of each model, with what is known of it if this process decides.
         changes: that this process has made, and is to tell.
+        verdicts: for controllers; what is new of them.
     """
 
     leads: bool
     shown: tuple[LookedAt, ...]
     changes: tuple[RolloutChange, ...]
+    verdicts: VerdictsRead = VerdictsRead((), ())
 
 
 class RolloutWatch:
@@ -80,6 +83,7 @@ class RolloutWatch:
         self._next_s = float("-inf")
         self._local = local
         self._open = OpenUnits({}, {})  # when it looked last
+        self._verdicts = VerdictReader()
 
     def look_if_due(self) -> RolloutsLooked | None:
         """Look, if it is time. Raises: StoreFailed, OSError."""
@@ -104,7 +108,10 @@ class RolloutWatch:
         self._local.tell_workers(states, now_us)
         by_id = {one.state.id: one for one in looked}
         shown = tuple(by_id.get(one.id, LookedAt(one, None, None, None))._replace(state=one) for one in states)
-        return RolloutsLooked(leads, shown, (*changes, *(one.change for one in looked if one.change is not None)))
+        changes += [one.change for one in looked if one.change is not None]
+        with self._store.reading() as connection:  # after all that can fail, so that what is new is told once
+            verdicts = self._verdicts.read(connection)
+        return RolloutsLooked(leads, shown, tuple(changes), verdicts)
 
     def close(self) -> None:
         """Let another process decide at once. Raises: StoreFailed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -28,8 +29,13 @@ def report(*shown: dict[str, Any], led: bool = True) -> dict[str, Any]:
 
 def test_where_a_rollout_stands() -> None:
     """Its share, step and phase, and of each gate the evidence."""
-    metrics = Metrics(10)
+    metrics, before_s = Metrics(10), time.time()
+    metrics.ledger.shipped({})
+    assert metrics.registry.get_sample_value("llm_rollout_seen_timestamp_seconds") == 0
     metrics.ledger.shipped(report(SHOWN))
+    seen_s = metrics.registry.get_sample_value("llm_rollout_seen_timestamp_seconds")
+    assert seen_s is not None
+    assert before_s <= seen_s <= time.time()
     assert (value(metrics, "llm_rollout_share"), value(metrics, "llm_rollout_step")) == (0.25, 2)
     assert value(metrics, "llm_rollout_phase", phase="running") == 1
     assert value(metrics, "llm_rollout_phase", phase="promoted") == 0

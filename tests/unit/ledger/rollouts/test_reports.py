@@ -79,6 +79,8 @@ def test_what_is_told(tmp_path: Path) -> None:
     assert [one["type"].rpartition(".")[2] for one in hook.got] == ["started", "rolled_back"]
     assert hook.got[1]["data"]["reasons"] == ["30 of 40 exchanges of the canary failed, of 30 units; 1 % may fail."]
     assert [report["rollouts"][0]["phase"] for report in told if report.get("rollouts")][-1] == "rolled_back"
+    verdicts = [one for report in told for one in report.get("rollout_verdicts", ())]
+    assert (verdicts[-1]["id"], verdicts[-1]["verdict"]) == (started["rollout"], "rolled_back")
     assert (tmp_path / "spool" / ROLLOUT_FILE).exists()
     store.close()
 
@@ -90,7 +92,7 @@ def test_without_a_rollout_nothing_is_done(tmp_path: Path) -> None:
     for given in (None, RolloutSettings((), VERSIONS, "").as_json()):
         reports.use(store, given)
         reports.look()
-    assert (told, (tmp_path / ROLLOUT_FILE).exists()) == ([], False)
+    assert (told, (tmp_path / ROLLOUT_FILE).exists()) == ([{"rollouts": [], "rollouts_led": False}], False)
     reports.close()
     store.close()
 

@@ -18,6 +18,7 @@ from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE, parse_rollout_file
 from extproc.ledger.rollouts.states import change_rollout, journal_of, open_rollout, rollouts
 from extproc.ledger.rollouts.tables import EVENTS, ROLLOUTS
+from extproc.ledger.rollouts.verdicts import VerdictsRead
 from extproc.ledger.rollouts.watch import RolloutsLooked, RolloutWatch
 from extproc.ledger.sink import LedgerSink
 from extproc.ledger.store import LedgerStore
@@ -283,7 +284,7 @@ def test_one_that_ends_lets_another_decide_at_once(store: LedgerStore, tmp_path:
 
 def test_without_a_rollout_nobody_leads(process: Process) -> None:
     """And nothing is written each second."""
-    assert process.look() == RolloutsLooked(False, (), ())
+    assert process.look() == RolloutsLooked(False, (), (), VerdictsRead((), ()))
     assert process.shares() == ()
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from extproc._pb.health_pb2 import HealthCheckResponse
+from extproc.ledger.rollouts.verdict_board import PageAnswer
 from extproc.server.operations.health import EXT_PROC, READINESS, Health
-from extproc.server.operations.pages import OpsServer, open_pages
+from extproc.server.operations.pages import BODY_BYTES_MAX, OpsServer, open_pages
 from extproc.server.sockets.address import AddressTaken
 from extproc.sinks.metrics import Metrics
 from tests.hangs import HANG_S
@@ -29,12 +30,22 @@ class Served:
         self.health = Health()
         self.alive = True
         self.host = host
-        self.pages = OpsServer(host, 0, Metrics(10).registry, self.health, lambda: self.alive)
+        self.asked: list[tuple[str, str]] = []
+        self.pages = OpsServer(host, 0, Metrics(10).registry, self.health, lambda: self.alive, self.verdict)
+
+    def verdict(self, name: str, query: str) -> PageAnswer:
+        """Of a rollout that still runs."""
+        self.asked.append((name, query))
+        return PageAnswer(503 if query else 200, {"verdict": "hold"})
 
     def get(self, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
         """One request."""
+        return self.send("GET", path, None, {key.replace("_", "-"): value for key, value in headers.items()})
+
+    def send(self, method: str, path: str, sent: bytes | None, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
+        """Likewise, with a body."""
         connection = HTTPConnection(self.host, self.pages.port, timeout=HANG_S)
-        connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        connection.request(method, path, sent, headers)
         response = connection.getresponse()
         body = response.read()
         connection.close()
@@ -121,7 +132,62 @@ def test_liveness_is_that_the_event_loop_turns(served: Served, alive: bool, stat
 def test_other_paths_tell_which_there_are(served: Served) -> None:
     """404, and where to look instead."""
     response, body = served.get("/")
-    assert (response.status, json.loads(body)) == (404, {"error": "Available: /metrics, /readyz, /livez."})
+    assert (response.status, json.loads(body)) == (
+        404,
+        {"error": "Available: /metrics, /readyz, /livez, /rollouts/NAME/verdict."},
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("chat-v2", "chat-v2"),
+        ("meta/llama-3:8b", "meta/llama-3:8b"),
+        ("meta%2Fllama", "meta/llama"),
+        ("%C3%A9", "é"),
+        ("%FF", "\N{REPLACEMENT CHARACTER}"),
+        ("verdict", "verdict"),
+    ],
+)
+def test_the_verdict_of_a_rollout(served: Served, path: str, name: str) -> None:
+    """Models have slashes in their names; the query goes with it, and a status that waits is one."""
+    response, body = served.get(f"/rollouts/{path}/verdict")
+    assert (response.status, response.headers["content-type"], json.loads(body)) == (
+        *(200, "application/json"),
+        {"verdict": "hold"},
+    )
+    response, body = served.get(f"/rollouts/{path}/verdict?until=promoted")
+    assert (response.status, response.reason) == (503, "Service Unavailable")
+    assert served.asked == [(name, ""), (name, "until=promoted")]
+
+
+@pytest.mark.parametrize("path", ["/rollouts//verdict", "/rollouts/verdict", "/rollouts/chat-v2", "/rollouts/"])
+def test_a_verdict_without_a_name(served: Served, path: str) -> None:
+    """Is another path."""
+    assert (served.get(path)[0].status, served.asked) == (404, [])
+
+
+@pytest.mark.parametrize("length", [0, 100, BODY_BYTES_MAX])
+def test_flagger_posts_to_its_gates(served: Served, length: int) -> None:
+    """What it sends is read, so that its connection is not reset before it has the answer."""
+    response, body = served.send("POST", "/rollouts/chat-v2/verdict", b"x" * length, {})
+    assert (response.status, json.loads(body)) == (200, {"verdict": "hold"})
+
+
+def test_without_a_ledger_there_is_no_verdict() -> None:
+    """And it says so."""
+    pages = OpsServer("127.0.0.1", 0, Metrics(10).registry, Health(), lambda: True)
+    try:
+        connection = HTTPConnection("127.0.0.1", pages.port, timeout=HANG_S)
+        connection.request("GET", "/rollouts/chat-v2/verdict")
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())) == (
+            404,
+            {"error": "There is no `ledger:` in the configuration, so nothing is rolled out."},
+        )
+        connection.close()
+    finally:
+        pages.close()
 
 
 def test_a_slow_client_does_not_hold_up_another(served: Served) -> None:
