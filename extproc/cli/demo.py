@@ -53,7 +53,10 @@ def demo_command(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print a table of all that each side saw, and what was measured.")
     ] = False,
-    logs: Annotated[Path | None, typer.Option("--logs", help="Keep configurations and logs in this directory.")] = None,
+    logs: Annotated[
+        Path | None,
+        typer.Option("--logs", help="Keep configurations, logs, and reports of rollouts in this directory."),
+    ] = None,
     page: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +74,7 @@ def demo_command(
         with unwound_by_signals(), tempfile.TemporaryDirectory(prefix="llm-extproc-demo-") as scratch:
             directory = logs or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
-            code = _tour(console, directory, (serve, verbose, rollouts), page)
+            code = _tour(console, directory, (serve, verbose, rollouts, logs is not None), page)
     except ModuleNotFoundError as missing:
         _cannot(f"the demo needs {missing.name}. {how_to_install('demo')}")
     except (ConfigInvalid, OSError, RuntimeError, ValueError) as error:
@@ -79,10 +82,15 @@ def demo_command(
     raise typer.Exit(code)
 
 
-def _tour(console: Console | None, directory: Path, asked: tuple[bool, bool, bool], page: Path | None) -> ExitCode:
-    """Show the tour, as JSON without a console. Args: asked: to serve, for all that was seen, for rollouts."""
-    serve, verbose, rollouts = asked
-    from extproc.cli.demo_page import write_demo_page
+def _tour(
+    console: Console | None, directory: Path, asked: tuple[bool, bool, bool, bool], page: Path | None
+) -> ExitCode:
+    """Show the tour, as JSON without a console.
+
+    Args: asked: to serve, for all that was seen, for rollouts, to keep the directory.
+    """
+    serve, verbose, rollouts, keeps = asked
+    from extproc.cli.demo_page import write_demo_page, write_rollout_reports
     from extproc.demo.installation import SPEED_VARIABLE, Installation
     from extproc.demo.ledger_tour import keep_ledger
     from extproc.demo.model_server import ModelServer
@@ -108,6 +116,7 @@ def _tour(console: Console | None, directory: Path, asked: tuple[bool, bool, boo
                     line.above(partial(print_stop, console, stop))
             line.say("Writing the page of its traffic")
             page = write_demo_page(page, directory, stops)
+            reports = write_rollout_reports(directory) if keeps and rollouts else []
         if console is None:
             print_json(_as_data(stops, page, installation if serve else None))
         elif verbose:
@@ -116,6 +125,7 @@ def _tour(console: Console | None, directory: Path, asked: tuple[bool, bool, boo
             print_end(console, stops)
         if console is not None:
             _say(console, f"Its traffic as plots: {page}")
+            _say(console, *(f"A rollout as plots: {report}" for report in reports))
         if serve:
             _stay(console, installation)
         elif console is not None:

@@ -60,9 +60,9 @@ def asked(process: Process, name: str = "chat-v2", query: str = "", method: str 
     return response.status, body
 
 
-def verdict(process: Process) -> str:
-    """Empty: none yet."""
-    return str(asked(process)[1].get("verdict", ""))
+async def says(process: Process, verdict: str) -> None:
+    """Wait for a verdict."""
+    await later(lambda: asked(process)[1].get("verdict") == verdict)
 
 
 @in_loop
@@ -72,7 +72,7 @@ async def test_every_replica_answers(folder: Path) -> None:
     for process in replicas:
         process.processor.start()
     for process in replicas:
-        await later(lambda process=process: verdict(process) == "hold")
+        await says(process, "hold")
     assert sorted(process.metric("llm_rollout_leads") for process in replicas) == [0, 1]
     answers = [asked(process, "tiny-chat")[1] for process in replicas]
     ages = [answer.pop("age_s") for answer in answers]
@@ -88,7 +88,8 @@ async def test_every_replica_answers(folder: Path) -> None:
         (state,) = rollouts(connection)
         change_by_hand(connection, state, JournalKind.PROMOTED, "kim", "", state.created_at_us + 1)
     for process in replicas:
-        await later(lambda process=process: asked(process, query="?until=promoted", method="POST")[0] == 200)
+        await says(process, "promoted")
+        assert asked(process, query="?until=promoted", method="POST")[0] == 200
         assert await asyncio.to_thread(process.processor.stop) == 0
 
 
@@ -97,12 +98,12 @@ async def test_harm_is_told(folder: Path) -> None:
     """With its numbers, as soon as it is decided."""
     process = replica(folder, "one")
     process.processor.start()
-    await later(lambda: verdict(process) == "hold")
+    await says(process, "hold")
     rollout = asked(process)[1]["id"]
     with closing(LedgerStore("sqlite:///ledger.db", folder)) as store, store.writing() as connection:
         add_rate(connection, "error", Arm.CANARY, 40, 30, rollout=rollout)
         add_rate(connection, "error", Arm.STABLE, 760, 1, rollout=rollout)
-    await later(lambda: verdict(process) == "rolled_back")
+    await says(process, "rolled_back")
     status, body = asked(process, rollout, "?until=promoted,rolled_back")
     assert (status, body["healthy"]) == (200, 0)
     assert body["reasons"] == ["30 of 40 exchanges of the canary failed, of 30 units; 1 % may fail."]

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from extproc.config.problems import did_you_mean, names
 from extproc.domain.rollouts import ControllerVerdict
 
-STALE_S: Final = 30.0
+STALE_S: Final = 60.0
 """After so long without a look at the store a verdict is stale."""
 NAME_CHARS_MAX: Final = 200
 _VERDICTS: Final = tuple(one.value for one in ControllerVerdict)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from extproc.cli.demo_page import demo_page, write_demo_page
+from extproc.cli.demo_page import demo_page, write_demo_page, write_rollout_reports
 from extproc.demo.ledger_tour import LEDGER_URL
 from extproc.demo.stop import Found, Stop
 from extproc.ledger.store import LedgerStore
+from tests.unit.ledger.rollouts.samples import started
 from tests.unit.reports.samples import HOSTILE
 from tests.unit.reports.test_html_page import Page
 from tests.unit.reports.test_traffic_page import answer, rows
@@ -51,3 +52,18 @@ def test_it_is_written_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest
     assert {one.read_text() for one in written} == {(tmp_path / "page.html").read_text()}
     with pytest.raises(RuntimeError, match=r"^the ledger of the demo: "):
         write_demo_page(None, tmp_path / "scratch", STOPS)
+
+
+def test_each_rollout_has_a_report(tmp_path: Path) -> None:
+    """Beside the ledger, as ``extproc rollout report`` writes it; none without a rollout."""
+    store = LedgerStore(LEDGER_URL, tmp_path)
+    assert write_rollout_reports(tmp_path) == []
+    started(store)
+    started(store, "r2", model="large", name="large-v2")
+    store.close()
+    files = [tmp_path / "rollout-tiny-v2.html", tmp_path / "rollout-large-v2.html"]
+    assert write_rollout_reports(tmp_path) == files
+    assert "Rollout large-v2: large from v1 to v2" in files[1].read_text()
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(RuntimeError, match=r"^the ledger of the demo: "):
+        write_rollout_reports(tmp_path / "scratch")

@@ -85,7 +85,7 @@ def test_what_is_not_known() -> None:
     assert board.error("x") == (404, "There is no rollout x. There are: `chat-v2`.")
     assert len(board.error("x" * 5_000)[1]) < NAME_CHARS_MAX + 100
     board.now_s += STALE_S + 1
-    assert board.error("x") == (503, silent.format("for 31 seconds"))
+    assert board.error("x") == (503, silent.format("for 61 seconds"))
 
 
 @given(st.sampled_from(ControllerVerdict), st.floats(0, 1e6))
