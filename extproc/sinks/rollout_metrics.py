@@ -20,7 +20,8 @@ class RolloutMetrics:
         self._lock = gathering.lock
         self._changes = gathering.counter(
             "llm_rollout_changes_total",
-            "Changes of rollouts that this process has made, by what happened, such as `advanced` or `rolled_back`.",
+            "Changes of rollouts, by what happened, such as `advanced` or `rolled_back`: those that this process made,"
+            " and those that people made while it decides.",
             (*_LABELS, "kind"),
         )
         registry = gathering.library

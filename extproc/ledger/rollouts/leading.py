@@ -44,7 +44,7 @@ class RolloutChange(NamedTuple):
 
     Attributes:
         made_by: a person, or ``PROCESSOR``.
-        reasons: sentences.
+        reasons: sentences; of a person what they gave.
     """
 
     rollout: str

@@ -85,7 +85,7 @@ class RolloutReports:
         if changes:
             self._write({"rollout_changes": changes})
             self._post(changes)
-        ids, changed = looked.verdicts
+        ids, changed, _ = looked.verdicts
         for first in range(0, len(changed), _VERDICTS_AT_ONCE):
             self._write({"rollout_ids": ids, "rollout_verdicts": changed[first : first + _VERDICTS_AT_ONCE]})
         self._write({"rollouts": [_shown(one) for one in looked.shown], "rollouts_led": looked.leads})

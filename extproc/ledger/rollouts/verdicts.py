@@ -42,34 +42,53 @@ _NAMES: Final = ("id", "name", "model", "stable", "canary", "stable_fingerprint"
 
 
 class VerdictsRead(NamedTuple):
-    """Attributes: ids: of all that are known, the oldest first; changed: verdicts that may be new, as JSON."""
+    """What is new.
+
+    Attributes:
+        ids: of all that are known, the oldest first.
+        changed: verdicts that may be new, as JSON.
+        by_hand: entries that people made since the reading before, the oldest first; none at the first one.
+    """
 
     ids: tuple[str, ...]
     changed: tuple[Mapping[str, Any], ...]
+    by_hand: tuple[tuple[RolloutState, JournalEntry], ...]
 
 
 class VerdictReader:
     """Reads verdicts again and again; of a rollout without a new entry only the state."""
 
     def __init__(self) -> None:
-        self._read: dict[str, tuple[int, int]] = {}
+        self._read: dict[str, tuple[int, int]] | None = None
+        self._newest: dict[str, int] = {}
 
     def read(self, connection: Connection) -> VerdictsRead:
         """What is new, in a transaction that reads; a plan of another release is left out, and others go on."""
-        marks, changed = {}, []
+        before, marks, newest = self._read or {}, {}, {}
+        changed, by_hand = [], []
         for state in _known(rollouts(connection)):
             number = last_number(connection, state.id) if state.phase in OPEN else 0
-            marks[state.id] = state.revision, number
-            if self._read.get(state.id) != marks[state.id] and state.is_readable:
-                changed.append(_verdict(state, last_entries(connection, state.id, _ENTRIES_MAX)))
-        self._read = marks
-        return VerdictsRead(tuple(marks), tuple(changed))
+            marks[state.id], newest[state.id] = (state.revision, number), self._newest.get(state.id, 0)
+            if before.get(state.id) != marks[state.id] and state.is_readable:
+                entries = last_entries(connection, state.id, _ENTRIES_MAX)
+                changed.append(_verdict(state, entries))
+                by_hand += [(state, one) for one in reversed(entries) if one.number > newest[state.id]]
+                newest[state.id] = max((one.number for one in entries), default=0)
+        is_first, self._read, self._newest = self._read is None, marks, newest
+        return VerdictsRead(tuple(marks), tuple(changed), () if is_first else tuple(filter(_is_by_hand, by_hand)))
 
 
 def _known(every: Sequence[RolloutState]) -> list[RolloutState]:
     """The oldest first."""
     kept = {one.id for one in sorted(every, key=lambda one: one.phase in OPEN)[-VERDICTS_MAX:]}
     return [one for one in every if one.id in kept]
+
+
+def _is_by_hand(one: tuple[RolloutState, JournalEntry]) -> bool:
+    try:
+        return bool(one[1].values["by"] != PROCESSOR)
+    except (KeyError, ValueError):  # damaged
+        return False
 
 
 def _verdict(state: RolloutState, entries: Sequence[JournalEntry]) -> Mapping[str, Any]:

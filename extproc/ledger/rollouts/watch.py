@@ -21,6 +21,7 @@ from extproc.ledger.rollouts.leading import (
     RolloutChange,
     begin,
     break_off,
+    change_of,
     due_rollouts,
     look_at,
     roll_back_as_seen,
@@ -33,6 +34,7 @@ from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
 from extproc.ledger.rollouts.verdicts import VerdictReader, VerdictsRead
 from extproc.ledger.store import LedgerStore
+from extproc.rollout.journal import JournalEntry, JournalKind
 
 LOOK_S: Final = 0.5
 _PART_MAX: Final = 0.1
@@ -46,14 +48,14 @@ class RolloutsLooked(NamedTuple):
     Attributes:
         leads: whether this process decides.
         shown: the last rollout of each model, with what is known of it if this process decides.
-        changes: that this process has made, and is to tell.
+        changes: that this process is to tell: its own, and those that people made while it decides.
         verdicts: for controllers; what is new of them.
     """
 
     leads: bool
     shown: tuple[LookedAt, ...]
     changes: tuple[RolloutChange, ...]
-    verdicts: VerdictsRead = VerdictsRead((), ())
+    verdicts: VerdictsRead = VerdictsRead((), (), ())
 
 
 class RolloutWatch:
@@ -111,6 +113,8 @@ class RolloutWatch:
         changes += [one.change for one in looked if one.change is not None]
         with self._store.reading() as connection:  # after all that can fail, so that what is new is told once
             verdicts = self._verdicts.read(connection)
+        if self._leadership.term is not None:
+            changes += [_by_hand(state, entry) for state, entry in verdicts.by_hand]
         return RolloutsLooked(leads, shown, tuple(changes), verdicts)
 
     def close(self) -> None:
@@ -186,6 +190,12 @@ class RolloutWatch:
                 return write(connection)
         except (NotLeading, RolloutChanged, RolloutRefused):
             return None
+
+
+def _by_hand(state: RolloutState, entry: JournalEntry) -> RolloutChange:
+    values = entry.values
+    reasons = (str(values["note"]),) if values.get("note") else ()
+    return change_of(state, JournalKind(values["kind"]), str(values["by"]), reasons, entry.at_us)
 
 
 def _new_id() -> str:

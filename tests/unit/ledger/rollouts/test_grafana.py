@@ -141,7 +141,9 @@ def test_each_decision_is_told(tmp_path: Path) -> None:
     with serving(Hook()) as hook:
         terms = GrafanaTerms(url=hook.url.rpartition("/")[0], token_file="grafana.token")
         plan = PLAN.model_copy(update={"grafana": terms, "warm_up_s": 0})
-        reports = RolloutReports(tmp_path / "spool", told.append, lambda problem: told.append({"problem": problem}))
+        reports = RolloutReports(
+            tmp_path / "spool", lambda _: None, told.append, lambda problem: told.append({"problem": problem})
+        )
         reports.use(store, RolloutSettings((plan,), versions, str(tmp_path)).as_json())
         reports.look()
         (started,) = [one for report in told for one in report.get("rollout_changes", ())]

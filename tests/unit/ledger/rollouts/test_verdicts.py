@@ -161,7 +161,7 @@ def test_what_is_not_new_is_not_read_again(store: LedgerStore) -> None:
     reader = VerdictReader()
     with store.reading() as connection:
         assert len(reader.read(connection).changed) == 1
-        assert reader.read(connection) == (("r1",), ())
+        assert reader.read(connection) == (("r1",), (), ())
 
 
 def test_more_than_are_known(store: LedgerStore) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from extproc.database.engine import StoreFailed
 from extproc.domain.rollouts import Arm, RolloutArm, RolloutPhase, RolloutShare
+from extproc.ledger.rollouts.by_hand import change_by_hand
 from extproc.ledger.rollouts.leader import BEAT_S, TAKEN_OVER_S
 from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
@@ -273,6 +274,31 @@ def test_one_of_two_decides_and_both_tell_their_workers(store: LedgerStore, tmp_
     assert first.shares()[0].share == 0.0
 
 
+def test_what_a_person_does_is_told_once(store: LedgerStore, tmp_path: Path) -> None:
+    """By the process that decides, with who and why; not by another one, and not again by one that starts later."""
+    started(store)
+    first, second = (Process(store, tmp_path / name) for name in ("one", "two"))
+    assert first.look().changes == ()  # it began before
+    assert second.look().changes == ()
+    for kind, note in ((JournalKind.PAUSED, ""), (JournalKind.PROMOTED, "the launch is today")):
+        with store.writing() as connection:
+            change_by_hand(connection, rollouts(connection)[0], kind, "kim", note, NOW_US + 1)
+    told = [first.look(0.0).changes, second.look(0.0).changes, first.look(0.0).changes]
+    assert [[(one.kind, one.made_by, one.reasons, one.share) for one in changes] for changes in told] == [
+        [(JournalKind.PAUSED, "kim", (), 1.0), (JournalKind.PROMOTED, "kim", ("the launch is today",), 1.0)],
+        [],
+        [],
+    ]
+    assert Process(store, tmp_path / "three").look().changes == ()
+
+
+def test_a_rollout_that_a_person_starts_is_told(store: LedgerStore, process: Process) -> None:
+    """By the process that decides about it."""
+    assert process.look().changes == ()
+    started(store)
+    assert [(one.kind, one.made_by) for one in process.look().changes] == [(JournalKind.STARTED, "kim")]
+
+
 def test_one_that_ends_lets_another_decide_at_once(store: LedgerStore, tmp_path: Path) -> None:
     """A restart costs no time."""
     started(store)
@@ -284,7 +310,7 @@ def test_one_that_ends_lets_another_decide_at_once(store: LedgerStore, tmp_path:
 
 def test_without_a_rollout_nobody_leads(process: Process) -> None:
     """And nothing is written each second."""
-    assert process.look() == RolloutsLooked(False, (), (), VerdictsRead((), ()))
+    assert process.look() == RolloutsLooked(False, (), (), VerdictsRead((), (), ()))
     assert process.shares() == ()
 
 
