@@ -132,7 +132,8 @@ def test_who_changed_it_meanwhile_wins(store: LedgerStore, process: Process, sin
     add(sink, Arm.CANARY, 50, 40)
     assert len(process.local.look(LATER_US)) == 1
     by_hand(store, JournalKind.PROMOTED)
-    assert process.look().changes == ()
+    (change,) = process.look().changes
+    assert (change.kind, change.made_by) == (JournalKind.PROMOTED, "ann")
     assert (share(process), kinds(store)) == ((1.0, False), ["started", "promoted"])
     assert read_rolled_back(process.root) == []
 

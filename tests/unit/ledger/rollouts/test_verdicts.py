@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from extproc.domain.rollouts import Arm, ControllerVerdict, RolloutPhase
 from extproc.ledger.rollouts.by_hand import change_by_hand
+from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.states import change_rollout, rollouts
 from extproc.ledger.rollouts.tables import JOURNAL
@@ -38,7 +39,8 @@ class Replicas:
         self._watches = []
         for name in ("one", "two"):
             (folder / name).mkdir()
-            self._watches.append(RolloutWatch(store, folder / name, settings, clocks))
+            local = LocalWatch(folder / name, lambda _: None)
+            self._watches.append(RolloutWatch(store, folder / name, settings, local, clocks))
         self._known: list[dict[str, Mapping[str, Any]]] = [{}, {}]
 
     def look(self, after_s: float = 60.0) -> list[Mapping[str, Any]]:
