@@ -84,6 +84,7 @@ class RolloutWatch:
         self._leadership = Leadership(secrets.token_hex(_ID_BYTES))
         self._next_s = float("-inf")
         self._local = local
+        self._compares = True  # whether exchanges have arms, as far as is known
         self._open = OpenUnits({}, {})  # when it looked last
         self._verdicts = VerdictReader()
 
@@ -102,11 +103,13 @@ class RolloutWatch:
         now_s = self._clock_s()
         now_us = self._offset_us + int(now_s * 1e6)
         changes = self._store_local(now_us)
-        self._add_open()
+        if self._compares:
+            self._add_open()
         leads = self._leads(now_s)
         looked = self._decided(now_us) if leads else []
         with self._store.reading() as connection:
             states = last_rollouts(connection)
+        self._compares = any(one.phase in OPEN for one in states)
         self._local.tell_workers(states, now_us)
         by_id = {one.state.id: one for one in looked}
         shown = tuple(by_id.get(one.id, LookedAt(one, None, None, None))._replace(state=one) for one in states)

@@ -18,7 +18,7 @@ from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE, parse_rollout_file
 from extproc.ledger.rollouts.states import change_rollout, journal_of, open_rollout, rollouts
-from extproc.ledger.rollouts.tables import EVENTS, ROLLOUTS
+from extproc.ledger.rollouts.tables import EVENTS, ROLLOUTS, UNITS_SEEN
 from extproc.ledger.rollouts.verdicts import VerdictsRead
 from extproc.ledger.rollouts.watch import RolloutsLooked, RolloutWatch
 from extproc.ledger.sink import LedgerSink
@@ -155,6 +155,19 @@ def test_streams_of_both_arms_that_wait_blame_nobody(store: LedgerStore, process
     assert process.look().changes == ()
     with store.reading() as connection:
         assert connection.execute(select(func.count()).select_from(EVENTS)).scalar_one() == 100
+
+
+def test_after_the_end_nobody_looks_at_open_exchanges(store: LedgerStore, process: Process) -> None:
+    """They take time to read, and are in no comparison."""
+    started(store, warm_up_s=0)
+    add(store, add_rate, "error", Arm.CANARY, 30, 20)
+    add(store, add_rate, "error", Arm.STABLE, 570, 1)
+    assert [change.kind for change in process.look().changes] == [JournalKind.ROLLED_BACK]
+    sink = sink_of(process.root)
+    add_waiting(sink, RolloutArm("r1", 1, Arm.CANARY, 7))
+    process.look()
+    with store.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(UNITS_SEEN)).scalar_one() == 0
 
 
 def add_waiting(sink: LedgerSink, arm: RolloutArm) -> None:
