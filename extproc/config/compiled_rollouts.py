@@ -2,6 +2,9 @@
 
 A rollout takes the weight of both arms together. Where the choice by weights falls on it, the sticky key tosses a coin
 of its own for the canary. So other versions keep their keys, and a larger share only moves keys to the canary.
+
+Where a mesh shares the traffic, it tosses a coin for each exchange, before the processor sees it: the arm is the
+version that the processor stands beside, and each exchange is a unit.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _COINS: Final = 1 << 64
 _COIN_BYTES: Final = 8
 _UNIT_BYTES: Final = 2
+_CHOSEN_HERE: Final = (
+    "a mesh shares its traffic, and this processor chooses versions itself; it is compared in role guard"
+)
 _AS_CONFIGURED: Final = "the weights of the configuration apply"
 
 
@@ -33,6 +39,7 @@ class CompiledRollout:
         weight: of both.
         teams: that take part; empty: all.
         measures: whether exchanges have an arm.
+        by_mesh: whether a mesh shares the traffic, so that nothing is drawn here.
         salt: makes coins of rollouts independent of each other, and of the draws of versions.
         canary_below: coins below it get the canary.
     """
@@ -46,21 +53,38 @@ class CompiledRollout:
     teams: frozenset[str]
     share: float
     measures: bool
+    by_mesh: bool
     salt: bytes
     canary_below: int
 
     def part_of(self, key: bytes) -> RolloutArm:
         """The part that a sticky key has: its arm, and its unit, which tells nothing of the arm."""
-        digest = blake2b(self.salt + key, digest_size=16).digest()
+        digest = self._digest(key)
         is_canary = int.from_bytes(digest[:_COIN_BYTES]) < self.canary_below
-        unit = int.from_bytes(digest[_COIN_BYTES : _COIN_BYTES + _UNIT_BYTES]) % UNITS
-        return RolloutArm(self.id, self.step, Arm.CANARY if is_canary else Arm.STABLE, unit)
+        return RolloutArm(self.id, self.step, Arm.CANARY if is_canary else Arm.STABLE, _unit_of(digest))
+
+    def part_beside(self, version: CompiledVersion, exchange: str) -> RolloutArm | None:
+        """The part of an exchange that a mesh has sent to a version; None: that is neither arm.
+
+        Args: exchange: its id, by which it is a unit of its own.
+        """
+        for arm, of_arm in ((Arm.STABLE, self.stable), (Arm.CANARY, self.canary)):
+            if of_arm.name == version.name:
+                return RolloutArm(self.id, self.step, arm, _unit_of(self._digest(exchange.encode())))
+        return None
+
+    def _digest(self, key: bytes) -> bytes:
+        return blake2b(self.salt + key, digest_size=16).digest()
 
     @property
     def weights(self) -> dict[VersionFacts, float]:
         """The weights of both arms, as they are in force."""
         of_canary = self.weight * self.share
         return {self.stable.facts: self.weight - of_canary, self.canary.facts: of_canary}
+
+
+def _unit_of(digest: bytes) -> int:
+    return int.from_bytes(digest[_COIN_BYTES : _COIN_BYTES + _UNIT_BYTES]) % UNITS
 
 
 class RolloutProblem(NamedTuple):
@@ -89,6 +113,7 @@ def with_rollout(model: CompiledModel, rollouts: Iterable[RolloutShare]) -> Comp
         teams=frozenset(applied.teams),
         share=applied.share,
         measures=applied.measures,
+        by_mesh=applied.by_mesh,
         salt=f"rollout\x00{applied.id}\x00".encode(),
         canary_below=int(applied.share * _COINS),
     )
@@ -135,6 +160,8 @@ def rollout_problems(models: Mapping[str, CompiledModel], rollouts: Sequence[Rol
             problems.append(RolloutProblem(one.id, f'the configuration has no model "{one.model}"'))
         elif problem := _problem(model, one) or _weight_problem(model, one):
             problems.append(RolloutProblem(one.id, problem))
+        elif model.rollout is None and one.by_mesh:
+            problems.append(RolloutProblem(one.id, _CHOSEN_HERE))
         elif model.rollout is not None and model.rollout.id != one.id:
             reason = f'the rollout {model.rollout.id} of model "{one.model}" is in force'
             problems.append(RolloutProblem(one.id, reason))
@@ -190,7 +217,7 @@ def _problem(model: CompiledModel, one: RolloutShare) -> str:
         if compared not in ("", found):
             return f"{version.name} has fingerprint {found}, the rollout compares {compared}; {_AS_CONFIGURED}"
         arms.append(version)
-    if not any(version.weight for version in arms):
+    if not one.by_mesh and not any(version.weight for version in arms):
         names = " and ".join(version.name for version in arms)
         return f"{names} have weight 0, so there is nothing to share; give one of them a weight"
     return ""

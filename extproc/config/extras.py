@@ -40,6 +40,11 @@ def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
     if document.otel is not None:
         missing = missing_modules(MODULES["otel"])
         yield from _warnings(("otel",), missing, "otel", "`extproc serve` does not start", places)
+    for place, rollout in enumerate(document.rollouts):
+        if rollout.traffic is not None:
+            missing = missing_modules(MODULES["kubernetes"])
+            effect = "`extproc serve` does not start"
+            yield from _warnings(("rollouts", place, "traffic"), missing, "kubernetes", effect, places)
     for path, _ in tokenizer_files(document):
         missing = missing_modules(MODULES["tokenizers"])
         yield from _warnings(path, missing, "tokenizers", "`extproc serve` does not start", places)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from extproc.domain.extras import MODULES, ExtraMissing, how_to_install, missing_modules
 
 _NEEDED_BY: Final = {
+    "kubernetes": "rollouts: `traffic`",
     "ledger": "ledger: the store",
     "otel": "otel: it",
     "parquet": "ledger.parquet: it",
@@ -20,7 +21,9 @@ _NEEDED_BY: Final = {
 """What needs the packages of an extra, in messages."""
 
 
-def require_extra(extra: Literal["ledger", "otel", "parquet", "redis", "review", "tokenizers"], url: str = "") -> None:
+def require_extra(
+    extra: Literal["kubernetes", "ledger", "otel", "parquet", "redis", "review", "tokenizers"], url: str = ""
+) -> None:
     """Check that the packages are installed that a part of a configuration needs. Raises: ExtraMissing.
 
     Args: url: of the store, if the part is one.

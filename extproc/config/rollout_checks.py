@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
-from extproc.config.document import Document, Model
+from extproc.config.document import Document, Model, Role
 from extproc.config.problems import KeyPath, Places, Problem, Severity, shown
+from extproc.config.rollout_traffic import traffic_problems
 from extproc.config.rollouts import RolloutSection
 
 LATENCY_SERVERS_MIN: Final = 3
@@ -35,6 +36,7 @@ def plan_problems(plan: RolloutSection, document: Document, at: KeyPath, places:
     """The problems of one rollout."""
     yield from _step_problems(plan, at, places)
     yield from _gate_problems(plan, at, places)
+    yield from _mesh_problems(plan, document, at, places)
     for place, team in enumerate(plan.teams):
         yield from unknown_caller_problem((*at, "teams", place), "team", team, document.identity.teams, places)
     model = document.models.get(plan.model)
@@ -47,8 +49,28 @@ def plan_problems(plan: RolloutSection, document: Document, at: KeyPath, places:
     if plan.stable == plan.canary:
         hint = "Name the version that is to replace it."
         yield places.problem((*at, "canary"), f"{shown(plan.canary)} is the stable version too", hint=hint)
-    elif plan.stable in model.versions and plan.canary in model.versions:
+    elif plan.traffic is None and plan.stable in model.versions and plan.canary in model.versions:
         yield from _version_problems(plan, model, at, places)
+
+
+def _mesh_problems(plan: RolloutSection, document: Document, at: KeyPath, places: Places) -> Iterator[Problem]:
+    """Who shares the traffic: the filter `version` in role route, a mesh in role guard."""
+    if plan.traffic is None:
+        if document.role is Role.GUARD:
+            hint = "Add `traffic`, with the object of the mesh that does; or leave the rollout to role `route`."
+            yield places.problem(at, "role `guard` does not choose versions", hint=hint)
+        return
+    path = (*at, "traffic")
+    yield from traffic_problems(plan.traffic, path, places)
+    if document.role is Role.ROUTE:
+        hint = "Remove it. Or write `role: guard`, with a processor beside each model server, and let the mesh choose."
+        yield places.problem(path, "role `route` chooses versions itself", hint=hint, at_key=True)
+    if plan.teams:
+        hint = "Remove it: the mesh shares the traffic of all teams."
+        yield places.problem((*at, "teams"), "a mesh does not know teams", hint=hint, at_key=True)
+    if document.ledger is not None and not document.ledger.url.startswith("postgresql:"):
+        found = "each pod would decide by its own numbers, and all of them write the same weights"
+        yield places.problem(path, found, hint="Give all pods one ledger: `ledger.url: postgresql://...`.", at_key=True)
 
 
 def _repeated(document: Document, places: Places) -> Iterator[Problem]:

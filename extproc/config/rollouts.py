@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from extproc.config.rollout_traffic import RolloutTraffic
 from extproc.config.section import FilePath, ModelName, Name, Section
 from extproc.domain.rollout_gates import GATE_NAMES, GATES, RolloutGate
 
@@ -138,6 +139,11 @@ class RolloutSection(Section):
         max_length=100,
         description="who may start and change it by `extproc rollout`, by the name in its journal; empty: all who can "
         "write to the store",
+    )
+    traffic: RolloutTraffic | None = Field(
+        default=None,
+        description="of a mesh that shares the traffic instead of the filter `version`; only in role guard. "
+        "Default: none",
     )
     webhook_file: FilePath | None = Field(
         default=None, description="file with a URL to which decisions are posted; default: none"

@@ -13,6 +13,7 @@ from typing import Final
 
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     "http": ("httpx2",),
+    "kubernetes": ("kubernetes",),
     "ledger": ("alembic", "sqlalchemy", "psycopg"),
     "onnx": ("numpy", "onnxruntime", "tokenizers"),
     "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),

@@ -82,6 +82,7 @@ class RolloutShare(NamedTuple):
         step: from 1 on; 0: of the first, in its warm-up.
         share: of the units of both versions that get the canary, from 0 to 1.
         measures: whether exchanges are compared; otherwise only the weights are those of the rollout.
+        by_mesh: whether a mesh shares the traffic, and role guard compares; otherwise role route does both.
     """
 
     id: str
@@ -96,3 +97,4 @@ class RolloutShare(NamedTuple):
     step: int
     share: float
     measures: bool
+    by_mesh: bool

@@ -101,7 +101,8 @@ def compile_snapshot(
         rollouts: those that can be in force are; see ``rollout_problems``. They are no part of the revision.
     """
     unread, review, otel = document.requests, document.review, document.otel
-    applied = not_edited(document.models, rollouts)
+    chosen = [one for one in rollouts if document.role is Role.GUARD or not one.by_mesh]
+    applied = not_edited(document.models, chosen)
     models = compile_models(document, prompts, applied)
     routes = compile_routes(document, models, prompts, applied)
     data_rules = compile_data_rules(document)

@@ -133,6 +133,7 @@ class VersionFilter(Filter):
     ) -> tuple[CompiledModel, CompiledVersion] | ApiError:
         fixed = find_version(exchange.facts.models, self._fixed) if self._fixed is not None else None
         if fixed is not None:
+            _note_part(fixed, exchange.record)
             return fixed
         routes = self._routes
         facts = route_facts(request, exchange.record, exchange.facts, routes) if routes.reads else None
@@ -161,6 +162,13 @@ class VersionFilter(Filter):
             return chosen
         pinned = chosen[1]
         return self._rules.error(record, pinned.facts, pinned.provider) or chosen
+
+
+def _note_part(fixed: tuple[CompiledModel, CompiledVersion], record: ExchangeRecord) -> None:
+    """Note the arm of a rollout whose traffic a mesh shares."""
+    model, version = fixed
+    if model.rollout is not None and model.rollout.by_mesh and model.rollout.measures:
+        record.arm = model.rollout.part_beside(version, record.id)
 
 
 def _nowhere(route: CompiledRoute, asked: str | None, routes: CompiledRoutes, facts: RouteFacts) -> ApiError:

@@ -19,6 +19,7 @@ _SHARE = RolloutShare(
     step=1,
     share=0.5,
     measures=True,
+    by_mesh=False,
 )
 
 

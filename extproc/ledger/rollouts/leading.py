@@ -127,7 +127,7 @@ def why_broken(state: RolloutState, settings: RolloutSettings) -> str:
                 f"{state.model}/{name}, the {role}, is another revision now ({found.fingerprint}, not {fingerprint}): "
                 "what was seen of it is not comparable. Start a new rollout."
             )
-        if found.weight != weight:
+        if found.weight != weight and state.terms.traffic is None:
             return (
                 f"The weight of {state.model}/{name} was changed from {weight} to {found.weight} by hand, which wins. "
                 "Leave weights alone during a rollout; `extproc rollout promote` and `rollback` change the share."
@@ -135,10 +135,10 @@ def why_broken(state: RolloutState, settings: RolloutSettings) -> str:
     return ""
 
 
-def break_off(connection: Connection, state: RolloutState, reason: str, now_us: int) -> LookedAt:
+def break_off(connection: Connection, state: RolloutState, reason: str, now_us: int, share: float = 0.0) -> LookedAt:
     """End a comparison, in a transaction that writes. Raises: RolloutChanged."""
     content = noted(JournalKind.BROKEN_OFF, PROCESSOR, reason)
-    after = change_rollout(connection, state, content, now_us, phase=RolloutPhase.BROKEN_OFF, share=0.0)
+    after = change_rollout(connection, state, content, now_us, phase=RolloutPhase.BROKEN_OFF, share=share)
     change = change_of(after, JournalKind.BROKEN_OFF, PROCESSOR, (reason,), now_us)
     return LookedAt(after, None, None, change)
 

@@ -3,12 +3,14 @@
 Shares stay as they are then, with this one exception: evidence of one machine is enough to go back, never to go on. The
 decision is made from the same kind of numbers as any other. So it is journalled when the store answers again, and can
 be recomputed. Where somebody has changed the rollout meanwhile, that wins.
+
+Where a mesh shares the traffic, one machine sees one arm and cannot change what others get: nothing goes back then.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from extproc.ledger.rollouts.local_files import (
 from extproc.ledger.rollouts.open_units import open_units
 from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.ledger.rollouts.states import RolloutState
+from extproc.ledger.rollouts.traffic_seen import TrafficSeen
 from extproc.ledger.schema import row_of
 from extproc.ledger.unshipped import UnshippedEntries
 from extproc.rollout.decide import RolloutAction, decide
@@ -49,6 +52,7 @@ class LocalWatch:
         self._lock = threading.Lock()
         self._back = {one.rollout: one for one in read_rolled_back(root)}
         self._states: list[RolloutState] | None = None  # None: the store answers
+        self._seen: Mapping[str, TrafficSeen] = {}
         self._entries: UnshippedEntries | None = None
         self._tally: LocalTally | None = None
 
@@ -60,7 +64,11 @@ class LocalWatch:
             if self._states is None:
                 self._begin()
             states = self._states or []
-            running = [one for one in states if one.phase is RolloutPhase.RUNNING and one.id not in self._back]
+            running = [
+                one
+                for one in states
+                if one.phase is RolloutPhase.RUNNING and one.id not in self._back and one.terms.traffic is None
+            ]
             if not running:
                 return []
             self._read()
@@ -113,9 +121,13 @@ class LocalWatch:
                     self._back.pop(one.rollout, None)
                 write_rolled_back(self._root, self._back.values())
 
-    def tell_workers(self, states: list[RolloutState], now_us: int) -> None:
-        """The store answers: its shares are in force. Raises: OSError."""
+    def tell_workers(self, states: list[RolloutState], seen: Mapping[str, TrafficSeen], now_us: int) -> None:
+        """The store answers: its shares are in force. Raises: OSError.
+
+        Args: seen: of the objects of a mesh, by the ids of rollouts.
+        """
         with self._lock:
+            self._seen = seen
             self._states = self._entries = self._tally = None
             write_states(self._root, states)
             self._tell_workers(states, now_us)
@@ -123,4 +135,4 @@ class LocalWatch:
     def _tell_workers(self, states: list[RolloutState], now_us: int) -> None:
         gone_back = {"phase": RolloutPhase.ROLLED_BACK, "share": 0.0}
         now = [replace(one, **gone_back) if one.id in self._back else one for one in states]  # type: ignore[arg-type]
-        write_rollout_file(self._root, [one.share_of(now_us) for one in now])
+        write_rollout_file(self._root, [one.share_of(now_us, self._seen.get(one.id)) for one in now])

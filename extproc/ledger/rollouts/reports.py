@@ -88,6 +88,8 @@ class RolloutReports:
         ids, changed, _ = looked.verdicts
         for first in range(0, len(changed), _VERDICTS_AT_ONCE):
             self._write({"rollout_ids": ids, "rollout_verdicts": changed[first : first + _VERDICTS_AT_ONCE]})
+        for problem in looked.problems:
+            self._tell(problem)
         self._write({"rollouts": [_shown(one) for one in looked.shown], "rollouts_led": looked.leads})
 
     def look_without_store(self) -> None:

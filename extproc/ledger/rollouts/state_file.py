@@ -22,6 +22,7 @@ FORMAT: Final = 1
 _NEW: Final = ".new"
 _NAMES: Final = ("id", "model", "stable", "canary")
 _WEIGHTS: Final = ("stable_weight", "canary_weight")
+_FLAGS: Final = ("measures", "by_mesh")
 _FINGERPRINTS: Final = ("stable_fingerprint", "canary_fingerprint")
 
 
@@ -93,7 +94,7 @@ def _share(place: str, tree: Any) -> RolloutShare:
         *(() if type(tree["step"]) is int and tree["step"] >= 0 else ("step is no whole number from 0 on",)),
         *(f"{name} is no whole number" for name in _WEIGHTS if type(tree[name]) not in (int, NoneType)),
         *(() if _is_share(tree["share"]) else ("share is no number from 0 to 1",)),
-        *(() if isinstance(tree["measures"], bool) else ("measures is neither true nor false",)),
+        *(f"{name} is neither true nor false" for name in _FLAGS if not isinstance(tree[name], bool)),
         *(("stable and canary are the same version",) if tree["stable"] == tree["canary"] else ()),
     ]
     if problems:

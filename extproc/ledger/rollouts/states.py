@@ -15,6 +15,7 @@ from extproc.config.rollouts import RolloutSection
 from extproc.domain.rollouts import OPEN, RolloutPhase, RolloutShare
 from extproc.ledger.rollouts.settings import ComparedArms
 from extproc.ledger.rollouts.tables import JOURNAL, ROLLOUTS
+from extproc.ledger.rollouts.traffic_seen import TrafficSeen
 from extproc.rollout.explain import noted
 from extproc.rollout.journal import PROCESSOR, JournalEntry, JournalKind, appended
 
@@ -76,9 +77,18 @@ class RolloutState:
         """The plan."""
         return RolloutSection.model_validate_json(self.plan)
 
-    def share_of(self, now_us: int) -> RolloutShare:
-        """For the processes that serve. In its warm-up a rollout is at step 0, which is not compared."""
+    def waits_for_mesh(self, seen: TrafficSeen | None) -> bool:
+        """Whether the object of a mesh has another share, as far as is known. Args: seen: None: it was not seen."""
+        return self.terms.traffic is not None and (seen is None or seen.share != self.share)
+
+    def share_of(self, now_us: int, seen: TrafficSeen | None = None) -> RolloutShare:
+        """For the processes that serve. In its warm-up a rollout is at step 0, which is not compared.
+
+        Args: seen: of the object of a mesh; without one that has the share for a while nothing is compared.
+        """
         terms = self.terms
+        by_mesh = terms.traffic is not None
+        is_there = not by_mesh or (seen is not None and seen.share == self.share and seen.measures)
         warms_up = self.step == 1 and now_us - self.created_at_us < terms.warm_up_s * 1_000_000
         return RolloutShare(
             id=self.id,
@@ -87,12 +97,13 @@ class RolloutState:
             canary=self.canary,
             stable_fingerprint=self.stable_fingerprint,
             canary_fingerprint=self.canary_fingerprint,
-            stable_weight=self.stable_weight,
-            canary_weight=self.canary_weight,
+            stable_weight=None if by_mesh else self.stable_weight,
+            canary_weight=None if by_mesh else self.canary_weight,
             teams=terms.teams,
             step=0 if warms_up else self.step,
             share=self.share,
-            measures=self.phase in OPEN,
+            measures=self.phase in OPEN and is_there,
+            by_mesh=by_mesh,
         )
 
 

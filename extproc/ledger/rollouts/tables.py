@@ -1,8 +1,9 @@
 """The tables of rollouts, in the database of the ledger.
 
 ``rollouts`` has the state of each, ``rollout_journal`` every decision with the sums that it was made from, and
-``rollout_leader`` one row: who decides. ``rollout_sums``, ``rollout_events``, ``rollout_units`` and
-``rollout_left_out`` are changed in the transaction that stores the entries.
+``rollout_leader`` one row: who decides. ``rollout_traffic`` has what a mesh's object was last seen to have.
+``rollout_sums``, ``rollout_events``, ``rollout_units`` and ``rollout_left_out`` are changed in the transaction that
+stores the entries.
 """
 
 from __future__ import annotations
@@ -49,6 +50,14 @@ LEADER = Table(
     Column("holder", Text, nullable=False),  # of the process that decides; empty: nobody
     Column("term", BigInteger, nullable=False),  # one more with each new holder
     Column("beat", BigInteger, nullable=False),  # one more while the holder lives
+)
+TRAFFIC = Table(
+    "rollout_traffic",
+    METADATA,
+    Column("rollout", Text, primary_key=True),
+    Column("share", Double),  # of the canary, as the mesh's object has it; null: not written yet
+    Column("measures", Integer, nullable=False),  # 1: for so long that exchanges are compared
+    Column("problem", Text, nullable=False),  # sentences; empty: none
 )
 SUMS = Table(
     "rollout_sums",

@@ -11,7 +11,9 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sqlalchemy import Connection
 
 from extproc.domain.rollouts import OPEN, RolloutPhase
 from extproc.ledger.rollouts.adding import RolloutSums, add_sums
@@ -33,8 +35,12 @@ from extproc.ledger.rollouts.open_units import OpenUnits, open_units
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
 from extproc.ledger.rollouts.verdicts import VerdictReader, VerdictsRead
+from extproc.ledger.rollouts.traffic_seen import TrafficSeen, note_traffic, traffic_seen
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.journal import JournalEntry, JournalKind
+
+if TYPE_CHECKING:
+    from extproc.ledger.rollouts.kubernetes.keeper import TrafficApi, TrafficFound, TrafficKeeper
 
 LOOK_S: Final = 0.5
 _PART_MAX: Final = 0.1
@@ -50,12 +56,14 @@ class RolloutsLooked(NamedTuple):
         shown: the last rollout of each model, with what is known of it if this process decides.
         changes: that this process is to tell: its own, and those that people made while it decides.
         verdicts: for controllers; what is new of them.
+        problems: of objects of a mesh, which this process has met first now; sentences.
     """
 
     leads: bool
     shown: tuple[LookedAt, ...]
     changes: tuple[RolloutChange, ...]
     verdicts: VerdictsRead = VerdictsRead((), (), ())
+    problems: tuple[str, ...] = ()
 
 
 class RolloutWatch:
@@ -66,6 +74,7 @@ class RolloutWatch:
         local: decides while the store does not answer.
         clocks: seconds of a monotonic clock, and microseconds since 1970. The latter is read once, so that a clock of
             the day that is set meanwhile changes no decision.
+        open_api: the API server that has the objects of a mesh; called when there is one.
     """
 
     def __init__(
@@ -75,6 +84,7 @@ class RolloutWatch:
         settings: RolloutSettings,
         local: LocalWatch,
         clocks: tuple[Callable[[], float], Callable[[], int]] = (time.monotonic, lambda: time.time_ns() // 1_000),
+        open_api: Callable[[], TrafficApi] | None = None,
     ) -> None:
         self._store = store
         self._root = root
@@ -87,6 +97,8 @@ class RolloutWatch:
         self._compares = True  # whether exchanges have arms, as far as is known
         self._open = OpenUnits({}, {})  # when it looked last
         self._verdicts = VerdictReader()
+        self._open_api = open_api
+        self._keeper: TrafficKeeper | None = None
 
     def look_if_due(self) -> RolloutsLooked | None:
         """Look, if it is time. Raises: StoreFailed, OSError."""
@@ -107,10 +119,12 @@ class RolloutWatch:
             self._add_open()
         leads = self._leads(now_s)
         looked = self._decided(now_us) if leads else []
+        kept, problems = self._keep_traffic(leads, now_s, now_us)
+        looked += kept
         with self._store.reading() as connection:
-            states = last_rollouts(connection)
+            states, seen = last_rollouts(connection), traffic_seen(connection)
         self._compares = any(one.phase in OPEN for one in states)
-        self._local.tell_workers(states, now_us)
+        self._local.tell_workers(states, seen, now_us)
         by_id = {one.state.id: one for one in looked}
         shown = tuple(by_id.get(one.id, LookedAt(one, None, None, None))._replace(state=one) for one in states)
         changes += [one.change for one in looked if one.change is not None]
@@ -118,10 +132,12 @@ class RolloutWatch:
             verdicts = self._verdicts.read(connection)
         if self._leadership.term is not None:
             changes += [_by_hand(state, entry) for state, entry in verdicts.by_hand]
-        return RolloutsLooked(leads, shown, tuple(changes), verdicts)
+        return RolloutsLooked(leads, shown, tuple(changes), verdicts, tuple(problems))
 
     def close(self) -> None:
         """Let another process decide at once. Raises: StoreFailed."""
+        if self._keeper is not None:
+            self._keeper.close()
         if self._leadership.term is not None:
             with self._store.writing() as connection:
                 self._leadership.resign(connection)
@@ -153,7 +169,8 @@ class RolloutWatch:
         if not self._leadership.is_due(now_s):
             return self._leadership.term is not None
         with self._store.reading() as connection:
-            wanted = any(one.phase in OPEN for one in last_rollouts(connection)) or any(
+            states, seen = last_rollouts(connection), traffic_seen(connection)
+            wanted = any(one.phase in OPEN or one.waits_for_mesh(seen.get(one.id)) for one in states) or any(
                 True for _ in due_rollouts(connection, self.settings)
             )
             row = leader_row(connection)
@@ -185,6 +202,43 @@ class RolloutWatch:
             return looked
         return self._written_by_leader(lambda connection: write_decision(connection, looked, decision, now_us))
 
+    def _keep_traffic(self, leads: bool, now_s: float, now_us: int) -> tuple[list[LookedAt], list[str]]:
+        """Keep the objects by which a mesh shares traffic. Returns: rollouts that ended by that, and problems."""
+        if not leads:
+            if self._keeper is not None:
+                self._keeper.look((), now_s)
+            return [], []
+        with self._store.reading() as connection:
+            states, seen = last_rollouts(connection), traffic_seen(connection)
+        wanted = [
+            (one, seen.get(one.id, TrafficSeen()))
+            for one in states
+            if one.terms.traffic is not None and (one.phase in OPEN or one.waits_for_mesh(seen.get(one.id)))
+        ]
+        if self._keeper is None:
+            if not wanted:
+                return [], []
+            from extproc.ledger.rollouts.kubernetes.keeper import TrafficKeeper, open_kubernetes
+
+            self._keeper = TrafficKeeper(self._open_api or open_kubernetes, self._may_write)
+        ended, problems = [], []
+        for found in self._keeper.look(wanted, now_s):
+            looked = self._written_by_leader(lambda connection, f=found: _note_found(connection, f, now_us))
+            if looked is not None and found.edited:
+                ended.append(looked)
+            elif looked is not None and found.seen.problem:
+                problems.append(f"rollout {found.state.name}: {found.seen.problem}")
+        return ended, problems
+
+    def _may_write(self, state: RolloutState) -> bool:
+        """Whether this process leads still, and a rollout is still as it was read. Raises: StoreFailed."""
+        try:
+            with self._store.writing() as connection:
+                self._leadership.check(connection)
+                return state in last_rollouts(connection)
+        except NotLeading:
+            return False
+
     def _written_by_leader(self, write: Callable[..., LookedAt]) -> LookedAt | None:
         """Write in the term of this process. Returns: None if it leads no more, or somebody was faster."""
         try:
@@ -199,6 +253,17 @@ def _by_hand(state: RolloutState, entry: JournalEntry) -> RolloutChange:
     values = entry.values
     reasons = (str(values["note"]),) if values.get("note") else ()
     return change_of(state, JournalKind(values["kind"]), str(values["by"]), reasons, entry.at_us)
+
+
+def _note_found(connection: Connection, found: TrafficFound, now_us: int) -> LookedAt:
+    """Keep what was seen of an object, in a transaction that writes. Raises: RolloutChanged."""
+    state = found.state
+    if not found.edited:
+        note_traffic(connection, state.id, found.seen)
+        return LookedAt(state, None, None, None)
+    share = state.share if found.share is None else found.share
+    note_traffic(connection, state.id, TrafficSeen(share))
+    return break_off(connection, state, found.edited, now_us, share)
 
 
 def _new_id() -> str:

@@ -89,7 +89,8 @@ def test_a_rollout_walks_all_its_steps(store: LedgerStore, process: Process) -> 
             for gate, events in (("error", 20), ("refusal", 400)):
                 add(store, add_rate, gate, arm, 20_000, events, step)
         process.look()
-    assert process.shares()[0][-3:] == (3, 1.0, False)
+    (last,) = process.shares()
+    assert (last.step, last.share, last.measures) == (3, 1.0, False)
     assert kinds(store) == ["started", "advanced", "advanced", "promoted"]
     assert process.look().changes == ()
 
