@@ -1,4 +1,4 @@
-"""What is done about the weights of a rollout, look by look, against an API server that answers at once or not at all."""
+"""What is done about the weights of a rollout, look by look, by an API server that answers at once or not."""
 
 from __future__ import annotations
 
@@ -279,8 +279,8 @@ def test_an_object_in_which_no_share_can_be_kept_is_told(kept: Kept) -> None:
     kept.api.objects[0].tree["spec"]["rules"] = []
     (found,) = kept.looks(3)
     assert found.seen.problem == (
-        "HTTPRoute llm/chat cannot have the share: no rule has vllm-v1 and vllm-v2; add both to a rule, the canary with "
-        "weight 0."
+        "HTTPRoute llm/chat cannot have the share: no rule has vllm-v1 and vllm-v2; add both to a rule, the canary "
+        "with weight 0."
     )
     kept.api.objects[0].tree["spec"]["rules"] = rules
     kept.looks(10)
