@@ -103,14 +103,17 @@ def status_command(
     from extproc.domain.rollouts import OPEN
     from extproc.ledger.rollouts.read_sums import read_look
     from extproc.ledger.rollouts.states import last_rollouts
+    from extproc.ledger.rollouts.traffic_seen import traffic_seen
     from extproc.rollout.decide import decide
 
     at_us, found = now_us(), []
     with progress("Reading the ledger"), opened_ledger(kept) as store, store.reading() as connection:
         states = last_rollouts(connection) if rollout is None else [found_rollout(connection, rollout)]
+        seen = traffic_seen(connection)
         for state in states:
             look = read_look(connection, state, at_us) if state.phase in OPEN else None
-            found.append(status_data(state, look, None if look is None else decide(state.terms, look)))
+            verdict = None if look is None else decide(state.terms, look)
+            found.append(status_data(state, look, verdict, seen.get(state.id)))
     if as_json:
         print_json({"at": moment_of(at_us), "rollouts": found})
     elif not found:

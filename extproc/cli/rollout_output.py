@@ -18,9 +18,11 @@ from extproc.cli.rollout_shapes import (
     RolloutHistoryJson,
     RolloutJson,
     RolloutStatusJson,
+    RolloutTrafficJson,
 )
 from extproc.cli.tables import plain_text, print_line, print_table
 from extproc.ledger.rollouts.states import RolloutState
+from extproc.ledger.rollouts.traffic_seen import TrafficSeen
 from extproc.rollout.decide import GateState, GateVerdict, RolloutVerdict
 from extproc.rollout.explain import ExplainedJournal
 from extproc.rollout.journal import JournalEntry
@@ -56,15 +58,31 @@ def rollout_data(state: RolloutState) -> RolloutJson:
     }
 
 
-def status_data(state: RolloutState, look: RolloutLook | None, verdict: RolloutVerdict | None) -> RolloutStatusJson:
-    """The same with what its numbers say."""
+def status_data(
+    state: RolloutState, look: RolloutLook | None, verdict: RolloutVerdict | None, seen: TrafficSeen | None = None
+) -> RolloutStatusJson:
+    """The same with what its numbers say. Args: seen: of the object of a mesh, if it has one."""
+    problems = [] if seen is None or not seen.problem else [seen.problem]
     return {
         **rollout_data(state),
         "action": None if verdict is None else verdict.action.value,
-        "reasons": [] if verdict is None else list(verdict.reasons),
+        "reasons": problems + ([] if verdict is None else list(verdict.reasons)),
         "gates": [] if verdict is None else [gate_data(gate) for gate in verdict.gates],
         "canary_units": 0 if look is None else sum(look.canary_units),
         "stable_units": 0 if look is None else sum(look.stable_units),
+        "traffic": _traffic_data(state, seen or TrafficSeen()),
+    }
+
+
+def _traffic_data(state: RolloutState, seen: TrafficSeen) -> RolloutTrafficJson | None:
+    traffic = state.terms.traffic
+    if traffic is None:
+        return None
+    return {
+        "object": f"{traffic.kind} {traffic.namespace}/{' and '.join(traffic.names)}",
+        "share_percent": None if seen.share is None else _PERCENT * seen.share,
+        "compared": seen.measures and not state.waits_for_mesh(seen),
+        "problem": seen.problem,
     }
 
 
@@ -135,6 +153,11 @@ def entry_data(entry: JournalEntry) -> JournalEntryJson:
 def print_status(console: Console, one: RolloutStatusJson) -> None:
     """A heading, the gates, and what follows."""
     print_rollout(console, one)
+    if one["traffic"] is not None:
+        share = one["traffic"]["share_percent"]
+        has = "was not written yet" if share is None else f"has {share:g} %"
+        compared = "" if one["traffic"]["compared"] else ", not compared yet"
+        print_line(console, Text(f"{one['traffic']['object']} {has}{compared}"))
     if one["gates"]:
         print_gates(console, one["gates"])
     for reason in one["reasons"]:

@@ -52,6 +52,15 @@ class RolloutJson(TypedDict):
     changed: Annotated[str, "likewise"]
 
 
+class RolloutTrafficJson(TypedDict):
+    """The object by whose weights a mesh shares the traffic."""
+
+    object: Annotated[str, "kind, namespace and name; two names if each version has one"]
+    share_percent: Annotated[float | None, "of the canary, as it was last seen; null: it was not written yet"]
+    compared: Annotated[bool, "whether that share has been there for so long that exchanges are compared"]
+    problem: Annotated[str, "why it cannot be read or written; empty: nothing is wrong"]
+
+
 class RolloutStatusJson(RolloutJson):
     """A rollout with what its numbers say now."""
 
@@ -63,6 +72,7 @@ class RolloutStatusJson(RolloutJson):
     gates: Annotated[list[RolloutGateJson], "in the order of the documentation"]
     canary_units: Annotated[int, "units (users, conversations) that had the canary first"]
     stable_units: Annotated[int, "likewise the stable version"]
+    traffic: Annotated[RolloutTrafficJson | None, "null: no mesh shares it, servers choose versions"]
 
 
 class JournalEntryJson(TypedDict):

@@ -15,6 +15,7 @@ from extproc.cli.rollout_shapes import JournalEntryJson, TimeLeftJson, WatchedRo
 from extproc.domain.rollouts import OPEN, RolloutPhase
 from extproc.ledger.rollouts.read_sums import read_look
 from extproc.ledger.rollouts.states import RolloutState, journal_of, rollouts
+from extproc.ledger.rollouts.traffic_seen import traffic_seen
 from extproc.rollout.decide import decide
 from extproc.rollout.look import RolloutLook
 from extproc.rollout.time_left import Due, DueWhen, LookPoint, TimeLeft, look_points, time_left
@@ -45,9 +46,10 @@ class WatchedRollout:
         left = None
         if look is not None and verdict is not None and state.phase is RolloutPhase.RUNNING:
             left = time_left(state.terms, look, verdict, tuple(self._points), now_us)
-        shown = status_data(state, look, verdict)
+        seen = traffic_seen(connection).get(state.id)
+        shown = status_data(state, look, verdict, seen)
         if state.phase not in OPEN:
-            shown |= {"action": None, "reasons": []}
+            shown |= {"action": None, "reasons": [seen.problem] if seen is not None and seen.problem else []}
         return {**shown, "time_left": None if left is None else _left_data(left), "journal": list(self._entries)}
 
     def _forget(self, rollout: str) -> None:

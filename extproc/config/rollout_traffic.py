@@ -17,6 +17,10 @@ from extproc.config.section import Section
 TrafficKindName = Literal["HTTPRoute", "LLMInferenceService", "VirtualService"]
 _OF_SUBSETS: Final = "VirtualService"
 _OF_TWO_OBJECTS: Final = "LLMInferenceService"
+_BACKENDS: Final = {
+    "HTTPRoute": "Write the `name` of a backendRef.",
+    "LLMInferenceService": "Write the name of the version's object.",
+}
 # Labels and names of RFC 1123, as the API server takes them.
 NamespaceName = Annotated[
     str,
@@ -89,11 +93,7 @@ def traffic_problems(traffic: RolloutTraffic, at: KeyPath, places: Places) -> It
         backend = getattr(traffic, key)
         if "/" in backend and traffic.kind != _OF_SUBSETS:
             found = f"{shown(backend)} has a subset, which only {_OF_SUBSETS} knows"
-            yield places.problem((*at, key), found, hint=f"Write the name of a {_backend_of(traffic.kind)}.")
+            yield places.problem((*at, key), found, hint=_BACKENDS[traffic.kind])
     if traffic.stable == traffic.canary:
         hint = "Each version has a backend of its own, or none could have a share."
         yield places.problem((*at, "canary"), f"{shown(traffic.canary)} is the stable backend too", hint=hint)
-
-
-def _backend_of(kind: TrafficKindName) -> str:
-    return "backendRef" if kind == "HTTPRoute" else "LLMInferenceService"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -205,6 +206,40 @@ def test_parquet_files_need_their_package(
     assert printed(console).splitlines()[0] == (
         f"{file}:18:3: warning: ledger.parquet: `pyarrow` is not installed here, so `extproc serve` does not start."
         f" Install it: {sys.executable} -m pip install 'llm-extproc[parquet]'"
+    )
+
+
+def test_the_weights_of_a_mesh_need_the_client_of_kubernetes(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the rollout whose traffic it shares."""
+    text = """\
+        role: guard
+        guard_version: tiny/v1
+        models:
+          tiny:
+            versions:
+              v1: &version
+                weight: 1
+                price: { prompt_micro_usd_per_mtok: 1, completion_micro_usd_per_mtok: 2 }
+              v2: *version
+        filters: [{ filter: meter }, { filter: signals }]
+        ledger: { url: "postgresql://ledger@db/ledger" }
+        rollouts:
+          - name: v2
+            model: tiny
+            stable: v1
+            canary: v2
+            traffic: { kind: HTTPRoute, namespace: llm, name: chat, stable: vllm-v1, canary: vllm-v2 }
+        """
+    file = written(tmp_path, textwrap.dedent(text))
+    assert check(file, False, console) == 0
+    assert "warning" not in printed(console)
+    monkeypatch.setattr("extproc.domain.extras.find_spec", lambda module: None if module == "kubernetes" else module)
+    assert check(file, False, console) == 0
+    assert (
+        f"{file}:17:5: warning: rollouts[0].traffic: `kubernetes` is not installed here, so `extproc serve` does not "
+        f"start. Install it: {sys.executable} -m pip install 'llm-extproc[kubernetes]'" in printed(console)
     )
 
 
