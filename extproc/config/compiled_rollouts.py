@@ -4,7 +4,7 @@ A rollout takes the weight of both arms together. Where the choice by weights fa
 of its own for the canary. So other versions keep their keys, and a larger share only moves keys to the canary.
 
 Where a mesh shares the traffic, it tosses a coin for each exchange, before the processor sees it: the arm is the
-version that the processor stands beside, and each exchange is a unit.
+version that the processor stands next to, and each exchange is a unit.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CompiledRollout:
         is_canary = int.from_bytes(digest[:_COIN_BYTES]) < self.canary_below
         return RolloutArm(self.id, self.step, Arm.CANARY if is_canary else Arm.STABLE, _unit_of(digest))
 
-    def part_beside(self, version: CompiledVersion, exchange: str) -> RolloutArm | None:
+    def part_next_to(self, version: CompiledVersion, exchange: str) -> RolloutArm | None:
         """The part of an exchange that a mesh has sent to a version; None: that is neither arm.
 
         Args: exchange: its id, by which it is a unit of its own.

@@ -63,7 +63,7 @@ def _mesh_problems(plan: RolloutSection, document: Document, at: KeyPath, places
     path = (*at, "traffic")
     yield from traffic_problems(plan.traffic, path, places)
     if document.role is Role.ROUTE:
-        hint = "Remove it. Or write `role: guard`, with a processor beside each model server, and let the mesh choose."
+        hint = "Remove it. Or write `role: guard`, with a processor next to each model server, and let the mesh choose."
         yield places.problem(path, "role `route` chooses versions itself", hint=hint, at_key=True)
     if plan.teams:
         hint = "Remove it: the mesh shares the traffic of all teams."

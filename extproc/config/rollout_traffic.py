@@ -1,6 +1,6 @@
 """The section `rollouts[].traffic`: a mesh shares the traffic between both versions, by the weights of its object.
 
-Without it the filter `version` chooses. With it the processors sit beside the model servers, in role `guard`, and know
+Without it the filter `version` chooses. With it the processors are next to the model servers, in role `guard`, and know
 the arm of an exchange by the version that they serve.
 """
 

@@ -168,7 +168,7 @@ def _note_part(fixed: tuple[CompiledModel, CompiledVersion], record: ExchangeRec
     """Note the arm of a rollout whose traffic a mesh shares."""
     model, version = fixed
     if model.rollout is not None and model.rollout.by_mesh and model.rollout.measures:
-        record.arm = model.rollout.part_beside(version, record.id)
+        record.arm = model.rollout.part_next_to(version, record.id)
 
 
 def _nowhere(route: CompiledRoute, asked: str | None, routes: CompiledRoutes, facts: RouteFacts) -> ApiError:

@@ -1,4 +1,4 @@
-"""Arms where a mesh shares the traffic: by the version that the processor stands beside, an exchange being a unit."""
+"""Arms where a mesh shares the traffic: by the version that the processor stands next to, an exchange being a unit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BODY = json.dumps({"model": "tiny", "user": "u1", "messages": [{"role": "user", 
 BY_MESH = share_of(by_mesh=True, share=0.05)
 
 
-def beside(version: str, *rollouts: RolloutShare) -> Snapshot:
+def next_to(version: str, *rollouts: RolloutShare) -> Snapshot:
     """A processor in role guard."""
     return snapshot_of(METER, models=MODELS, role="guard", guard_version=f"tiny/{version}", shares=rollouts)
 
@@ -41,17 +41,17 @@ def arm_of(compiled: Snapshot, exchange_id: str = "e1") -> RolloutArm | None:
 
 
 @pytest.mark.parametrize(("version", "arm"), [("a", Arm.STABLE), ("b", Arm.CANARY), ("c", None)])
-def test_the_arm_is_that_of_the_version_beside(version: str, arm: Arm | None) -> None:
+def test_the_arm_is_that_of_the_version_next_to(version: str, arm: Arm | None) -> None:
     """Whatever the share and the weights of the configuration are: the mesh has chosen."""
     for share in (0.0, 0.05, 1.0):
-        part = arm_of(beside(version, BY_MESH._replace(share=share, step=3)))
+        part = arm_of(next_to(version, BY_MESH._replace(share=share, step=3)))
         assert (None if part is None else (part.rollout, part.step, part.arm)) == (arm and ("ro-1", 3, arm))
 
 
 def test_each_exchange_is_a_unit() -> None:
     """One user's exchanges are units of their own, as each was sent by a coin of its own; both arms have all units."""
     units = {
-        version: [part.unit for number in range(2_000) if (part := arm_of(beside(version, BY_MESH), f"e{number}"))]
+        version: [part.unit for number in range(2_000) if (part := arm_of(next_to(version, BY_MESH), f"e{number}"))]
         for version in "ab"
     }
     assert units["a"] == units["b"]
@@ -64,7 +64,7 @@ def test_each_exchange_is_a_unit() -> None:
 def test_what_does_not_measure_has_no_arm() -> None:
     """While the mesh follows a new share; and a rollout in which processors choose has none in role guard."""
     for share in (BY_MESH._replace(measures=False), BY_MESH._replace(by_mesh=False)):
-        assert arm_of(beside("b", share)) is None
+        assert arm_of(next_to("b", share)) is None
 
 
 def test_a_processor_that_chooses_leaves_it_alone() -> None:
@@ -74,4 +74,4 @@ def test_a_processor_that_chooses_leaves_it_alone() -> None:
     assert arm_of(compiled) is None
     reason = "a mesh shares its traffic, and this processor chooses versions itself; it is compared in role guard"
     assert rollout_problems(compiled.models, compiled.rollouts) == [RolloutProblem("ro-1", reason)]
-    assert rollout_problems(beside("a", BY_MESH).models, [BY_MESH]) == []
+    assert rollout_problems(next_to("a", BY_MESH).models, [BY_MESH]) == []

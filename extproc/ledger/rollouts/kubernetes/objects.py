@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from extproc.config.rollout_traffic import RolloutTraffic, TrafficKindName
 
-Tree = dict[str, Any]
+ObjectTree = dict[str, Any]
 FIELD_MANAGER: Final = "llm-extproc"
 WEIGHT_SUM: Final = 100
 """Of both backends: shares are whole percents."""
@@ -63,14 +63,14 @@ class ReadObject(NamedTuple):
     """An object, as the API server had it. Attributes: tree: the whole."""
 
     place: ObjectPlace
-    tree: Tree
+    tree: ObjectTree
 
 
 class ObjectApply(NamedTuple):
     """The body of one server-side apply; it has the version of the object that it was made from, as a precondition."""
 
     place: ObjectPlace
-    body: Tree
+    body: ObjectTree
 
 
 class TrafficKind(NamedTuple):
@@ -87,8 +87,8 @@ class TrafficKind(NamedTuple):
     version: str
     plural: str
     owns: str
-    share_in: Callable[[RolloutTraffic, list[Tree]], float | None]
-    applied: Callable[[RolloutTraffic, list[Tree], int], list[Tree]]
+    share_in: Callable[[RolloutTraffic, list[ObjectTree]], float | None]
+    applied: Callable[[RolloutTraffic, list[ObjectTree], int], list[ObjectTree]]
 
 
 def places_of(traffic: RolloutTraffic) -> tuple[ObjectPlace, ...]:
@@ -176,7 +176,7 @@ def share_between(traffic: RolloutTraffic, before: float, after: float) -> float
     return canary / (canary + stable) if canary + stable else None
 
 
-def _whole(one: ReadObject, spec: Tree) -> Tree:
+def _whole(one: ReadObject, spec: ObjectTree) -> ObjectTree:
     place, metadata = one.place, one.tree["metadata"]
     return {
         "apiVersion": f"{place.group}/{place.version}",
@@ -198,24 +198,24 @@ class _Rules(NamedTuple):
 
     rules: str
     backends: str
-    name_of: Callable[[Tree], str]
+    name_of: Callable[[ObjectTree], str]
     weight: int
 
-    def share_in(self, traffic: RolloutTraffic, trees: list[Tree]) -> float | None:
+    def share_in(self, traffic: RolloutTraffic, trees: list[ObjectTree]) -> float | None:
         shares = {self._share_of(canary, stable) for canary, stable in self._pairs(traffic, trees[0])}
         return shares.pop() if len(shares) == 1 else None
 
-    def applied(self, traffic: RolloutTraffic, trees: list[Tree], percent: int) -> list[Tree]:
+    def applied(self, traffic: RolloutTraffic, trees: list[ObjectTree], percent: int) -> list[ObjectTree]:
         tree = copy.deepcopy(trees[0])
         for canary, stable in self._pairs(traffic, tree):
             canary["weight"], stable["weight"] = percent, WEIGHT_SUM - percent
         return [{self.rules: tree["spec"][self.rules]}]
 
-    def _share_of(self, canary: Tree, stable: Tree) -> float | None:
+    def _share_of(self, canary: ObjectTree, stable: ObjectTree) -> float | None:
         weight, other = (_weight(one, self.weight) for one in (canary, stable))
         return weight / (weight + other) if weight + other else None
 
-    def _pairs(self, traffic: RolloutTraffic, tree: Tree) -> Iterator[tuple[Tree, Tree]]:
+    def _pairs(self, traffic: RolloutTraffic, tree: ObjectTree) -> Iterator[tuple[ObjectTree, ObjectTree]]:
         """Canary and stable backend of each rule that has them. Raises: WeightsUnusable."""
         found = 0
         for number, rule in enumerate(tree["spec"].get(self.rules) or ()):
@@ -243,14 +243,14 @@ class _Rules(NamedTuple):
             )
 
 
-def _destination(route: Tree) -> str:
+def _destination(route: ObjectTree) -> str:
     """HOST or HOST/SUBSET."""
     found = route.get("destination") or {}
     host, subset = found.get("host", ""), found.get("subset")
     return f"{host}/{subset}" if subset else str(host)
 
 
-def _weight(backend: Tree, default: int) -> int:
+def _weight(backend: ObjectTree, default: int) -> int:
     found = backend.get("weight")
     return default if found is None else int(found)
 
@@ -258,18 +258,18 @@ def _weight(backend: Tree, default: int) -> int:
 # --- LLMInferenceService: an object for each version, which are of one group ---------------------------------------
 
 
-def _share_of_group(traffic: RolloutTraffic, trees: list[Tree]) -> float | None:
+def _share_of_group(traffic: RolloutTraffic, trees: list[ObjectTree]) -> float | None:
     canary, stable = (route.get("weight") for route in _routes(traffic, trees))
     return canary / (canary + stable) if canary is not None and stable is not None and canary + stable else None
 
 
-def _applied_to_group(traffic: RolloutTraffic, trees: list[Tree], percent: int) -> list[Tree]:
+def _applied_to_group(traffic: RolloutTraffic, trees: list[ObjectTree], percent: int) -> list[ObjectTree]:
     """The canary first: what goes back has no traffic at once."""
     _routes(traffic, trees)
     return [{"router": {"route": {"weight": weight}}} for weight in (percent, WEIGHT_SUM - percent)]
 
 
-def _routes(traffic: RolloutTraffic, trees: list[Tree]) -> tuple[Tree, Tree]:
+def _routes(traffic: RolloutTraffic, trees: list[ObjectTree]) -> tuple[ObjectTree, ObjectTree]:
     """Raises: WeightsUnusable."""
     canary, stable = ((tree["spec"].get("router") or {}).get("route") or {} for tree in trees)
     if not canary.get("group") or canary.get("group") != stable.get("group"):
