@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from extproc.cli.ledger_export import json_lines
+from extproc.config.rollout_traffic import RolloutTraffic
 from extproc.config.version_lock import lock_text
 from extproc.domain.rollouts import Arm
 from extproc.ledger.quality.states import ShownDrift, SignalState, store_states
@@ -22,6 +23,7 @@ from extproc.ledger.rollouts.leading import look_at, write_decision
 from extproc.ledger.rollouts.settings import ComparedArms
 from extproc.ledger.rollouts.state_file import write_rollout_file
 from extproc.ledger.rollouts.states import new_rollout
+from extproc.ledger.rollouts.traffic_seen import TrafficSeen, note_traffic
 from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.journal import JournalKind
@@ -37,6 +39,7 @@ from tests.unit.rollouts import share_of
 from tests.unit.sinks.review.samples import confirm, entry
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Write to ann@example.org"}]}
+MESH = RolloutTraffic(kind="HTTPRoute", namespace="llm", name="chat", stable="vllm-v1", canary="vllm-v2")
 LONG_EXCERPT = f"I am writing to <EMAIL>{' about one thing after another' * 10}"
 
 SAMPLES: dict[str, list[list[str]]] = {
@@ -364,20 +367,23 @@ def _fill_ledger(folder: Path) -> None:
 
 
 def _fill_rollouts(folder: Path) -> None:
-    """One that runs, with a look in its journal, and one that is paused; a store in which one can be started."""
+    """One that runs, with a look in its journal, and one that is paused, whose traffic a mesh shares; a store in which
+    one can be started.
+    """
     ledger = LedgerStore("sqlite:///ledger.db", folder)
     with ledger.writing() as connection:
         running, paused = (
             new_rollout(
                 connection,
-                plan(name=f"{model}-v2", model=model, at_most_hours=8_784, warm_up_s=0),
+                plan(name=f"{model}-v2", model=model, at_most_hours=8_784, warm_up_s=0, traffic=traffic),
                 ComparedArms("f1", "f2", 90, 10),
                 rollout,
                 "ann",
                 ROLLED_US,
             )
-            for model, rollout in (("tiny-chat", "r1"), ("other-chat", "r2"))
+            for model, rollout, traffic in (("tiny-chat", "r1", None), ("other-chat", "r2", MESH))
         )
+        note_traffic(connection, "r2", TrafficSeen(0.05, True))
         add_healthy(connection, 4_000, 80)
         add_rate(connection, "truncated", Arm.CANARY, 300, 15)  # not decided
         add_rate(connection, "truncated", Arm.STABLE, 5_700, 285)
