@@ -73,7 +73,7 @@ def test_the_role_names_the_other_kinds_as_they_are() -> None:
     """In comments, for who shares traffic by another object."""
     text = (COMPONENT / "role.yaml").read_text()
     for kind in ("VirtualService", "LLMInferenceService"):
-        assert f"{kind}: apiGroups [{KINDS[kind].group}], resources [{KINDS[kind].plural}]" in text  # type: ignore[index]
+        assert f"{kind}: apiGroups [{KINDS[kind].group}], resources [{KINDS[kind].plural}]" in text
 
 
 @pytest.fixture

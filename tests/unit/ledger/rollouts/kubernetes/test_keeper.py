@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
@@ -97,25 +98,35 @@ class Objects:
     fails: list[TrafficFailed] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     ignores: bool = False
+    version: int = 7
 
     def read(self, places: Sequence[ObjectPlace]) -> list[ReadObject]:
         """As they are."""
         self._ask("read")
         assert [one.place for one in self.objects] == list(places)
-        return self.objects
+        return self._shown()
 
     def apply(self, bodies: Sequence[ObjectApply], take_over: bool) -> list[ReadObject]:
         """Lay them over."""
         self._ask("take over" if take_over else "apply")
+        if any(body["metadata"]["resourceVersion"] != str(self.version) for _, body in bodies):
+            raise TrafficFailed("It was changed.", moved=True)
+        self.version += 1
         if not self.ignores:
             self.objects = [
                 ReadObject(one.place, {**one.tree, "spec": {**one.tree["spec"], **body["spec"]}})
                 for one, (_, body) in zip(self.objects, bodies, strict=True)
             ]
-        return self.objects
+        return self._shown()
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _shown(self) -> list[ReadObject]:
+        shown = copy.deepcopy(self.objects)
+        for one in shown:
+            one.tree["metadata"]["resourceVersion"] = str(self.version)
+        return shown
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
