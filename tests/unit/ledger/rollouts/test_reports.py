@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from extproc.domain.rollouts import Arm
 from extproc.ledger.rollouts.reports import RolloutReports
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
@@ -15,6 +17,7 @@ from extproc.ledger.rollouts.telling import rollout_event, tell_rollout
 from extproc.ledger.store import LedgerStore
 from tests.e2e.harness import wait_until
 from tests.unit.ledger.hooks import Hook, serving
+from tests.unit.ledger.rollouts.kubernetes.samples import EXAMPLES
 from tests.unit.ledger.rollouts.samples import add_rate
 from tests.unit.rollout.samples import PLAN
 
@@ -125,3 +128,25 @@ def test_the_event() -> None:
     assert event["data"]["text"] == (
         "Rollout tiny-v2 (tiny: v1 to v2) rolled back: 0% canary. refusal is worse: +6 points."
     )
+
+
+def test_an_object_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, in the log: the rollout waits meanwhile."""
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    store, problems = LedgerStore("sqlite:///ledger.db", tmp_path), list[str]()
+    (tmp_path / "spool").mkdir()
+    reports = RolloutReports(tmp_path / "spool", lambda _: None, problems.append)
+    reports.use(store, settings(tmp_path, webhook_file=None, traffic=EXAMPLES["HTTPRoute"].traffic))
+
+    def told() -> bool:
+        reports.look()
+        return bool(problems)
+
+    wait_until(told, "it is told")
+    assert problems == [
+        "rollout tiny-v2: The API server cannot be reached: Service host/port is not set. Mount the token of a service "
+        "account into the container, or set KUBECONFIG."
+    ]
+    reports.close()
+    store.close()
