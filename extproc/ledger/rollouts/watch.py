@@ -34,8 +34,8 @@ from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.open_units import OpenUnits, open_units
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
-from extproc.ledger.rollouts.verdicts import VerdictReader, VerdictsRead
 from extproc.ledger.rollouts.traffic_seen import TrafficSeen, note_traffic, traffic_seen
+from extproc.ledger.rollouts.verdicts import VerdictReader, VerdictsRead
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.journal import JournalEntry, JournalKind
 

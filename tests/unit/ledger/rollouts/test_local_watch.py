@@ -23,6 +23,7 @@ from tests.e2e.harness import wait_until
 from tests.unit.databases import Server
 from tests.unit.ledger.crashes import sink_of
 from tests.unit.ledger.records import record_of
+from tests.unit.ledger.rollouts.kubernetes.samples import EXAMPLES
 from tests.unit.ledger.rollouts.samples import NOW_US, started
 from tests.unit.ledger.rollouts.test_watch import NOT_DECLARED, Process, kinds
 
@@ -146,6 +147,16 @@ def test_a_restart_forgets_nothing(store: LedgerStore, process: Process, sink: L
     assert (after.local.look(LATER_US), share(after)) == ([], (0.0, False))
     assert [one.kind for one in after.look(60.0).changes] == [JournalKind.ROLLED_BACK]
     assert kinds(store) == ["started", "rolled_back"]
+
+
+def test_where_a_mesh_shares_the_traffic_nothing_goes_back(store: LedgerStore, tmp_path: Path) -> None:
+    """One machine has one arm, and the mesh would not follow it."""
+    started(store, warm_up_s=0, traffic=EXAMPLES["HTTPRoute"].traffic)
+    process = Process(store, tmp_path / "pod")
+    process.look()
+    add(sink_of(process.root), Arm.CANARY, 50, 40)
+    assert (process.local.look(LATER_US), share(process)) == ([], (0.05, False))
+    process.watch.close()
 
 
 @pytest.mark.parametrize("name", [STATES_FILE, ROLLED_BACK_FILE])

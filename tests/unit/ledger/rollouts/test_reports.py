@@ -136,7 +136,7 @@ def test_an_object_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pyte
         monkeypatch.delenv(name, raising=False)
     store, problems = LedgerStore("sqlite:///ledger.db", tmp_path), list[str]()
     (tmp_path / "spool").mkdir()
-    reports = RolloutReports(tmp_path / "spool", lambda _: None, problems.append)
+    reports = RolloutReports(tmp_path / "spool", lambda _: None, lambda _: None, problems.append)
     reports.use(store, settings(tmp_path, webhook_file=None, traffic=EXAMPLES["HTTPRoute"].traffic))
 
     def told() -> bool:

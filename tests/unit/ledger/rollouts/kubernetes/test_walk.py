@@ -14,6 +14,7 @@ from extproc.ledger.rollouts.kubernetes.keeper import SETTLE_S
 from extproc.ledger.rollouts.kubernetes.objects import KINDS, ReadObject, places_of, share_in
 from extproc.ledger.rollouts.leader import TAKEN_OVER_S
 from extproc.ledger.rollouts.leading import RolloutChange
+from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE, parse_rollout_file
 from extproc.ledger.rollouts.states import RolloutState, journal_of, rollouts
@@ -42,7 +43,9 @@ class Process:
         self.root = root
         self.changes: list[RolloutChange] = []
         self.problems: list[str] = []
-        self.watch = RolloutWatch(store, root, RolloutSettings((), VERSIONS), (lambda: self.now_s, lambda: NOW_US))
+        local = LocalWatch(root, lambda _: None)
+        clocks = lambda: self.now_s, lambda: NOW_US
+        self.watch = RolloutWatch(store, root, RolloutSettings((), VERSIONS), local, clocks)
 
     def look(self, after_s: float = 1.0) -> None:
         """After some time of its clock."""
