@@ -13,8 +13,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,21 @@ import numpy as np
 
 from extproc.reports.plots import Plot, Series
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import Bools
 from extproc.rollout.simulation.walks import Looks
 from extproc.statistics.gate_evidence import GateMargins
 from extproc.statistics.hard_failure import BLAME
-from extproc.statistics.sums import Floats
+from tests.tools.rollout_cuped import cuped
+from tests.tools.rollout_figures import (
+    LEAST,
+    MOST,
+    ProofFigure,
+    Scene,
+    false_figure,
+    found_figure,
+    in_percent,
+    share_figure,
+)
+from tests.tools.rollout_refusals import real_refusals
 from tests.tools.rollout_worlds import (
     ALPHA,
     EACH_ITS_OWN,
@@ -56,7 +66,6 @@ from tests.tools.svg_file import lines_alone
 
 SEED = 3_000_017
 QUICK = Sizes(runs=300, found=200, walks=40, every=4)
-MOST, LEAST = "<=", ">="
 _PLOT_EXCHANGES = (5, 10_000)
 _PLOT_STEPS = 41
 WITHIN = 20_000
@@ -76,71 +85,21 @@ PLOTTED = (
 """As many as colors can tell apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProofFigure:
-    """A share of runs. ``delays``: exchanges of the canary, by run, where something is to be found."""
-
-    name: str
-    says: str
-    found: float
-    runs: int
-    target: float | None = None
-    bound: str = MOST
-    delays: Floats | None = None
-
-    @property
-    def met(self) -> bool | None:
-        """None: there is no target."""
-        if self.target is None:
-            return None
-        return self.found <= self.target if self.bound == MOST else self.found >= self.target
-
-    def as_json(self) -> dict[str, Any]:
-        """Flat: by its name, and of delays the quantiles; null: never found."""
-        told: dict[str, Any] = {self.name: self.found}
-        if self.delays is not None:
-            for name, share in (("median", 0.5), ("p95", 0.95)):
-                delay = float(np.quantile(self.delays, share, method="higher"))
-                told[f"{self.name}_exchanges_{name}"] = delay if math.isfinite(delay) else None
-        return told
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Some figures of the same simulated traffic."""
-
-    name: str
-    simulate: Callable[[Sizes, np.random.Generator], Iterator[ProofFigure]]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:02.0f}"
-
-
-def _false(name: str, says: str, acted: Floats, target: float | None = ALPHA) -> ProofFigure:
-    return ProofFigure(name, says, float(np.mean(np.isfinite(acted))), len(acted), target)
-
-
-def _found(name: str, says: str, acted: Floats, within: float, target: float | None) -> ProofFigure:
-    says = f"{says}: within {within:,.0f}"
-    return ProofFigure(name, says, float(np.mean(acted <= within)), len(acted), target, LEAST, acted)
-
-
 def false_rollbacks(share: float, correlation: float) -> Scene:
     """Of identical versions with heavy-tailed users, by each method. At 5 % two days are seen, else one."""
     looks = Looks(100, 40_000) if share < 0.1 else Looks(50, 20_000)
-    at = f"{_percent(share)}_icc_{_percent(correlation)}"
+    at = f"{in_percent(share)}_icc_{in_percent(correlation)}"
 
     def simulate(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
         signal, seen = SignalModel(RATE, 0.02, correlation=correlation), _at(looks, sizes)
         acted = delays(signal, HEAVY_USERS, share, seen, sizes.runs, chance, partial(compared, seen.until))
         says = f"at {share:.0%}, 2,000 users, icc {correlation:g}"
-        yield _false(f"false_rollback_label_{at}", f"{says}: label test", acted["label"])
-        yield _false(f"false_rollback_difference_{at}", f"{says}: clustered difference", acted["difference"])
+        yield false_figure(f"false_rollback_label_{at}", f"{says}: label test", acted["label"])
+        yield false_figure(f"false_rollback_difference_{at}", f"{says}: clustered difference", acted["difference"])
         for name, what in _BASELINES.items():
-            yield _false(f"false_rollback_{name}_{at}", f"{says}: {what}", acted[name], None)
+            yield false_figure(f"false_rollback_{name}_{at}", f"{says}: {what}", acted[name], None)
 
-    return Scene(f"false-rollbacks-{_percent(share)}-icc-{_percent(correlation)}", simulate)
+    return Scene(f"false-rollbacks-{in_percent(share)}-icc-{in_percent(correlation)}", simulate)
 
 
 _BASELINES = {
@@ -164,12 +123,12 @@ def false_rollbacks_elsewhere(sizes: Sizes, chance: np.random.Generator) -> Iter
         rules = partial(rolls_back, GateMargins(0.0, SLOWER.promote), ALPHA)
         acted = delays(slower, MANY_USERS, share, looks, sizes.runs // 2, chance, rules)
         says = f"at {share:.0%}, 20,000 users, icc 0.05: time per token"
-        yield _false(f"false_rollback_time_per_token_{_percent(share)}", says, acted[f"{ALPHA:g}"])
+        yield false_figure(f"false_rollback_time_per_token_{in_percent(share)}", says, acted[f"{ALPHA:g}"])
     feedback = SignalModel(RATE, 0.01, correlation=0.05, delay=2_000)
     rules = partial(rolls_back, GateMargins(0.0, 0.007), ALPHA)
     acted = delays(feedback, HEAVY_USERS, 0.25, _at(Looks(100, 20_000), sizes), sizes.runs // 2, chance, rules)
     says = "at 25%, 2,000 users, icc 0.05: feedback 2,000 exchanges late"
-    yield _false("false_rollback_feedback_late_25", says, acted[f"{ALPHA:g}"])
+    yield false_figure("false_rollback_feedback_late_25", says, acted[f"{ALPHA:g}"])
 
 
 def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
@@ -180,16 +139,16 @@ def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[Proo
             looks = _at(Looks(100, 40_000 if share < 0.1 else 20_000), sizes)
             acted = delays(worse, traffic, share, looks, sizes.runs, chance, partial(promotes, REFUSALS))["promoted"]
             says = f"at {share:.0%}, users: {name}, refusals at the margin"
-            yield _false(f"false_promotion_refusals_{_percent(share)}_{name}", says, acted)
+            yield false_figure(f"false_promotion_refusals_{in_percent(share)}_{name}", says, acted)
     failing = SignalModel(RATE, 0.002, correlation=0.01, change=0.003)
     acted = delays(failing, MANY_USERS, 0.5, _at(Looks(100, 20_000), sizes), sizes.runs // 2, chance, rare)["promoted"]
-    yield _false("false_promotion_errors_50_20000", "at 50%, users: 20,000, errors at the margin", acted)
+    yield false_figure("false_promotion_errors_50_20000", "at 50%, users: 20,000, errors at the margin", acted)
     slower = SignalModel(LOG, sd=0.5, correlation=0.05, change=FIVE_PERCENT)
     for share in (0.05, 0.5):
         looks = _at(Looks(100, 40_000), sizes)
         acted = delays(slower, MANY_USERS, share, looks, sizes.runs // 2, chance, partial(promotes, SLOWER))["promoted"]
         says = f"at {share:.0%}, users: 20,000, time per token at the margin"
-        yield _false(f"false_promotion_time_per_token_{_percent(share)}", says, acted)
+        yield false_figure(f"false_promotion_time_per_token_{in_percent(share)}", says, acted)
 
 
 def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
@@ -199,8 +158,8 @@ def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[Proo
     for share, within in zip(_SHARES, (3_000, 3_000, 4_500), strict=True):
         looks = _at(Looks(100 if share < 0.1 else 20, math.ceil(within / share * 1.1)), sizes)
         acted = delays(doubled, EACH_ITS_OWN, share, looks, sizes.found, chance, rules)
-        name, says = f"detection_rate_refusal_2x_{_percent(share)}", f"refusals doubled at {share:.0%}, alpha / 8"
-        yield _found(name, says, acted[f"{SPLIT:g}"], within, 0.95)
+        name, says = f"detection_rate_refusal_2x_{in_percent(share)}", f"refusals doubled at {share:.0%}, alpha / 8"
+        yield found_figure(name, says, acted[f"{SPLIT:g}"], within, 0.95)
     of_users = replace(doubled, correlation=0.05)
     many, heavy = (
         delays(of_users, traffic, 0.05, _at(Looks(100, 44_000), sizes), sizes.found // 2, chance, rules)
@@ -208,9 +167,9 @@ def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[Proo
     )
     says = "refusals doubled at 5%, icc 0.05"
     name = "detection_rate_refusal_2x_05_users"
-    yield _found(f"{name}_20000", f"{says}, 20,000 users, alpha", many[f"{ALPHA:g}"], 2_000, 0.8)
-    yield _found(f"{name}_20000_split", f"{says}, 20,000 users, alpha / 8", many[f"{SPLIT:g}"], 2_000, 0.6)
-    yield _found(f"{name}_2000", f"{says}, 2,000 users, alpha", heavy[f"{ALPHA:g}"], 2_000, None)
+    yield found_figure(f"{name}_20000", f"{says}, 20,000 users, alpha", many[f"{ALPHA:g}"], 2_000, 0.8)
+    yield found_figure(f"{name}_20000_split", f"{says}, 20,000 users, alpha / 8", many[f"{SPLIT:g}"], 2_000, 0.6)
+    yield found_figure(f"{name}_2000", f"{says}, 2,000 users, alpha", heavy[f"{ALPHA:g}"], 2_000, None)
 
 
 def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
@@ -222,9 +181,9 @@ def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofF
         for share in _SHARES:
             looks = Looks(max(round(5 / share), 10), math.ceil(600 / share))
             acted = delays(slower, EACH_ITS_OWN, share, looks, sizes.found, chance, rules)[f"{SPLIT:g}"]
-            name = f"detection_rate_time_per_token_20pc_{_percent(share)}_sd_{_percent(sd)}"
+            name = f"detection_rate_time_per_token_20pc_{in_percent(share)}_sd_{in_percent(sd)}"
             says = f"20 % slower at {share:.0%}, sd of log {sd:g}, alpha / 8, {margin}"
-            yield _found(name if margins is any_slower else f"{name}_beyond_margin", says, acted, 500, target)
+            yield found_figure(name if margins is any_slower else f"{name}_beyond_margin", says, acted, 500, target)
 
 
 def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
@@ -232,18 +191,18 @@ def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
     failing, outage = SignalModel(RATE, 0.0, change=0.2), SignalModel(RATE, 0.2)
     compares, declares = partial(rolls_back, ERRORS, SPLIT), partial(hard_failure, 0.01, ALPHA, ALPHA / 10)
     for share in _SHARES:
-        looks, at = Looks(max(round(1 / share), 1), math.ceil(100 / share)), _percent(share)
+        looks, at = Looks(max(round(1 / share), 1), math.ceil(100 / share)), in_percent(share)
         compared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, compares)[f"{SPLIT:g}"]
         declared_at = delays(failing, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)
         blamed_at = delays(outage, EACH_ITS_OWN, share, looks, sizes.found, chance, declares)[f"{ALPHA:g}"]
         says, target = f"errors 0 to 20 % at {share:.0%}", 0.95 if share < 0.1 else None
         name = f"detection_rate_errors_20pc_{at}"
-        yield _found(f"{name}_compared", f"{says}, alpha / 8", compared_at, 40, target)
+        yield found_figure(f"{name}_compared", f"{says}, alpha / 8", compared_at, 40, target)
         says = f"{says}, 1 % declared"
-        yield _found(f"{name}_declared", f"{says}, alpha", declared_at[f"{ALPHA:g}"], 40, 0.95)
-        yield _found(f"{name}_declared_tenth", f"{says}, alpha / 10", declared_at[f"{ALPHA / 10:g}"], 40, None)
+        yield found_figure(f"{name}_declared", f"{says}, alpha", declared_at[f"{ALPHA:g}"], 40, 0.95)
+        yield found_figure(f"{name}_declared_tenth", f"{says}, alpha / 10", declared_at[f"{ALPHA / 10:g}"], 40, None)
         says = f"errors 20 % in both arms at {share:.0%}, 1 % declared"
-        yield _false(f"blamed_rate_outage_of_both_{at}", says, blamed_at, 1 / BLAME)
+        yield false_figure(f"blamed_rate_outage_of_both_{at}", says, blamed_at, 1 / BLAME)
 
 
 def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
@@ -258,20 +217,16 @@ def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofF
         same = walks(all_gates(), traffic, runs, every, chance)
         within = same.promoted & (same.canary_exchanges <= WITHIN)
         says = f"identical, users: {users}"
-        yield _share(f"promotion_rate_identical_{users}", f"{says}: in {WITHIN:,} an arm", within, target, LEAST)
-        yield _share(f"false_rollback_rollout_{users}", f"{says}: rolled back", same.rolled_back, ALPHA, MOST)
+        yield share_figure(f"promotion_rate_identical_{users}", f"{says}: in {WITHIN:,} an arm", within, target, LEAST)
+        yield share_figure(f"false_rollback_rollout_{users}", f"{says}: rolled back", same.rolled_back, ALPHA, MOST)
     refusing = all_gates(refusal=simulated_gate("refusal", ratio=2.0))
     acted = walks(refusing, SOME_USERS, fewer, every, chance).rolled_back
-    yield _share("rollback_rate_rollout_refusal_2x", "refusals doubled: rolled back", acted, None, LEAST)
+    yield share_figure("rollback_rate_rollout_refusal_2x", "refusals doubled: rolled back", acted, None, LEAST)
     slower = all_gates(token_time=simulated_gate("token_time", math.log(1.2)))
     acted = walks(slower, SOME_USERS, fewer, every, chance).rolled_back
-    yield _share("rollback_rate_rollout_time_per_token_20pc", "20 % slower: rolled back", acted, None, LEAST)
+    yield share_figure("rollback_rate_rollout_time_per_token_20pc", "20 % slower: rolled back", acted, None, LEAST)
     at_margin = walks((simulated_gate("refusal", ONE_POINT),), SOME_USERS, sizes.walks * 4, every, chance).promoted
-    yield _share("false_promotion_rollout", "one gate, refusals at the margin: promoted", at_margin, ALPHA, MOST)
-
-
-def _share(name: str, says: str, acted: Bools, target: float | None, bound: str) -> ProofFigure:
-    return ProofFigure(name, says, float(np.mean(acted)), len(acted), target, bound)
+    yield share_figure("false_promotion_rollout", "one gate, refusals at the margin: promoted", at_margin, ALPHA, MOST)
 
 
 SCENES = (
@@ -282,6 +237,8 @@ SCENES = (
     Scene("time-per-token", time_per_token),
     Scene("errors", errors),
     Scene("whole-rollouts", whole_rollouts),
+    Scene("real-refusals", real_refusals),
+    Scene("cuped", cuped),
 )
 
 

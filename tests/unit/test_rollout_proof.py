@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 
 from extproc.reports.plots import SERIES_MAX
+from extproc.rollout.simulation.signals import SignalModel
+from extproc.rollout.simulation.traffic import Exchanges, TrafficModel
+from extproc.rollout.simulation.walks import Looks
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import SumArrays
 from tests.tools.rollout_baselines import INTERVAL, Baselines
-from tests.tools.rollout_proof import LEAST, PLOTTED, SCENES, ProofFigure, Scene, as_json, figures_of, main, row
-from tests.tools.rollout_worlds import Sizes
+from tests.tools.rollout_cuped import adjusted
+from tests.tools.rollout_figures import LEAST, ProofFigure, Scene
+from tests.tools.rollout_proof import PLOTTED, SCENES, as_json, figures_of, main, row
+from tests.tools.rollout_refusals import QUESTIONS, REFUSED, AnswersModel, StoredRollout, stored_rollout
+from tests.tools.rollout_worlds import HEAVY_USERS, Sizes
 
 TINY = Sizes(runs=8, found=8, walks=8, every=25)
 BY_NAME = {one.name: one for one in SCENES}
@@ -77,6 +83,46 @@ def test_a_harm_that_is_never_found_is_null() -> None:
     """JSON has no infinity."""
     figure = ProofFigure("some", "", 0.5, 2, delays=np.array([10.0, math.inf]))
     assert figure.as_json() == {"some": 0.5, "some_exchanges_median": None, "some_exchanges_p95": None}
+
+
+def answers_model(times: float) -> AnswersModel:
+    """Of a guard that hears nine of ten refusals, and one of two hundred other answers."""
+    refusals, others = np.arange(10) > 0, np.arange(200) == 0
+    return AnswersModel(kind=SignalKind.RATE, refusals=refusals, others=others, times=times)
+
+
+@pytest.mark.parametrize(("times", "is_worse"), [(1.0, False), (5.0, True)])
+def test_real_answers_go_through_the_store(times: float, is_worse: bool) -> None:
+    """Its sums decide as simulated ones at every look, and a version that refuses more is rolled back."""
+    found = stored_rollout(answers_model(times), 0.5, Looks(200, 1_600), np.random.default_rng(7))
+    assert found == StoredRollout(agrees=True, rolled_back=is_worse)
+
+
+@pytest.mark.parametrize("times", [1.0, 2.0])
+def test_real_answers_are_refused_as_often_as_declared(times: float) -> None:
+    """As the guard hears it, in both arms; answers of one user are alike."""
+    model, traffic = answers_model(times), TrafficModel(users=2_000)
+    answers = model.drawn(traffic, 20, np.random.default_rng(7))
+    unit = np.repeat(np.arange(40_000), 100).reshape(20, -1)
+    step, rates = np.zeros(20, dtype=np.int64), []
+    for is_canary in (False, True):
+        values = answers.values(Exchanges(unit, unit % 256, np.full(unit.shape, is_canary), step), 0)
+        rates.append(values.mean())
+        of_users = values.reshape(-1, 100).mean(axis=1)
+        alike = of_users.var() / (values.mean() * (1 - values.mean()))
+        assert alike == pytest.approx(1 / QUESTIONS + 0.01, rel=0.1)
+    heard = [0.9 * refused + 0.005 * (1 - refused) for refused in (REFUSED, REFUSED * times)]
+    assert rates == pytest.approx(heard, rel=0.03)
+
+
+def test_what_users_did_before_takes_variance_off() -> None:
+    """Much where some ask a lot, and less where all ask something else than before."""
+    signal = SignalModel(SignalKind.RATE, 0.02, correlation=0.05)
+    same, other = (
+        np.mean(adjusted(signal, HEAVY_USERS, changed, 40, np.random.default_rng(7))["rho_squared"])
+        for changed in (0.0, 1.0)
+    )
+    assert same > 0.7 > 0.4 > other  # not 0: what is fitted to a few heavy users fits by chance too
 
 
 def sums(canary: tuple[float, float], stable: tuple[float, float]) -> GateSums:

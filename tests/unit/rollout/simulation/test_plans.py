@@ -124,8 +124,8 @@ def test_a_simulation_decides_as_the_product_does(harm: SimulatedHarm) -> None:
             arm.add(exchanges, drawn.exchanges)
         sums, place = [arm.sums() for arm in arms], WalkPlace(step, answers, np.full(RUNS, np.inf))
         found = walk_decision(simulated, sums, place)
-        for run in np.flatnonzero(is_open):
-            action = decide(section, look_of(dict(zip(names, sums, strict=True)), int(run), place)).action
+        for run in np.flatnonzero(is_open).tolist():
+            action = decide(section, look_of(dict(zip(names, sums, strict=True)), run, place)).action
             assert found.rolls_back[run] == (action is RolloutAction.ROLL_BACK)
             assert found.goes_on[run] == (action in GOES_ON)
             seen[action] += 1
