@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -90,18 +90,18 @@ Answer with <tool_call>{"name": ..., "arguments": ...}</tool_call><|im_end|>
 """.strip()
 
 
-def make_tokenizer() -> PreTrainedTokenizerFast:
-    """Trained on the corpus."""
+def make_tokenizer(texts: Iterable[str], vocabulary: int = VOCAB) -> PreTrainedTokenizerFast:
+    """Trained on texts."""
     tok = Tokenizer(models.BPE())
     tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tok.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB - len(TAGS),
+        vocab_size=vocabulary - len(TAGS),
         special_tokens=SPECIALS,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tok.train_from_iterator(corpus(), trainer)
+    tok.train_from_iterator(texts, trainer)
     tok.add_tokens(TAGS)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tok,
@@ -115,6 +115,24 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
+def make_config(tok: PreTrainedTokenizerFast, vocabulary: int, layers: int, initializer_range: float) -> LlamaConfig:
+    """Two heads of 32, which vLLM's CPU attention takes."""
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=MAX_LEN,
+        initializer_range=initializer_range,
+        bos_token_id=None,
+        eos_token_id=tok.eos_token_id,
+        pad_token_id=tok.pad_token_id,
+        tie_word_embeddings=False,
+    )
+
+
 def main() -> None:
     """Write the model."""
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -123,25 +141,12 @@ def main() -> None:
     ap.add_argument("--layers", type=int, default=2)
     args = ap.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    tok = make_tokenizer()
+    tok = make_tokenizer(corpus())
     tok.save_pretrained(args.out)
 
     torch.manual_seed(args.seed)
-    config = LlamaConfig(
-        vocab_size=VOCAB,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=args.layers,
-        num_attention_heads=2,  # head size 32, which vLLM's CPU attention takes
-        num_key_value_heads=2,
-        max_position_embeddings=MAX_LEN,
-        # Wider than usual, so that the next-token odds are not all the same.
-        initializer_range=0.2,
-        bos_token_id=None,
-        eos_token_id=tok.eos_token_id,
-        pad_token_id=tok.pad_token_id,
-        tie_word_embeddings=False,
-    )
+    # Wider than usual, so that the next-token odds are not all the same.
+    config = make_config(tok, VOCAB, args.layers, initializer_range=0.2)
     model = LlamaForCausalLM(config).to(torch.bfloat16)
     model.save_pretrained(args.out, safe_serialization=True)
     n = sum(p.numel() for p in model.parameters())

@@ -1,5 +1,5 @@
 """Starts a real vLLM (CPU) with a tiny model, compares its counts of tokens with ours, runs golden cases of prompts,
-and ends it.
+and ends it. Then another one with a model that heeds its prompt, for rollouts from one prompt to another.
 
     python -m tests.tools.vllm_server --python VLLM/bin/python [--times N]
 
@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,8 +25,11 @@ from extproc.server.sockets.free_ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 MODEL = "tiny-chat"
-LAYERS = 24
+RANDOM = ("tests.tools.tiny_model", "--layers", "24")
 """About 10 ms a token: fast enough, and slow enough to be left in mid-answer."""
+PROMPTED = ("tests.tools.prompted_model",)
+TOOLS: Mapping[tuple[str, ...], tuple[str, ...]] = {RANDOM: ("tokens", "prompts"), PROMPTED: ("rollout",)}
+"""By the model that they need."""
 START_S_MAX = 300.0
 END_S_MAX = 30.0
 OFFLINE = {
@@ -41,11 +44,15 @@ OFFLINE = {
 
 
 @contextmanager
-def serving(python: Path, folder: Path) -> Iterator[str]:
-    """A vLLM with a tiny model. Yields its URL. Raises: RuntimeError if it does not start."""
+def serving(python: Path, folder: Path, maker: Sequence[str] = RANDOM) -> Iterator[str]:
+    """A vLLM with a tiny model. Yields its URL.
+
+    Args: maker: the module that makes the model, and its options.
+    Raises: RuntimeError if it does not start.
+    """
     environment = os.environ | OFFLINE | {"PYTHONPATH": str(ROOT)}
-    model = folder / "model"
-    make: list[str | Path] = [python, "-m", "tests.tools.tiny_model", model, "--layers", str(LAYERS)]
+    model, (module, *options) = folder / "model", maker
+    make: list[str | Path] = [python, "-m", module, model, *options]
     subprocess.run(make, env=environment, check=True, stdout=subprocess.DEVNULL)
     (port,) = free_ports(1)
     url = f"http://{LOOPBACK}:{port}"
@@ -78,20 +85,28 @@ def _await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None
 
 
 def main() -> int:
-    """Exits as the comparison and the golden cases do."""
+    """Exits as the tools do."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--python", type=Path, required=True, help="the interpreter that has vLLM")
     parser.add_argument("--times", default="5", help="requests of each kind")
+    parser.add_argument("--only", choices=["tokens", "prompts", "rollout"], help="of the tools one")
     given = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="llm-vllm-") as folder,
-        serving(given.python.absolute(), Path(folder)) as url,
-    ):
-        for_it = ["--url", url, "--model", MODEL]
-        tokens = ["--times", given.times, "--tokenizer", f"{folder}/model/tokenizer.json"]
-        tools = (["tests.tools.vllm_tokens", *for_it, *tokens], ["tests.tools.vllm_prompts", *for_it])
-        codes = [subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, check=False).returncode for tool in tools]
-        return max(codes)
+    codes = [0]
+    for maker, tools in TOOLS.items():
+        chosen = [tool for tool in tools if given.only in (None, tool)]
+        if chosen:
+            with (
+                tempfile.TemporaryDirectory(prefix="llm-vllm-") as folder,
+                serving(given.python.absolute(), Path(folder), maker) as url,
+            ):
+                tokens = ["--times", given.times, "--tokenizer", f"{folder}/model/tokenizer.json"]
+                codes += [_run(tool, url, tokens if tool == "tokens" else []) for tool in chosen]
+    return max(codes)
+
+
+def _run(tool: str, url: str, options: list[str]) -> int:
+    command = [sys.executable, "-m", f"tests.tools.vllm_{tool}", "--url", url, "--model", MODEL, *options]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":
