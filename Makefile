@@ -136,7 +136,7 @@ adapters: $(MODELS) ## Run the tests of what needs PyTorch or spaCy, which are i
 train: $(MODELS) ## Fine-tune a small transformer (ARGS="injection" or "harm"); half an hour on two cores
 	@$(OF_MODELS)/python -m tests.tools.train_transformer $(ARGS)
 
-vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its model, and what it counts, and run golden cases (installed apart, some GB)
+vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its model, and what it counts, and run golden cases and rollouts of prompts (installed apart, some GB)
 	@PYTHONPATH=$(CURDIR) $(dir $(VLLM))bin/python -m tests.tools.vllm_check $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m tests.tools.vllm_server --python $(dir $(VLLM))bin/python)
 
