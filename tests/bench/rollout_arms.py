@@ -31,7 +31,7 @@ filters:
 policies:
   - { name: default, guards: [] }
 """
-_SHARE: Final = RolloutShare("r1", "tiny", "v1", "v2", "", "", None, None, (), 1, 0.25, True)
+_SHARE: Final = RolloutShare("r1", "tiny", "v1", "v2", "", "", None, None, (), 1, 0.25, True, False)
 
 
 def measure_rollout_arms(_places: Places | None = None) -> Figures:
