@@ -264,7 +264,7 @@ def vector(reader: Prometheus, query: str) -> list[float]:
 
 def test_the_documentation_has_the_same_outcomes() -> None:
     """Its table, row by row."""
-    text = section(DOCS / "rollouts.md", "With Argo Rollouts or Flagger")
+    text = section(DOCS / "rollouts-with-others.md", "With Argo Rollouts or Flagger")
     rows = re.findall(r"^\| `(\w+)` \| .+ \| (\w+) \| (\w+) \| (\w+) \|$", text, re.MULTILINE)
     assert {name: tuple(outcomes) for name, *outcomes in rows} == {
         said.value: outcomes for said, outcomes in OUTCOMES.items()
