@@ -87,7 +87,7 @@ def _rates(timeline: Timeline, costs: StepCosts, rho: Floats, contexts: _Context
     served, span = timeline.served, timeline.span_us.astype(np.float64)
     prefilling, decoding = timeline.in_spans(timeline.prefill), timeline.in_spans(timeline.decode)
     requests = np.maximum(prefilling + decoding, 1)
-    chunk_rate = costs.chunks_of(served) / np.maximum(served.first_us - served.start_us, 1)
+    chunk_rate = costs.chunks(served.prompt, served.cached) / np.maximum(served.first_us - served.start_us, 1)
     rho_sum = np.where(prefilling > 0, np.maximum(timeline.in_spans(timeline.prefill, rho), 0.0), 0.0)
     chunks = np.where(prefilling > 0, np.maximum(timeline.in_spans(timeline.prefill, chunk_rate), 0.0), 0.0)
     decodes, alone = decoding > 0, (decoding == 0) & (prefilling > 0)
