@@ -48,6 +48,12 @@ def weighted_ps(timeline: Timeline, costs: StepCosts) -> Shares:
     return Shares.together((prefills, of_prefills), (decodes, of_decodes))
 
 
+def steps_so_far(timeline: Timeline, costs: StepCosts) -> Floats:
+    """Steps in which anything was decoded, up to each cut."""
+    served = timeline.served
+    return _rates(timeline, costs, _prefill_shares(served, costs), _contexts(served)).steps
+
+
 def _prefill_shares(served: ServedExchanges, costs: StepCosts) -> Floats:
     lasts = np.maximum(served.first_us - served.start_us, 1)
     found: Floats = costs.prefill_us(served.prompt, served.cached) / lasts
