@@ -12,20 +12,9 @@ from extproc.allocation.methods import METHODS
 from extproc.allocation.running import SeenExchanges, running
 from extproc.allocation.served import Ints
 from extproc.allocation.server_time import ServerLife, ServerState, of_gpus, state_times
+from extproc.allocation.slices import TimeSlices
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.timeline import timeline_of
-
-
-class ServerSlices(NamedTuple):
-    """Slices of time that follow each other.
-
-    Attributes:
-        borders_us: rising, one more than there are slices.
-        gpus: of the server, in each; at least 1.
-    """
-
-    borders_us: Ints
-    gpus: Ints
 
 
 class AllocatedTime(NamedTuple):
@@ -42,9 +31,7 @@ class AllocatedTime(NamedTuple):
     share: Ints
 
 
-def allocate(
-    seen: SeenExchanges, life: ServerLife, slices: ServerSlices, costs: StepCosts, method: str
-) -> AllocatedTime:
+def allocate(seen: SeenExchanges, life: ServerLife, slices: TimeSlices, costs: StepCosts, method: str) -> AllocatedTime:
     """Divide the time of a server by a method of ``METHODS``.
 
     Args: seen: of this server, all that touch the slices.

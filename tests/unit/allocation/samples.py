@@ -8,14 +8,13 @@ from typing import Final
 import numpy as np
 from hypothesis import strategies as st
 
-from extproc.allocation.allocate import ServerSlices
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.running import UNKNOWN, SeenExchanges
 from extproc.allocation.served import ServedExchanges
 from extproc.allocation.server_time import ServerLife
+from extproc.allocation.slices import HOUR_US, TimeSlices
 from extproc.allocation.step_costs import TYPICAL, StepCosts
 
-HOUR_US: Final = 3_600_000_000
 COSTS: Final = TYPICAL._replace(chunk_tokens=2_048)
 
 times = st.integers(-HOUR_US // 10, 3 * HOUR_US)
@@ -57,9 +56,11 @@ costs = st.builds(
 )
 
 
-def hours(count: int = 3, gpus: int = 1) -> ServerSlices:
+def hours(count: int = 3, gpus: int = 1) -> TimeSlices:
     """Slices of one hour, from 0 on."""
-    return ServerSlices(np.arange(count + 1) * HOUR_US, np.full(count, gpus, dtype=np.int64))
+    return TimeSlices(
+        np.arange(count + 1) * HOUR_US, np.full(count, gpus, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    )
 
 
 def exists(begin_us: int = 0, end_us: int = 3 * HOUR_US) -> ServerLife:

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.allocation.allocate import AllocatedTime, ServerSlices, allocate
+from extproc.allocation.allocate import AllocatedTime, allocate
 from extproc.allocation.methods import METHODS
 from extproc.allocation.running import UNKNOWN, SeenExchanges, running
 from extproc.allocation.served import Ints
 from extproc.allocation.server_time import ServerState
+from extproc.allocation.slices import HOUR_US, TimeSlices
 from extproc.allocation.step_costs import StepCosts
-from tests.unit.allocation.samples import COSTS, HOUR_US, at, costs, exists, hours, many
+from tests.unit.allocation.samples import COSTS, at, costs, exists, hours, many
 
 BY_TIME = ("weighted_ps_v1", "even_ps")
 """Methods that look at each instant by itself."""
@@ -78,8 +79,8 @@ def test_who_ran_at_no_time_pays_nothing(method: str, seen: SeenExchanges) -> No
 @given(seen=many, border=st.integers(1, 3 * HOUR_US - 1))
 def test_slices_add_up(method: str, seen: SeenExchanges, border: int) -> None:
     """Another border within a slice moves nothing but rounding."""
-    whole = ServerSlices(np.array([0, 3 * HOUR_US]), np.array([1]))
-    cut = ServerSlices(np.array([0, border, 3 * HOUR_US]), np.array([1, 1]))
+    whole = TimeSlices(np.array([0, 3 * HOUR_US]), np.array([1]), np.array([0]))
+    cut = TimeSlices(np.array([0, border, 3 * HOUR_US]), np.array([1, 1]), np.array([0, 0]))
     one, other = (of_each(allocate(seen, exists(), at, COSTS, method), len(seen.number)) for at in (whole, cut))
     assert np.abs(one - other).max() <= 2
 
@@ -105,7 +106,7 @@ def test_the_origin_of_times_says_nothing(method: str, seen: SeenExchanges, late
         ended_us=seen.ended_us + later,
     )
     slices = hours()
-    there = ServerSlices(slices.borders_us + later, slices.gpus)
+    there = slices._replace(borders_us=slices.borders_us + later)
     one = of_each(allocate(seen, exists(), slices, COSTS, method), len(seen.number))
     other = of_each(allocate(moved, exists(later, later + 3 * HOUR_US), there, COSTS, method), len(seen.number))
     assert np.abs(one - other).max() <= 2
