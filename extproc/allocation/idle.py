@@ -38,7 +38,7 @@ def idle_by_team(
     if policy is IdlePolicy.BY_RESERVATION:
         whole = idle + sum(used.values())
         unused = {team: max(share * whole - used.get(team, 0), Fraction(0)) for team, share in sorted(reserved.items())}
-        beyond = max(idle - sum(unused.values()), Fraction(0))
+        beyond = max(idle - sum(unused.values(), Fraction(0)), Fraction(0))
         return _divided(idle, unused | {NOBODY: beyond}) if any(unused.values()) else {NOBODY: idle}
     return {NOBODY: idle}
 
