@@ -39,7 +39,7 @@ class Intervals(NamedTuple):
         """What this one has and the other has not."""
         if not len(self.begin) or not len(other.begin):
             return self
-        cuts = np.unique(np.concatenate((*self, *other)))
+        cuts = np.sort(np.concatenate((*self, *other)))
         is_in = _holds(self, cuts[:-1]) & ~_holds(other, cuts[:-1])
         return Intervals.union(cuts[:-1][is_in], cuts[1:][is_in])
 
