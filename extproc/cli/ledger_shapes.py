@@ -65,6 +65,10 @@ class LedgerEntryJson(TypedDict):
     request_bytes: Annotated[int, "of the bodies, as they reached the processor"]
     response_bytes: Annotated[int, "of the bodies, as they reached the processor"]
     attempts: Annotated[list[TriedVersionJson], "of Envoy, where a fallback was possible: version and reason of each"]
+    server: Annotated[
+        str,
+        "that answered, or was asked last: IP:PORT, or its name in role guard; empty: not known, or a provider's",
+    ]
     outcome: Annotated[str, "how it ended"]
     status: Annotated[int, "of the answer; 0: there was none"]
     reason: Annotated[str, "code of the error that ended it; see the reference of errors"]

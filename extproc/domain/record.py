@@ -21,6 +21,7 @@ from extproc.domain.usage_bounds import UsageBounds
 
 KEPT_TEXT_CHARS_MAX = 10_000
 DETAILS_MAX = 32
+SERVER_CHARS_MAX = 108  # of an address: the path of a Unix socket is the longest
 FINISHES_MAX = 16  # finish reasons that are kept: of the first choices
 DRAINED = "drained"  # reason of an exchange that had not ended when its process did
 HOLD_LIMIT = "HOLD_LIMIT"  # finding kind for text that exceeded a hold limit before it was checked as a whole
@@ -144,6 +145,7 @@ class ExchangeRecord:
     chosen: VersionFacts | None = None  # the version that was chosen, where another one was asked after it
     arm: RolloutArm | None = None  # its part in a rollout; None: it has none
     attempts: tuple[Attempt, ...] = ()  # of an exchange through a fallback
+    server: str = ""  # IP:PORT of the model server that answered, or was asked last; empty: not known
     outcome: Outcome = Outcome.ABORTED
     status: int = 0
     reason: str = ""  # code of the error that ended it

@@ -173,8 +173,8 @@ def ext_proc(document: Document, hop: str = "") -> dict[str, Any]:
             "response_trailer_mode": "SEND",
         },
         "forward_rules": _forward_rules(document),
-        # lets the processor distinguish a model server's response from an Envoy error
-        "response_attributes": ["response.code_details"],
+        # the first lets the processor distinguish a model server's response from an Envoy error
+        "response_attributes": ["response.code_details", "upstream.address"],
         # a rejected mutation is an internal bug, and must not be dropped silently
         "mutation_rules": {"disallow_is_error": True},
         "metadata_options": {

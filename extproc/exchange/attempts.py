@@ -3,9 +3,10 @@
 Envoy lists the attempts of an exchange in the header ``x-llm-attempts`` of the answer, in the order in which they were
 made:
 
-    llama/v1=rate_limit=7,llama/v2=answered=
+    llama/v1=rate_limit=7=10.0.0.1:8000,llama/v2=answered==10.0.0.2:8000
 
-Each is MODEL/VERSION, how it ended, and its ``retry-after``. The header counts only where this Envoy routes the chosen
+Each is MODEL/VERSION, how it ended, its ``retry-after``, and the address of the server, which nobody's but ours has: a
+provider's is none. The header counts only where this Envoy routes the chosen
 version through its egress: everywhere else a model server could have written it.
 """
 
@@ -18,7 +19,7 @@ from extproc.config.data_rules import FORBIDDEN, NOT_SERVED
 from extproc.config.models import CompiledVersion, find_version
 from extproc.domain.contract import ATTEMPTS_HEADER
 from extproc.domain.errors import ApiError
-from extproc.domain.record import ANSWERED, Attempt
+from extproc.domain.record import ANSWERED, SERVER_CHARS_MAX, Attempt
 from extproc.exchange.state import ExchangeState
 from extproc.filters.base import ExchangeContext
 
@@ -67,10 +68,16 @@ _BUSY: Final = ApiError(
 
 
 class Attempts(NamedTuple):
-    """The attempts, and when the first of those that were refused may be made again; 0: unknown. [s]"""
+    """The attempts.
+
+    Attributes:
+        retry_after_s: when the first of those that were refused may be made again; 0: unknown.
+        server: IP:PORT of the last one that reached a server; empty: not known.
+    """
 
     made: tuple[Attempt, ...]
     retry_after_s: int
+    server: str = ""
 
 
 def later_prompt_bytes(exchange: ExchangeContext) -> int:
@@ -83,14 +90,18 @@ def parse_attempts(text: str) -> Attempts:
     """Read the header; what is no attempt is skipped."""
     made: list[Attempt] = []
     waits: list[int] = []
+    server = ""
     for entry in text.split(",")[:ATTEMPTS_MAX]:
         version, _, rest = entry.strip().partition("=")
-        reason, _, wait = rest.partition("=")
+        reason, _, rest = rest.partition("=")
+        wait, _, address = rest.partition("=")
         if version and reason:
             made.append(Attempt(version, reason if reason in REASONS else _OTHER))
         if wait.isascii() and wait.isdecimal() and len(wait) <= len(str(RETRY_AFTER_S_MAX)):
             waits.append(min(int(wait), RETRY_AFTER_S_MAX))
-    return Attempts(tuple(made), min(waits, default=0))
+        if 0 < len(address) <= SERVER_CHARS_MAX:
+            server = address
+    return Attempts(tuple(made), min(waits, default=0), server)
 
 
 def take_attempts(state: ExchangeState, headers: Mapping[str, str], status: int) -> tuple[ApiError | None, int]:
@@ -103,7 +114,7 @@ def take_attempts(state: ExchangeState, headers: Mapping[str, str], status: int)
     if choice is None or not exchange.is_egressed:
         return None, 0
     attempts = parse_attempts(headers.get(ATTEMPTS_HEADER, ""))
-    record.attempts = attempts.made
+    record.attempts, record.server = attempts.made, attempts.server
     models = state.snapshot.routes.models_of(record.route) or state.snapshot.models
     served = None if record.version is None else find_version(models, record.version.name)
     answering = choice if served is None else served[1]

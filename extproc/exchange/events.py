@@ -50,12 +50,13 @@ class RequestTrailers:
 class ResponseHeaders:
     """The response has started; with ``end`` it has no body.
 
-    ``details`` is Envoy's ``response.code_details``, "" if unknown.
+    ``details`` is Envoy's ``response.code_details``, ``upstream`` its ``upstream.address``; "" if unknown.
     """
 
     headers: Mapping[str, str]
     end: bool = False
     details: str = ""
+    upstream: str = ""
 
 
 @dataclass(slots=True)

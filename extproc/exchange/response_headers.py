@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from extproc.config.document import Limits
 from extproc.config.models import find_version
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, SERVED_VERSION_HEADER
-from extproc.domain.record import ExchangeRecord
+from extproc.domain.record import SERVER_CHARS_MAX, ExchangeRecord
 from extproc.exchange.events import BodyMode, HeaderChanges
 from extproc.exchange.phases import Phase
 from extproc.exchange.request import content_length
@@ -18,6 +18,8 @@ from extproc.payload.encoding import ENCODINGS, Decoder, decoder
 EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
 _RETRY_AFTER = "retry-after"
+_WITHIN_ENVOY = "envoy://"
+"""Address of an internal listener, behind which is the server."""
 
 
 def status_of(headers: Mapping[str, str]) -> int:
@@ -39,6 +41,12 @@ def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snap
     facts, chosen = served[1].facts, record.version
     if chosen is None or (chosen.model, chosen.version) != (facts.model, facts.version):
         record.version = facts  # the chosen one stays as it is: it may have the prompt of a route
+
+
+def note_server(record: ExchangeRecord, upstream: str) -> None:
+    """Record the server that Envoy asked. Args: upstream: its ``upstream.address``."""
+    if 0 < len(upstream) <= SERVER_CHARS_MAX and not upstream.startswith(_WITHIN_ENVOY):
+        record.server = upstream
 
 
 def decoder_of(headers: Mapping[str, str], limits: Limits) -> Decoder | None:

@@ -136,6 +136,8 @@ class ExchangeState:
             self.budgeting.end()
         if self.pick is not None:
             self.pick.ends()
+            if self.forwarded:  # a client that left before an answer began: Envoy has not said whom it asked
+                self.record.server = self.record.server or self.pick.endpoint
         if self.exchange.placeholders is not None:
             self.exchange.placeholders.forget()
         sources = self.response.sources if self.response is not None else ()

@@ -93,6 +93,7 @@ class LedgerEntry:
         findings: how many, by GUARD/DIRECTION/KIND; the first 32 kinds.
         request_bytes, response_bytes: of the bodies, as they reached the processor.
         attempts: of Envoy, where a fallback was possible: version and reason of each.
+        server: that answered, or was asked last: IP:PORT, or its name in role guard; empty: not known, or a provider's.
         outcome: how it ended.
         status: of the answer; 0: there was none.
         reason: code of the error that ended it; see the reference of errors.
@@ -149,6 +150,7 @@ class LedgerEntry:
     request_bytes: int = 0
     response_bytes: int = 0
     attempts: tuple[TriedVersion, ...] = ()
+    server: str = ""
     outcome: EntryOutcome
     status: int = 0
     reason: str = ""

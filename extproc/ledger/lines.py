@@ -38,7 +38,7 @@ BEGIN_FIELDS: Final = (
 END_FIELDS: Final = (
     *("first_text_ns", "ended_ns", "streamed", "outcome", "status", "reason", "version", "chosen"),
     *("usage", "prompt_reported", "cost_micro_usd", "choices", "finish_reasons", "tool_calls", "refusals"),
-    *("finding_count", "findings", "response_bytes", "attempts", "signals", "response_id"),
+    *("finding_count", "findings", "response_bytes", "attempts", "signals", "response_id", "server"),
 )
 _VERSIONS_MAX: Final = 1_000
 _NO_ARM: Final = ("", 0, "", 0)
@@ -138,6 +138,7 @@ class RecordWriter:
                 [tuple(one) for one in record.attempts[:ATTEMPTS_MAX]] if record.attempts else (),
                 None if signals is None else (signals.hits, signals.judged, signals.values),
                 record.response_id,
+                record.server,
             )
         )
 
@@ -243,6 +244,7 @@ class RecordReader:
             findings={"/".join(key): number for *key, number in last["findings"] or ()},
             response_bytes=last["response_bytes"],
             attempts=tuple(TriedVersion(*one) for one in last["attempts"]),
+            server=last.get("server", ""),
             outcome=EntryOutcome(last["outcome"]),
             status=last["status"],
             reason=last["reason"],

@@ -93,6 +93,7 @@ ENTRIES = Table(
     Column("rollout_step", Integer, nullable=False, server_default="0"),
     Column("arm", Text, nullable=False, server_default=""),
     Column("unit", Integer, nullable=False, server_default="0"),
+    Column("server", Text, nullable=False, server_default=""),
 )
 Index("ledger_entries_response_id", ENTRIES.c.response_id)
 Index("ledger_entries_day_team", ENTRIES.c.day, ENTRIES.c.team)

@@ -24,6 +24,7 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "version": ("model", "version"),
     "fingerprint": ("fingerprint",),
     "prompt": ("prompt",),
+    "server": ("server",),
     "outcome": ("outcome",),
     "status": ("status",),
     "reason": ("reason",),

@@ -25,6 +25,7 @@ from extproc.exchange.events import (
 # Envoy uses this key regardless of the filter's name.
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _DETAILS = "response.code_details"
+_UPSTREAM = "upstream.address"
 # Tags of length-delimited fields. Source: protobuf.dev, "Encoding".
 _RESPONSE_BODY = pb.ProcessingRequest.RESPONSE_BODY_FIELD_NUMBER << 3 | 2
 _METADATA = pb.ProcessingRequest.METADATA_CONTEXT_FIELD_NUMBER << 3 | 2
@@ -55,7 +56,7 @@ def decode(content: bytes) -> Event:
         return RequestBody(message.request_body.body, message.request_body.end_of_stream)
     if kind == "response_headers":
         headers = message.response_headers
-        return ResponseHeaders(_headers(headers), headers.end_of_stream, _details(message))
+        return ResponseHeaders(_headers(headers), headers.end_of_stream, *_attributes(message))
     if kind == "response_trailers":
         return ResponseTrailers()
     if kind == "request_trailers":
@@ -125,8 +126,11 @@ def _plain(value: Value) -> Any:
     return None if kind in (None, "null_value") else getattr(value, kind)
 
 
-def _details(message: pb.ProcessingRequest) -> str:
-    if _ATTRIBUTES not in message.attributes:
-        return ""
-    fields = message.attributes[_ATTRIBUTES].fields
-    return fields[_DETAILS].string_value if _DETAILS in fields else ""
+def _attributes(message: pb.ProcessingRequest) -> tuple[str, str]:
+    """The details and the upstream of an answer."""
+    found = message.attributes.get(_ATTRIBUTES)
+    if found is None:
+        return "", ""
+    get = found.fields.get
+    details, upstream = get(_DETAILS), get(_UPSTREAM)
+    return "" if details is None else details.string_value, "" if upstream is None else upstream.string_value

@@ -8,10 +8,11 @@ import pytest
 
 from extproc.exchange.endpoint_loads import RUNNING_CHARS, EndpointLoad
 from extproc.exchange.endpoint_picks import EndpointPicks
-from extproc.exchange.events import ContinueBody, ContinueHeaders, Event, ResponseBody, StreamClosed
+from extproc.exchange.events import ContinueBody, ContinueHeaders, Event, ResponseBody, ResponseHeaders, StreamClosed
 from extproc.exchange.machine import Exchange
 from tests.playbooks.driver import (
     DONE,
+    JSON,
     METER,
     PII,
     SSE,
@@ -153,3 +154,14 @@ def test_a_name_is_picked_from_when_its_addresses_are_known() -> None:
         assert isinstance(command, ContinueBody)
         picked = dict(command.changes.set).get("x-llm-endpoint")
         assert picked in addresses if addresses else picked is None
+
+
+@pytest.mark.parametrize("upstream", ["", "10.0.0.9:8000"])
+def test_of_a_client_that_left_the_server_is_the_one_that_was_picked(upstream: str) -> None:
+    """Unless Envoy has said whom it asked in its place."""
+    exchange, headers = sent(EndpointPicks())
+    if upstream:
+        exchange.step(ResponseHeaders({":status": "200", "content-type": JSON}, upstream=upstream), 3)
+    ended = exchange.step(StreamClosed(), 4).ended
+    assert ended is not None
+    assert ended.server == (upstream or headers["x-llm-endpoint"])

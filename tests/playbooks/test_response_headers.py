@@ -7,9 +7,11 @@ from itertools import product
 
 import pytest
 
-from extproc.exchange.events import ContinueHeaders, Event, RequestBody, ResponseHeaders
+from extproc.domain.record import SERVER_CHARS_MAX
+from extproc.exchange.events import ContinueHeaders, Event, RequestBody, ResponseHeaders, StreamClosed
 from tests.playbooks.driver import (
     ALL,
+    JSON,
     SSE,
     Conversation,
     asked,
@@ -91,3 +93,23 @@ def test_what_envoy_says_of_the_version_that_answered_stays(kind: str) -> None:
 def test_a_version_that_is_said_twice_is_none(kind: str) -> None:
     """Values of one name are joined; neither is Envoy's alone."""
     assert removed(kind, x_llm_served_version="tiny/v2,tiny/v1") == {"x-llm-served-version"}
+
+
+@pytest.mark.parametrize(
+    ("upstream", "server"),
+    [
+        ("10.0.0.7:8000", "10.0.0.7:8000"),
+        ("[fd00::7]:8000", "[fd00::7]:8000"),
+        ("", ""),
+        ("envoy://v1__egress/", ""),
+        ("/" + "x" * SERVER_CHARS_MAX, ""),
+    ],
+)
+@pytest.mark.parametrize("details", ["via_upstream", "upstream_response_timeout"])
+def test_the_server_is_the_one_that_envoy_asked(upstream: str, server: str, details: str) -> None:
+    """Also where it did not answer in time: it had the request. An internal listener is no server."""
+    talk = chat()
+    headers = {":status": "200" if details == "via_upstream" else "504", "content-type": JSON, "content-length": "9"}
+    talk.hears(ResponseHeaders(headers, False, details, upstream))
+    talk.hears_all([StreamClosed()])
+    assert talk.record.server == server

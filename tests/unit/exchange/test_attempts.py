@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.record import ANSWERED, Attempt, ExchangeRecord, Outcome
+from extproc.domain.record import ANSWERED, SERVER_CHARS_MAX, Attempt, ExchangeRecord, Outcome
 from extproc.exchange.attempts import ATTEMPTS_MAX, REASONS, RETRY_AFTER_S_MAX, parse_attempts
 from extproc.exchange.events import (
     Command,
@@ -55,12 +55,12 @@ class Asked:
         self.forward = command
         self.server = json.loads(sent if command.body is None else command.body)
 
-    def answered(self, attempts: str, served: str, status: int = 200, **headers: str) -> Command:
+    def answered(self, attempts: str, served: str, status: int = 200, upstream: str = "", **headers: str) -> Command:
         """The reply to the headers of an answer."""
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = {":status": str(status), "content-type": "application/json", "content-length": "9"}
         answer |= {"x-llm-served-version": served, "x-llm-attempts": attempts, "x-llm-attempt": "any", **told}
-        (command,) = self.exchange.step(ResponseHeaders(answer, details="via_upstream"), 3).commands
+        (command,) = self.exchange.step(ResponseHeaders(answer, False, "via_upstream", upstream), 3).commands
         return command
 
     def ended(self, body: object = ANSWER) -> ExchangeRecord:
@@ -211,7 +211,30 @@ def test_a_key_that_a_provider_refuses_is_not_the_clients(status: int) -> None:
 )
 def test_odd_headers(text: str, made: tuple[Attempt, ...], wait: int) -> None:
     """What is no attempt is skipped, and nothing fails."""
-    assert parse_attempts(text) == (made, wait)
+    assert parse_attempts(text)[:2] == (made, wait)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("a/b=answered=", ""),
+        ("a/b=answered==10.0.0.7:8000", "10.0.0.7:8000"),
+        ("a/b=rate_limit=7=10.0.0.7:8000,c/d=answered==[fd00::7]:8000", "[fd00::7]:8000"),
+        ("a/b=timeout==10.0.0.7:8000,c/d=context_length_exceeded=", "10.0.0.7:8000"),
+        ("a/b=answered==" + "x" * (SERVER_CHARS_MAX + 1), ""),
+    ],
+)
+def test_the_server_is_that_of_the_last_attempt_that_reached_one(text: str, server: str) -> None:
+    """An attempt that was not sent has none; neither has one at a provider, nor in an Envoy of an older release."""
+    assert parse_attempts(text).server == server
+
+
+@pytest.mark.parametrize("upstream", ["envoy://v2__egress/", "", "10.9.9.9:8000"])
+def test_through_a_fallback_the_server_is_the_one_behind_the_internal_listener(upstream: str) -> None:
+    """What Envoy asked in front is that listener."""
+    asked = Asked()
+    asked.answered(f"{FIRST}=reset==10.0.0.1:8000,{SECOND}=answered==10.0.0.2:8000", SECOND, upstream=upstream)
+    assert asked.ended().server == "10.0.0.2:8000"
 
 
 @given(st.text())

@@ -55,6 +55,7 @@ _ENTRY = LedgerEntry(
     request_bytes=300,
     response_bytes=4_000,
     attempts=(TriedVersion("tiny/v1", "connect-failure"), TriedVersion("tiny/v2", "answered")),
+    server="10.0.0.7:8000",
     outcome=EntryOutcome.COMPLETED,
     status=200,
     reason="",

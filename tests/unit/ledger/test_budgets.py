@@ -115,13 +115,13 @@ def test_a_ledger_of_before_has_its_sums(url: str, store: LedgerStore) -> None:
         for table in METADATA.tables.keys() - {ENTRIES.name, SPOOLS.name}:
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("DROP INDEX ledger_entries_response_id"))
-        for column in ("signals", "response_id", "trace_id", "rollout", "rollout_step", "arm", "unit"):
+        for column in ("signals", "response_id", "trace_id", "rollout", "rollout_step", "arm", "unit", "server"):
             connection.execute(text(f"ALTER TABLE ledger_entries DROP COLUMN {column}"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
     again = LedgerStore(url, Path("/"))
     with again.reading() as connection:
         assert spent_in(connection, "team", "tokens", PERIOD) == added_up(entries, "team", "tokens", PERIOD)
-    of_before = replace(entries[0], signals={}, response_id="", trace_id="")
+    of_before = replace(entries[0], signals={}, response_id="", trace_id="", server="")
     assert again.get(entries[0].exchange) == replace(of_before, rollout="", rollout_step=0, arm="", unit=0)
     again.close()
 

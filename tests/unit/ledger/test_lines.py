@@ -115,7 +115,7 @@ def test_a_spool_of_another_release_has_fewer_signals_or_more() -> None:
     begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
     assert RecordReader(end_fields=fields).entry_of(begin, end[: len(fields)]).signals == {}
     more = [0, 1] + [0] * 40
-    newer = [*end[: len(fields)], [more, more, {}], ""]
+    newer = [*end[: len(fields)], [more, more, {}], *end[len(fields) + 1 :]]
     assert RecordReader().entry_of(begin, newer).signals == {"token_limit": [1, 1]}
 
 
@@ -127,7 +127,7 @@ def test_by_what_else_an_exchange_is_found() -> None:
     record, writer = record_of(response_id="chatcmpl-1", trace=trace), RecordWriter()
     begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
     old = RecordReader(BEGIN_FIELDS[: BEGIN_FIELDS.index("trace_id")], END_FIELDS[: END_FIELDS.index("response_id")])
-    older = old.entry_of(begin[: BEGIN_FIELDS.index("trace_id")], end[:-1])
+    older = old.entry_of(begin[: BEGIN_FIELDS.index("trace_id")], end[: END_FIELDS.index("response_id")])
     assert (older.response_id, older.trace_id, older.outcome) == ("", "", entry.outcome)
 
 
@@ -147,6 +147,17 @@ def test_a_spool_of_a_release_without_rollouts_has_no_part_in_one() -> None:
     begin, end = orjson.loads(writer.begin_of(record, OFFSET_NS)), orjson.loads(writer.end_of(record, None))
     for entry in (entry_of(), RecordReader(fields).entry_of(begin[: len(fields)], end)):
         assert (entry.rollout, entry.rollout_step, entry.arm, entry.unit) == ("", 0, "", 0)
+
+
+def test_the_server_that_answered_is_in_the_entry() -> None:
+    """An older release did not write it; of an exchange whose processor was killed nobody knows it."""
+    assert entry_of(server="10.0.0.7:8000").server == "10.0.0.7:8000"
+    record, writer = record_of(server="10.0.0.7:8000"), RecordWriter()
+    begin, end = writer.begin_of(record, OFFSET_NS), orjson.loads(writer.end_of(record, None))
+    fields = END_FIELDS[: END_FIELDS.index("server")]
+    older = RecordReader(end_fields=fields).entry_of(orjson.loads(begin), end[: len(fields)])
+    assert (older.server, older.outcome) == ("", EntryOutcome.COMPLETED)
+    assert RecordReader().read(died_record(begin, WALL_NS)).server == ""
 
 
 def test_the_version_that_answered_is_in_the_entry() -> None:

@@ -117,6 +117,29 @@ def test_envoys_details_are_read_from_its_own_key(attributes: dict[str, Any], de
     assert decoded(message) == ResponseHeaders({}, details=details)
 
 
+ENVOYS = "envoy.filters.http.ext_proc"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "upstream"),
+    [
+        ({}, ""),
+        ({ENVOYS: {"response.code_details": "via_upstream"}}, ""),
+        ({ENVOYS: {"upstream.address": "10.0.0.7:8000"}}, "10.0.0.7:8000"),
+        ({ENVOYS: {"upstream.address": 7}}, ""),
+        ({"llm.extproc": {"upstream.address": "10.0.0.7:8000"}}, ""),
+    ],
+)
+def test_the_server_of_an_answer_is_what_envoy_says(attributes: dict[str, Any], upstream: str) -> None:
+    """An Envoy whose configuration is of an older release does not say it."""
+    message = pb.ProcessingRequest(response_headers=with_headers())
+    for key, fields in attributes.items():
+        message.attributes[key].update(fields)
+    event = decoded(message)
+    assert isinstance(event, ResponseHeaders)
+    assert event.upstream == upstream
+
+
 def request_with(name: str, part: Any) -> pb.ProcessingRequest:
     """A message with one part."""
     parts: dict[str, Any] = {name: part}
