@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class ServerLife(NamedTuple):
     exists: Intervals
     starting: Intervals
     sleeping: Intervals
+
+    @classmethod
+    def unknown(cls) -> Self:
+        """Of a server that was never asked: it is only known to exist while it answers."""
+        return cls(Intervals.none(), Intervals.none(), Intervals.none())
 
 
 def state_times(life: ServerLife, busy: Intervals, borders_us: Ints) -> dict[ServerState, Ints]:
