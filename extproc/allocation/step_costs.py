@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import Floats, Ints
 
 
 class StepCosts(NamedTuple):
@@ -39,18 +39,20 @@ class StepCosts(NamedTuple):
         if self.step <= 0 or self.chunk_tokens < 1:
             raise ValueError("a step costs more than 0, and computes at least one token")
 
-    def chunks_of(self, served: ServedExchanges) -> Ints:
+    def chunks(self, prompt: Ints, cached: Ints) -> Ints:
         """Steps that compute a part of each prompt; at least one."""
-        computed = np.maximum(served.prompt - served.cached, 1)
-        found: Ints = -(-computed // self.chunk_tokens)
+        found: Ints = -(-np.maximum(prompt - cached, 1) // self.chunk_tokens)
         return found
 
     def prefill_us(self, prompt: Ints, cached: Ints) -> Floats:
         """What each prompt adds to the steps that compute it. [us]"""
         own = np.maximum(prompt - cached, 0).astype(np.float64)
-        chunks = np.ceil(np.maximum(own, 1.0) / self.chunk_tokens)
         pairs = own * (prompt - own / 2.0)
-        found: Floats = self.prefill_token * own + self.attention_pair * pairs + self.kv_token * (prompt - own) * chunks
+        found: Floats = (
+            self.prefill_token * own
+            + self.attention_pair * pairs
+            + self.kv_token * (prompt - own) * self.chunks(prompt, cached)
+        )
         return found
 
 

@@ -48,6 +48,12 @@ def weighted_ps(timeline: Timeline, costs: StepCosts) -> Shares:
     return Shares.together((prefills, of_prefills), (decodes, of_decodes))
 
 
+def steps_so_far(timeline: Timeline, costs: StepCosts) -> Floats:
+    """Steps in which anything was decoded, up to each cut."""
+    served = timeline.served
+    return _rates(timeline, costs, _prefill_shares(served, costs), _contexts(served)).steps
+
+
 def _prefill_shares(served: ServedExchanges, costs: StepCosts) -> Floats:
     lasts = np.maximum(served.first_us - served.start_us, 1)
     found: Floats = costs.prefill_us(served.prompt, served.cached) / lasts
@@ -87,7 +93,7 @@ def _rates(timeline: Timeline, costs: StepCosts, rho: Floats, contexts: _Context
     served, span = timeline.served, timeline.span_us.astype(np.float64)
     prefilling, decoding = timeline.in_spans(timeline.prefill), timeline.in_spans(timeline.decode)
     requests = np.maximum(prefilling + decoding, 1)
-    chunk_rate = costs.chunks_of(served) / np.maximum(served.first_us - served.start_us, 1)
+    chunk_rate = costs.chunks(served.prompt, served.cached) / np.maximum(served.first_us - served.start_us, 1)
     rho_sum = np.where(prefilling > 0, np.maximum(timeline.in_spans(timeline.prefill, rho), 0.0), 0.0)
     chunks = np.where(prefilling > 0, np.maximum(timeline.in_spans(timeline.prefill, chunk_rate), 0.0), 0.0)
     decodes, alone = decoding > 0, (decoding == 0) & (prefilling > 0)

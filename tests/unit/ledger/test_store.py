@@ -14,7 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
-import extproc.ledger.rollouts.tables  # noqa: F401, which are in the schema
+import extproc.ledger.allocation.share_tables
+import extproc.ledger.rollouts.tables  # noqa: F401, likewise
 from extproc.database.engine import StoreFailed
 from extproc.ledger.entry import EntryOutcome, TokenSource
 from extproc.ledger.migrations import VERSION_TABLE

@@ -1,0 +1,115 @@
+"""The exchanges of each server in some time, as arrays.
+
+A million entries make a million objects and a gigabyte; here each column is an array, and a part of the rows is in
+memory as objects at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, Select, and_, func, not_, select
+
+from extproc.allocation.running import UNKNOWN, SeenExchanges
+from extproc.allocation.served import Ints
+from extproc.ledger.entry import NOT_REACHED, EntryOutcome
+from extproc.ledger.schema import ENTRIES
+
+LASTS_US_MAX: Final = 86_400_000_000
+"""An exchange that began longer before a slice is not looked for: a day."""
+ROWS_AT_ONCE: Final = 50_000
+_E = ENTRIES.c
+_NUMBERS: Final = (
+    *("sent_at_us", "first", "ended_at_us"),
+    *("prompt_tokens", "cached_tokens", "completion_tokens", "choices"),
+)
+
+
+class Payer(NamedTuple):
+    """By whom allocated time is told. The columns of ``gpu_shares`` have the same names."""
+
+    team: str
+    project: str
+    budget_code: str
+    tier: str
+    use_case: str
+    model: str
+    version: str
+
+
+class ServerExchanges(NamedTuple):
+    """Of one server.
+
+    Attributes:
+        seen: as arrays; ``number`` is that of the entry.
+        payer: place among the payers, of each.
+    """
+
+    seen: SeenExchanges
+    payer: Ints
+
+
+class ReadExchanges(NamedTuple):
+    """``servers``: by address; empty: exchanges whose server is not known."""
+
+    servers: dict[str, ServerExchanges]
+    payers: list[Payer]
+
+
+def read_exchanges(
+    connection: Connection, begin_us: int, end_us: int, told: Callable[[int], None] = lambda _: None
+) -> ReadExchanges:
+    """All that ran between two times, or in part of it.
+
+    Left out is what no model computed: requests that were refused before, or by the server itself.
+
+    Args: told: is called with the number of entries that were read so far.
+    """
+    parts: list[list[Ints]] = []
+    payers: dict[tuple[str, ...], int] = {}
+    servers: dict[str, int] = {}
+    count = 0
+    streamed = connection.execution_options(stream_results=True)
+    for rows in streamed.execute(_query(begin_us, end_us)).partitions(ROWS_AT_ONCE):
+        columns = list(zip(*rows, strict=True))
+        arrays = [np.array(column, dtype=np.int64) for column in columns[: len(_NUMBERS) + 1]]
+        of_server = [servers.setdefault(name, len(servers)) for name in columns[len(_NUMBERS) + 1]]
+        named = zip(*columns[len(_NUMBERS) + 2 :], strict=True)
+        of_payer = [payers.setdefault(names, len(payers)) for names in named]
+        parts.append([*arrays, np.array(of_server, dtype=np.int64), np.array(of_payer, dtype=np.int64)])
+        count += len(rows)
+        told(count)
+    if not parts:
+        return ReadExchanges({}, [])
+    *numbers, of_servers, of_payers = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    parts.clear()
+    order = np.argsort(of_servers, kind="stable")
+    borders = np.searchsorted(of_servers[order], np.arange(len(servers) + 1))
+    found = {}
+    for name, place in servers.items():
+        at = order[borders[place] : borders[place + 1]]
+        found[name] = ServerExchanges(_seen([column[at] for column in numbers]), of_payers[at])
+    return ReadExchanges(found, [Payer(*names) for names in payers])
+
+
+def _query(begin_us: int, end_us: int) -> Select[Any]:
+    first = func.coalesce(_E.first_token_at_us, UNKNOWN).label("first")
+    numbers = [first if name == "first" else _E[name] for name in _NUMBERS]
+    refused_by_server = and_(_E.outcome == EntryOutcome.UPSTREAM_ERROR.value, _E.completion_tokens == 0)
+    return select(_E.number, *numbers, _E.server, *(_E[name] for name in Payer._fields)).where(
+        _E.started_at_us >= begin_us - LASTS_US_MAX,
+        _E.started_at_us < end_us,
+        _E.ended_at_us > begin_us,
+        _E.sent_at_us < end_us,
+        _E.outcome.not_in([one.value for one in NOT_REACHED]),
+        not_(refused_by_server),
+    )
+
+
+def _seen(columns: Sequence[Ints]) -> SeenExchanges:
+    number, sent, first, ended, prompt, cached, written, choices = columns
+    return SeenExchanges(
+        number, sent, np.where(written > 0, first, ended), ended, prompt, cached, written, choices, np.ones(len(number))
+    )

@@ -1,0 +1,44 @@
+"""When exchanges ran, as far as a proxy can say."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+
+from extproc.allocation.running import UNKNOWN, SeenExchanges, running
+from tests.unit.allocation.samples import COSTS, many, seen_of
+
+PREFILL_US = 1_000 * 27.0 + 0.0013 * 1_000 * 500
+"""Own work of a prompt of 1,000 tokens."""
+LONGEST_US = 1.5 * (PREFILL_US + 6_000) + 12_000
+
+
+def test_what_waited_at_the_server_is_cut_off() -> None:
+    """A prompt of 1,000 tokens whose first token came after ten seconds has waited most of them."""
+    ran = running(seen_of([(0, 10_000_000, 12_000_000, 1_000, 0, 50, 1, 1.0)]), COSTS).served
+    assert 10_000_000 - ran.start_us[0] == np.ceil(LONGEST_US)
+    assert (ran.first_us[0], ran.last_us[0]) == (10_000_000, 12_000_000)
+
+
+def test_what_did_not_wait_began_when_it_was_sent() -> None:
+    """Its prefill lasts less than would be possible."""
+    ran = running(seen_of([(5_000, 35_000, 900_000, 1_000, 0, 50, 1, 1.0)]), COSTS).served
+    assert ran.start_us[0] == 5_000
+
+
+def test_a_short_answer_without_a_stream() -> None:
+    """Its first token is not after its end."""
+    ran = running(seen_of([(0, UNKNOWN, 20_000, 1_000, 0, 1, 1, 1.0)]), COSTS).served
+    assert (ran.start_us[0], ran.first_us[0], ran.last_us[0]) == (0, 20_000, 20_000)
+
+
+@given(many)
+def test_times_are_in_order(seen: SeenExchanges) -> None:
+    """Whatever clocks and servers say, and within what the proxy saw."""
+    ran, place = running(seen, COSTS)
+    assert (seen.sent_us[place] <= ran.start_us).all()
+    assert (ran.start_us <= ran.first_us).all()
+    assert (ran.first_us <= ran.last_us).all()
+    assert (ran.last_us == seen.ended_us[place]).all()
+    assert (np.diff(ran.start_us) >= 0).all()
+    assert sorted(place.tolist()) == np.flatnonzero(seen.ended_us > seen.sent_us).tolist()

@@ -1,0 +1,144 @@
+"""Days of a ledger: what is stored adds up, stays as it is, and is revised where something came late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from extproc.allocation.methods import METHODS
+from extproc.allocation.slices import HOUR_US, GpuTerms
+from extproc.ledger.allocation.allocating import DAY_US, DayResult, allocate_day, days_between
+from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
+from extproc.ledger.allocation.slice_rows import UNPAID
+from extproc.ledger.store import LedgerStore
+from tests.unit.ledger.allocation.samples import (
+    DAY,
+    MIDNIGHT_US,
+    ONE,
+    OTHER,
+    PRICE,
+    SERVERS,
+    STRANGE,
+    day_of_traffic,
+    ran,
+    terms,
+)
+
+NOW_US = MIDNIGHT_US + 2 * DAY_US
+
+
+def allocated(store: LedgerStore, **changed: Any) -> DayResult:
+    """A day, as it is now."""
+    return allocate_day(store, terms(**changed), DAY, NOW_US)
+
+
+def slices(store: LedgerStore, *conditions: Any) -> list[dict[str, Any]]:
+    """Rows in order."""
+    query = select(GPU_SLICES).where(*conditions).order_by(GPU_SLICES.c.server, GPU_SLICES.c.begin_us)
+    return [dict(row) for row in store.rows(query.order_by(GPU_SLICES.c.revision))]
+
+
+def paid(store: LedgerStore, *conditions: Any) -> dict[str, int]:
+    """By team, of all servers. [GPU us]"""
+    columns = GPU_SHARES.c
+    query = select(columns.team, func.sum(columns.gpu_us).label("time")).where(*conditions).group_by(columns.team)
+    return {row["team"]: int(row["time"]) for row in store.rows(query)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_day_adds_up(store: LedgerStore, method: str) -> None:
+    """To the microsecond and to the billionth, in each slice."""
+    store.add(day_of_traffic(200))
+    found = allocated(store, method=method)
+    assert (found.new, found.revised, found.unknown) == (48, 0, {})
+    for row in slices(store):
+        states = sum(row[name] for name in ("busy", *UNPAID))
+        assert states == row["gpus"] * (row["end_us"] - row["begin_us"]) == row["gpus"] * HOUR_US
+        of_slice = (GPU_SHARES.c.server == row["server"], GPU_SHARES.c.begin_us == row["begin_us"])
+        assert sum(paid(store, *of_slice).values()) == row["busy"]
+        cost = store.rows(select(func.coalesce(func.sum(GPU_SHARES.c.cost), 0).label("cost")).where(*of_slice))
+        expected = row["gpus"] * PRICE if row["server"] == ONE else 0
+        assert int(cost[0]["cost"]) + sum(row[f"{name}_cost"] for name in UNPAID) == expected
+
+
+def test_one_exchange(store: LedgerStore) -> None:
+    """Half an hour on two GPUs is one GPU-hour, in two slices, and costs 2.50."""
+    store.add([ran(1, HOUR_US // 2 + HOUR_US // 4, HOUR_US // 2, first_token_at_us=MIDNIGHT_US + HOUR_US * 3 // 4 + 9)])
+    allocated(store)
+    rows = store.rows(select(GPU_SHARES).order_by(GPU_SHARES.c.begin_us))
+    assert [(row["begin_us"] - MIDNIGHT_US, row["gpu_us"], row["cost"]) for row in rows] == [
+        (0, HOUR_US // 2, PRICE // 2),
+        (HOUR_US, HOUR_US // 2, PRICE // 2),
+    ]
+    assert {row["team"] for row in rows} == {"search"}
+
+
+def test_what_was_done_is_not_done_again(store: LedgerStore) -> None:
+    """Not even read, until the ledger has something new of that day."""
+    store.add(day_of_traffic(50))
+    assert allocated(store).exchanges == 50
+    assert allocated(store) == DayResult(MIDNIGHT_US)
+    store.add([ran(99, 30 * HOUR_US, 1_000_000)])
+    assert allocated(store) == DayResult(MIDNIGHT_US)
+
+
+def test_what_comes_late_revises_its_slices_only(store: LedgerStore) -> None:
+    """Of its server, from its first hour to its last; and once."""
+    store.add(day_of_traffic(100))
+    allocated(store)
+    before = slices(store)
+    store.add([ran(999, 2 * HOUR_US + HOUR_US // 2, HOUR_US, team="late")])
+    found = allocated(store)
+    assert (found.new, found.revised) == (0, 2)
+    revised = [row for row in slices(store) if row["revision"] == 2]
+    assert [((row["begin_us"] - MIDNIGHT_US) // HOUR_US, row["server"]) for row in revised] == [(2, ONE), (3, ONE)]
+    assert [row for row in slices(store) if row["revision"] == 1] == before
+    assert paid(store, GPU_SHARES.c.revision == 2)["late"] > 0
+    assert allocated(store).exchanges is None
+
+
+def test_another_method_is_something_else(store: LedgerStore) -> None:
+    """What one has written, another one leaves as it is."""
+    store.add(day_of_traffic(60))
+    allocated(store)
+    before = slices(store)
+    assert allocated(store, method="even_ps").new == 48
+    assert slices(store, GPU_SLICES.c.method != "even_ps") == before
+    assert sum(paid(store, GPU_SHARES.c.method == "even_ps").values()) == sum(row["busy"] for row in before)
+
+
+def test_a_server_that_nobody_knows(store: LedgerStore) -> None:
+    """Its exchanges are counted, and told; nothing is known of its GPUs."""
+    store.add([ran(1, 0, 1_000_000, server=STRANGE), ran(2, 0, 1_000_000, server=""), ran(3, 0, 1_000_000)])
+    found = allocated(store)
+    assert found.unknown == {STRANGE: 1, "": 1}
+    assert {row["server"] for row in slices(store)} == {ONE, OTHER}
+
+
+def test_a_price_that_changes_at_noon(store: LedgerStore) -> None:
+    """And a GPU more: slices are cut there, and each has one price."""
+    noon_us = MIDNIGHT_US + 12 * HOUR_US + HOUR_US // 2
+    changing = SERVERS[ONE]._replace(terms=(GpuTerms(0, 1, PRICE), GpuTerms(noon_us, 2, 2 * PRICE)))
+    store.add([ran(1, 12 * HOUR_US, HOUR_US)])
+    allocated(store, servers={ONE: changing}, alive=[ONE])
+    rows = [row for row in slices(store) if row["begin_us"] >= MIDNIGHT_US + 12 * HOUR_US][:2]
+    assert [(row["gpus"], row["price"], row["busy"] + row["idle"]) for row in rows] == [
+        (1, PRICE, HOUR_US // 2),
+        (2, 2 * PRICE, HOUR_US),
+    ]
+
+
+def test_an_exchange_that_ends_before_it_begins(store: LedgerStore) -> None:
+    """Of a clock that was set: it ran at no time, and the sums hold."""
+    store.add([ran(1, HOUR_US, -5_000), ran(2, HOUR_US, 5_000_000)])
+    allocated(store)
+    assert paid(store) == {"search": 10_000_000}
+
+
+def test_days() -> None:
+    """Of UTC."""
+    begin_us = MIDNIGHT_US + 20 * HOUR_US
+    spans = list(days_between(begin_us, begin_us + 30 * HOUR_US))
+    assert [(end - begin) // HOUR_US for begin, end in spans] == [4, 24, 2]
