@@ -94,7 +94,7 @@ class ServerSampling:
         """
         now_s = self._clock_s()
         self._follow(not last and self._leads(now_s))
-        self._tell_of_silence()
+        self._note_silence()
         if last or now_s - self._stored_s >= STORE_S:
             self._store_waiting()
             self._stored_s = now_s
@@ -169,7 +169,7 @@ class ServerSampling:
             if sample is not None:
                 server.waiting.append(sample)
 
-    def _tell_of_silence(self) -> None:
+    def _note_silence(self) -> None:
         """Once when a server says nothing for long, and once when it does again."""
         for name, server in self._servers.items():
             if server.asked is not None and not server.is_told and server.missing >= TOLD_AFTER:
