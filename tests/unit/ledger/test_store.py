@@ -186,7 +186,7 @@ def test_a_store_of_a_newer_release_is_not_touched(url: str, connection: Connect
     connection.commit()
     with pytest.raises(StoreFailed) as refused:
         LedgerStore(url, Path("/"))
-    assert str(refused.value) == "its schema is revision 0999, and this release knows 0008 at most"
+    assert str(refused.value) == "its schema is revision 0999, and this release knows 0009 at most"
     assert not refused.value.may_pass
 
 

@@ -14,10 +14,10 @@ from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.allocation.samples import DAY, MIDNIGHT_US, ONE, OTHER, ran
 
 
-def read(store: LedgerStore, *span_us: int) -> dict[str, list[int]]:
+def read(store: LedgerStore, span_us: tuple[int, int] = DAY) -> dict[str, list[int]]:
     """Begins of what ran, by server, relative to midnight."""
     with store.reading() as connection:
-        found = read_exchanges(connection, *(span_us or DAY))
+        found = read_exchanges(connection, *span_us)
     return {name: sorted((one.seen.sent_us - MIDNIGHT_US).tolist()) for name, one in found.servers.items()}
 
 
@@ -65,7 +65,7 @@ def test_a_time_has_what_ran_in_a_part_of_it(store: LedgerStore) -> None:
     hour = HOUR_US
     store.add([ran(1, 0, hour), ran(2, hour, hour), ran(3, hour // 2, 2 * hour), ran(4, 3 * hour, hour)])
     begin = MIDNIGHT_US + hour
-    assert read(store, begin, begin + hour) == {ONE: [hour // 2, hour]}
+    assert read(store, (begin, begin + hour)) == {ONE: [hour // 2, hour]}
 
 
 def test_an_answer_without_tokens_is_all_prefill(store: LedgerStore) -> None:
