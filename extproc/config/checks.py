@@ -16,6 +16,7 @@ from extproc.config.endpoints import may_be_several
 from extproc.config.fallback_checks import fallback_problems
 from extproc.config.feedback import feedback_problems
 from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
+from extproc.config.gpu_checks import gpu_problems
 from extproc.config.identity_checks import (
     hop_listeners,
     identity_key_files,
@@ -82,6 +83,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
         *budget_problems(document, places),
         *ledger_problems(document, places),
         *feedback_problems(document, places),
+        *gpu_problems(document, places),
         *drift_problems(document, places),
         *rollout_problems(document, places),
         *otel_problems(document, places),
@@ -281,6 +283,9 @@ def _address_problems(document: Document, places: Places) -> Iterator[Problem]:
     for path, _, version in _versions(document):
         for index, endpoint in enumerate(version.endpoints):
             yield from _port_problems((*path, "endpoints", index), endpoint, places)
+    for index, server in enumerate(() if document.gpus is None else document.gpus.servers):
+        if server.metrics is not None:
+            yield from _port_problems(("gpus", "servers", index, "metrics"), server.metrics, places)
 
 
 def _worker_address_problems(document: Document, places: Places) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from extproc.config.envoy import Envoy
 from extproc.config.fallback import Fallback
 from extproc.config.feedback import Feedback
 from extproc.config.filters import AnyFilterSection
+from extproc.config.gpus import GpusSection
 from extproc.config.identity import Identity
 from extproc.config.ledger import Ledger
 from extproc.config.otel import Otel
@@ -318,6 +319,9 @@ class Document(Section):
     ledger: Ledger | None = Field(default=None, description="durable entries of all exchanges; default: none")
     feedback: Feedback | None = Field(
         default=None, description="what users say of answers, sent by clients; default: not taken"
+    )
+    gpus: GpusSection | None = Field(
+        default=None, description="GPUs of the model servers, so that their time is shared by team; default: none"
     )
     drift: DriftSection | None = Field(
         default=None, description="alarms when answers of a version begin to differ from a reference; default: none"

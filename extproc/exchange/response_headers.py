@@ -43,9 +43,11 @@ def note_served_version(record: ExchangeRecord, headers: Mapping[str, str], snap
         record.version = facts  # the chosen one stays as it is: it may have the prompt of a route
 
 
-def note_server(record: ExchangeRecord, upstream: str) -> None:
+def note_server(record: ExchangeRecord, upstream: str, snapshot: Snapshot) -> None:
     """Record the server that Envoy asked. Args: upstream: its ``upstream.address``."""
-    if 0 < len(upstream) <= SERVER_CHARS_MAX and not upstream.startswith(_WITHIN_ENVOY):
+    if snapshot.server:
+        record.server = snapshot.server
+    elif 0 < len(upstream) <= SERVER_CHARS_MAX and not upstream.startswith(_WITHIN_ENVOY):
         record.server = upstream
 
 

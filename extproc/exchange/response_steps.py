@@ -35,7 +35,7 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
     if record.outcome is Outcome.PASSED:
         return pass_unread(state, event, now_ns)
     response_headers.note_served_version(record, headers, snapshot)
-    response_headers.note_server(record, event.upstream)
+    response_headers.note_server(record, event.upstream, snapshot)
     error, retry_after_s = attempts.take_attempts(state, headers, record.status)
     if error is not None:
         return _reply(state, error, now_ns)
@@ -83,7 +83,7 @@ def pass_local_reply(state: ExchangeState, event: ResponseHeaders, now_ns: int) 
     """Envoy has sent a local reply."""
     state.record.status = response_headers.status_of(event.headers)
     state.record.outcome, state.record.local_reply = Outcome.LOCAL_REPLY, event.details
-    response_headers.note_server(state.record, event.upstream)
+    response_headers.note_server(state.record, event.upstream, state.snapshot)
     return pass_unread(state, event, now_ns)
 
 

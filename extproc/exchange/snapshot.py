@@ -62,6 +62,7 @@ class Snapshot:
     feedback: FeedbackTerms | None  # None: it is not taken
     full_duplex: bool  # the body mode of guarded streams
     endpoint_picker: bool  # one stands before us, and its word counts
+    server: str  # the name of the one next to us, in role guard; empty: Envoy says which server answered
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
 
     @property
@@ -145,5 +146,6 @@ def compile_snapshot(
         feedback=feedback_terms(document, mask_keys),
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
         endpoint_picker=document.envoy.endpoint_picker,
+        server=(document.gpus.server or "") if document.gpus is not None else "",
         long_message_timeout_ms=document.envoy.long_message_timeout_ms,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from extproc.exchange.events import ContinueHeaders, Event, RequestBody, Respons
 from tests.playbooks.driver import (
     ALL,
     JSON,
+    METER,
     SSE,
     Conversation,
     asked,
@@ -113,3 +115,20 @@ def test_the_server_is_the_one_that_envoy_asked(upstream: str, server: str, deta
     talk.hears(ResponseHeaders(headers, False, details, upstream))
     talk.hears_all([StreamClosed()])
     assert talk.record.server == server
+
+
+@pytest.mark.parametrize("details", ["via_upstream", "upstream_response_timeout"])
+def test_a_guard_names_the_server_next_to_it(details: str) -> None:
+    """Its address is the same in all pods."""
+    gpus = {
+        "server": "vllm-7",
+        "servers": [{"endpoint": "vllm-7", "gpus": 1, "kind": "L4", "price": "l4", "metrics": "127.0.0.1:8000"}],
+        "prices": [{"name": "l4", "per_gpu_hour": "0.70"}],
+    }
+    price = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
+    models = {"tiny": {"versions": {"v1": {"weight": 1, "price": price}}}}
+    terms: dict[str, Any] = {"role": "guard", "guard_version": "tiny/v1", "ledger": {}, "gpus": gpus}
+    talk = asked(snapshot_of(METER, models=models, **terms))
+    talk.hears(ResponseHeaders({":status": "200", "content-type": JSON}, False, details, "127.0.0.1:8000"))
+    talk.hears_all([StreamClosed()])
+    assert talk.record.server == "vllm-7"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Double, Integer, Table, Text
 
+from extproc.ledger.leader import leader_table
 from extproc.ledger.schema import METADATA
 
 ROLLOUTS = Table(
@@ -43,14 +44,7 @@ JOURNAL = Table(
     Column("content", Text, nullable=False),  # JSON, exactly as it was hashed
     Column("hash", Text, nullable=False),  # of the content and of the hash before
 )
-LEADER = Table(
-    "rollout_leader",
-    METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=False),  # 1
-    Column("holder", Text, nullable=False),  # of the process that decides; empty: nobody
-    Column("term", BigInteger, nullable=False),  # one more with each new holder
-    Column("beat", BigInteger, nullable=False),  # one more while the holder lives
-)
+LEADER = leader_table("rollout_leader", METADATA)
 TRAFFIC = Table(
     "rollout_traffic",
     METADATA,

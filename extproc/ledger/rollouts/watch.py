@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import Connection
 
 from extproc.domain.rollouts import OPEN, RolloutPhase
+from extproc.ledger.leader import Leadership, NotLeading, leader_row
 from extproc.ledger.rollouts.adding import RolloutSums, add_sums
-from extproc.ledger.rollouts.leader import Leadership, NotLeading, leader_row
 from extproc.ledger.rollouts.leading import (
     LookedAt,
     RolloutChange,
@@ -34,6 +34,7 @@ from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.open_units import OpenUnits, open_units
 from extproc.ledger.rollouts.settings import RolloutSettings
 from extproc.ledger.rollouts.states import RolloutChanged, RolloutRefused, RolloutState, last_rollouts
+from extproc.ledger.rollouts.tables import LEADER
 from extproc.ledger.rollouts.traffic_seen import TrafficSeen, note_traffic, traffic_seen
 from extproc.ledger.rollouts.verdicts import VerdictReader, VerdictsRead
 from extproc.ledger.store import LedgerStore
@@ -91,7 +92,7 @@ class RolloutWatch:
         self.settings = settings
         self._clock_s, wall_us = clocks
         self._offset_us = wall_us() - int(self._clock_s() * 1e6)
-        self._leadership = Leadership(secrets.token_hex(_ID_BYTES))
+        self._leadership = Leadership(LEADER, secrets.token_hex(_ID_BYTES))
         self._next_s = float("-inf")
         self._local = local
         self._compares = True  # whether exchanges have arms, as far as is known
@@ -173,7 +174,7 @@ class RolloutWatch:
             wanted = any(one.phase in OPEN or one.waits_for_mesh(seen.get(one.id)) for one in states) or any(
                 True for _ in due_rollouts(connection, self.settings)
             )
-            row = leader_row(connection)
+            row = leader_row(connection, LEADER)
         if not wanted or not self._leadership.may_lead(row, now_s):
             return False
         with self._store.writing() as connection:

@@ -7,39 +7,14 @@ picks.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from extproc.config.endpoints import is_name
 from extproc.server.operations.process import in_own_thread
-from extproc.server.sockets.address import split
-
-RESOLVE_S: Final = 5.0
-"""As Envoy does by default."""
-ADDRESSES_MAX: Final = 128
-"""Of one name; further ones are left to Envoy."""
-
-
-def addresses_of(endpoint: str) -> tuple[str, ...]:
-    """IP:PORT of each address of a name, in order. Blocks.
-
-    As in Envoy: IPv4 only if there is no IPv6. Raises: OSError.
-    """
-    host, port = split(endpoint)
-    try:
-        answer = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # of an empty or overlong part
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from error
-    found = {(family, str(at[0])) for family, *_, at in answer}
-    v6 = sorted(f"[{address}]:{port}" for family, address in found if family == socket.AF_INET6 and "%" not in address)
-    v4 = sorted(f"{address}:{port}" for family, address in found if family == socket.AF_INET)
-    return tuple((v6 or v4)[:ADDRESSES_MAX])
+from extproc.server.sockets.resolve import RESOLVE_S, addresses_of
 
 
 @dataclass(slots=True)

@@ -12,13 +12,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection
-from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 
 from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.server.operations.endpoint_names import EndpointNames
+from extproc.server.operations.metrics_page import FAILED, OK, UNREACHABLE, MetricsPage, ScrapeFailed
 from extproc.server.operations.vllm_metrics import read_load
-from extproc.server.sockets.address import split
 from extproc.sinks.metrics import Metrics
 
 SCRAPE_S: Final = 0.2
@@ -31,81 +30,10 @@ PAUSE_S: Final = 0.5
 """After a failure."""
 ANSWER_S_MAX: Final = 1.0
 """Time to connect, and again for the page."""
-PAGE_BYTES_MAX: Final = 4_194_304
 TOLD_AFTER_S: Final = 10.0
 """An endpoint that fails so long is worth a line in the log."""
 FOLLOW_S: Final = 0.5
 """How soon a change of the configuration is followed."""
-_PIECE_BYTES = 65_536
-
-OK: Final = "ok"
-UNREACHABLE: Final = "unreachable"
-"""No connection is accepted."""
-FAILED: Final = "failed"
-"""No answer in time, or another status than 200."""
-UNREADABLE: Final = "unreadable"
-"""A page without vLLM's numbers."""
-RESULTS: Final = (OK, UNREACHABLE, FAILED, UNREADABLE)
-
-
-class ScrapeFailed(Exception):
-    """A page cannot be had; the message is one of ``RESULTS``."""
-
-
-class MetricsPage:
-    """The metrics page of one endpoint, over a connection that is kept. Blocks; for one thread."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._connection = HTTPConnection(*split(endpoint), timeout=ANSWER_S_MAX)
-
-    def load(self) -> EndpointLoad:
-        """What the server says now. Raises: ScrapeFailed."""
-        connection = self._connection
-        try:
-            if connection.sock is not None:
-                with contextlib.suppress(ConnectionError):  # the server has closed it meanwhile
-                    return self._asked()
-                self.close()
-            _connect(connection)
-            return self._asked()
-        except (OSError, HTTPException) as error:
-            self.close()
-            raise ScrapeFailed(FAILED) from error
-        except ScrapeFailed:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connection; the next question opens another."""
-        self._connection.close()
-
-    def _asked(self) -> EndpointLoad:
-        at_ns = time.monotonic_ns()
-        load = read_load(self._page(time.monotonic() + ANSWER_S_MAX), at_ns)
-        if load is None:
-            raise ScrapeFailed(UNREADABLE)
-        return load
-
-    def _page(self, until_s: float) -> bytes:
-        self._connection.request("GET", "/metrics")
-        answer = self._connection.getresponse()
-        if answer.status != 200:
-            raise ScrapeFailed(FAILED)
-        page = bytearray()
-        while piece := answer.read1(_PIECE_BYTES):
-            page += piece
-            if len(page) > PAGE_BYTES_MAX or time.monotonic() > until_s:
-                raise ScrapeFailed(FAILED)
-        if answer.length:
-            raise ScrapeFailed(FAILED)  # it was cut off
-        return bytes(page)
-
-
-def _connect(connection: HTTPConnection) -> None:
-    try:
-        connection.connect()
-    except OSError as error:
-        raise ScrapeFailed(UNREACHABLE) from error
 
 
 class _Scraper(threading.Thread):
@@ -121,7 +49,7 @@ class _Scraper(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        page = MetricsPage(self._endpoint)
+        page = MetricsPage(self._endpoint, ANSWER_S_MAX)
         pause_s = 0.0
         with contextlib.closing(page), contextlib.suppress(RuntimeError):  # the loop is closed
             while not self._stopped.wait(pause_s):
@@ -136,8 +64,9 @@ class _Scraper(threading.Thread):
 
 
 def _looked(page: MetricsPage) -> tuple[str, EndpointLoad | None]:
+    at_ns = time.monotonic_ns()
     try:
-        return OK, page.load()
+        return OK, page.ask(lambda content: read_load(content, at_ns))
     except ScrapeFailed as failed:
         (result,) = failed.args
         return result, EndpointLoad(time.monotonic_ns(), False) if result == UNREACHABLE else None

@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
+import extproc.ledger.allocation.sample_tables
 import extproc.ledger.allocation.share_tables
 import extproc.ledger.rollouts.tables  # noqa: F401, likewise
 from extproc.database.engine import StoreFailed
@@ -186,7 +187,7 @@ def test_a_store_of_a_newer_release_is_not_touched(url: str, connection: Connect
     connection.commit()
     with pytest.raises(StoreFailed) as refused:
         LedgerStore(url, Path("/"))
-    assert str(refused.value) == "its schema is revision 0999, and this release knows 0009 at most"
+    assert str(refused.value) == "its schema is revision 0999, and this release knows 0010 at most"
     assert not refused.value.may_pass
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 
 from extproc.database.engine import StoreFailed
 from extproc.domain.rollouts import Arm, RolloutArm, RolloutPhase, RolloutShare
+from extproc.ledger.leader import BEAT_S, TAKEN_OVER_S
 from extproc.ledger.rollouts.by_hand import change_by_hand
-from extproc.ledger.rollouts.leader import BEAT_S, TAKEN_OVER_S
 from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings
 from extproc.ledger.rollouts.state_file import ROLLOUT_FILE, parse_rollout_file

@@ -15,7 +15,8 @@ from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request
 from extproc.exchange.endpoint_loads import EndpointLoad
 from extproc.server.operations import endpoint_names, endpoint_watch
-from extproc.server.operations.endpoint_watch import FAILED, OK, UNREACHABLE, UNREADABLE, EndpointWatch, MetricsPage
+from extproc.server.operations.endpoint_watch import EndpointWatch
+from extproc.server.operations.metrics_page import FAILED, OK, UNREACHABLE, UNREADABLE
 from extproc.sinks.metrics import Metrics
 from tests.unit.server.fakes import Logged
 from tests.unit.server.loops import in_loop, until
@@ -195,16 +196,6 @@ async def test_a_page_that_never_ends_is_given_up(server: Server, monkeypatch: p
     server.answer = Scripted(headers=PLAIN, chunks=iter(lambda: b"#\n", None), delay_s=0.01)
     async with watching(server.endpoint) as watched:
         await until(lambda: watched.results(FAILED) >= 1)
-
-
-def test_a_kept_connection_that_the_server_has_closed_is_no_failure(server: Server) -> None:
-    """As when it restarts, or ends idle connections."""
-    asked = MetricsPage(server.endpoint)
-    assert asked.load().reachable
-    server.model_server.stop()
-    server.model_server.start()
-    assert asked.load().reachable
-    asked.close()
 
 
 @in_loop

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from extproc.domain.rollouts import Arm, RolloutPhase, RolloutShare
+from extproc.ledger.leader import TAKEN_OVER_S
 from extproc.ledger.rollouts.by_hand import change_by_hand
 from extproc.ledger.rollouts.kubernetes.keeper import SETTLE_S
 from extproc.ledger.rollouts.kubernetes.objects import KINDS, ReadObject, places_of, share_in
-from extproc.ledger.rollouts.leader import TAKEN_OVER_S
 from extproc.ledger.rollouts.leading import RolloutChange
 from extproc.ledger.rollouts.local_watch import LocalWatch
 from extproc.ledger.rollouts.settings import ConfiguredVersion, RolloutSettings

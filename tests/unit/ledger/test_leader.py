@@ -5,13 +5,24 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Table, create_engine
 from sqlalchemy.pool import StaticPool
 
+from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
+from extproc.ledger.leader import BEAT_S, TAKEN_OVER_S, Leadership, NotLeading, leader_row
 from extproc.ledger.migrations import bring_up_to_date
-from extproc.ledger.rollouts.leader import BEAT_S, TAKEN_OVER_S, Leadership, NotLeading, leader_row
+from extproc.ledger.rollouts.tables import LEADER
 from extproc.ledger.store import LedgerStore
 from tests.thorough import examples
+
+MATTERS = (LEADER, SAMPLING_LEADER)
+
+
+@pytest.fixture(params=MATTERS, ids=lambda table: str(table.name))
+def matter(request: pytest.FixtureRequest) -> Table:
+    """Of which somebody is the leader."""
+    table: Table = request.param
+    return table
 
 
 def keep(store: LedgerStore, process: Leadership, now_s: float) -> bool:
@@ -20,20 +31,20 @@ def keep(store: LedgerStore, process: Leadership, now_s: float) -> bool:
         return process.keep(connection, now_s)
 
 
-def test_the_first_one_leads_while_it_beats(store: LedgerStore) -> None:
+def test_the_first_one_leads_while_it_beats(store: LedgerStore, matter: Table) -> None:
     """Another one watches."""
-    first, second = Leadership("one"), Leadership("two")
+    first, second = Leadership(matter, "one"), Leadership(matter, "two")
     assert keep(store, first, 0.0)
     for second_s in range(30):
         assert keep(store, first, second_s)
         assert not keep(store, second, 1_000.0 + second_s)  # its clock is another one
     with store.reading() as connection:
-        assert leader_row(connection)[:2] == ("one", 1)
+        assert leader_row(connection, matter)[:2] == ("one", 1)
 
 
-def test_a_dead_one_is_replaced(store: LedgerStore) -> None:
+def test_a_dead_one_is_replaced(store: LedgerStore, matter: Table) -> None:
     """After some seconds of the watcher's own clock, in a new term; the dead one then decides nothing."""
-    first, second = Leadership("one"), Leadership("two")
+    first, second = Leadership(matter, "one"), Leadership(matter, "two")
     assert keep(store, first, 0.0)
     assert not keep(store, second, 50.0)
     assert not keep(store, second, 50.0 + TAKEN_OVER_S - 0.1)
@@ -43,12 +54,12 @@ def test_a_dead_one_is_replaced(store: LedgerStore) -> None:
     assert not keep(store, first, 100.0)
     with store.writing() as connection:
         second.check(connection)
-        assert leader_row(connection)[:2] == ("two", 2)
+        assert leader_row(connection, matter)[:2] == ("two", 2)
 
 
-def test_one_that_ends_is_replaced_at_once(store: LedgerStore) -> None:
+def test_one_that_ends_is_replaced_at_once(store: LedgerStore, matter: Table) -> None:
     """It says so."""
-    first, second = Leadership("one"), Leadership("two")
+    first, second = Leadership(matter, "one"), Leadership(matter, "two")
     assert keep(store, first, 0.0)
     with store.writing() as connection:
         first.resign(connection)
@@ -56,13 +67,32 @@ def test_one_that_ends_is_replaced_at_once(store: LedgerStore) -> None:
     assert first.term is None
 
 
-def test_it_beats_once_a_second(store: LedgerStore) -> None:
+def test_it_beats_once_a_second(store: LedgerStore, matter: Table) -> None:
     """Each beat is a transaction."""
-    process = Leadership("one")
+    process = Leadership(matter, "one")
     assert process.is_due(0.0)
     keep(store, process, 0.0)
     assert not process.is_due(BEAT_S / 2)
     assert process.is_due(BEAT_S)
+
+
+def test_two_matters_have_leaders_of_their_own(store: LedgerStore) -> None:
+    """Who decides rollouts need not ask model servers."""
+    deciding, asking = (Leadership(table, "one") for table in MATTERS)
+    assert keep(store, deciding, 0.0)
+    assert keep(store, Leadership(SAMPLING_LEADER, "two"), 0.0)
+    assert not keep(store, asking, 0.0)
+    assert keep(store, deciding, 1.0)
+
+
+def test_a_matter_that_needs_no_haste_beats_more_slowly(store: LedgerStore, matter: Table) -> None:
+    """And is taken over later."""
+    first, second = Leadership(matter, "one", 5.0, 20.0), Leadership(matter, "two", 5.0, 20.0)
+    assert keep(store, first, 0.0)
+    assert not first.is_due(4.9)
+    assert not keep(store, second, 100.0)
+    assert not keep(store, second, 119.9)
+    assert keep(store, second, 120.0)
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -70,7 +100,7 @@ def test_it_beats_once_a_second(store: LedgerStore) -> None:
 def test_no_two_decide_in_one_term(moves: list[tuple[int, float]]) -> None:
     """Whoever does what when, and however their clocks differ: a decision needs the newest term, which one has."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
-    processes, clocks = [Leadership(name) for name in "abc"], [0.0, 500.0, 9_000.0]
+    processes, clocks = [Leadership(MATTERS[0], name) for name in "abc"], [0.0, 500.0, 9_000.0]
     with engine.begin() as connection:
         bring_up_to_date(connection)
         terms: dict[int, int] = {}
@@ -81,5 +111,5 @@ def test_no_two_decide_in_one_term(moves: list[tuple[int, float]]) -> None:
                 assert term is not None
                 assert terms.setdefault(term, who) == who
             for other, process in enumerate(processes):
-                may = process.term is not None and process.term == leader_row(connection).term
+                may = process.term is not None and process.term == leader_row(connection, MATTERS[0]).term
                 assert not may or terms[process.term or 0] == other

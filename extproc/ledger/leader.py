@@ -1,21 +1,33 @@
-"""Who decides: one process of all that ship to a store, in a term of its own.
+"""Who acts for all: one process of all that ship to a store, in a term of its own.
 
 The holder counts up its beat while it lives. Another process takes over when it has seen the same beat for some seconds
 of its own monotonic clock, so no clock of the day counts, and none has to agree with another. Each decision names its
 term in the transaction that writes it: a holder that was slow, and is none any more, changes nothing.
+
+Each matter that somebody leads has a table of its own, with one row.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select, update
-
-from extproc.ledger.rollouts.tables import LEADER
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, select, update
 
 BEAT_S: Final = 1.0
 TAKEN_OVER_S: Final = 4.0
 """After so long without a beat the holder is dead, or cannot write."""
+
+
+def leader_table(name: str, metadata: MetaData) -> Table:
+    """The table of a matter. Its migration adds the row: nobody, in term 0."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True, autoincrement=False),  # 1
+        Column("holder", Text, nullable=False),  # of the process that acts; empty: nobody
+        Column("term", BigInteger, nullable=False),  # one more with each new holder
+        Column("beat", BigInteger, nullable=False),  # one more while the holder lives
+    )
 
 
 class NotLeading(Exception):
@@ -33,11 +45,18 @@ class LeaderRow(NamedTuple):
 class Leadership:
     """This process's part in who leads.
 
-    Args: holder: names this process, unlike any other.
+    Args:
+        table: of the matter.
+        holder: names this process, unlike any other.
+        beat_s: between two beats.
+        taken_over_s: after so long without one another process leads.
     """
 
-    def __init__(self, holder: str) -> None:
+    def __init__(self, table: Table, holder: str, beat_s: float = BEAT_S, taken_over_s: float = TAKEN_OVER_S) -> None:
+        self._table = table
         self._holder = holder
+        self._beat_s = beat_s
+        self._taken_over_s = taken_over_s
         self._seen: LeaderRow | None = None
         self._seen_s = 0.0
         self._beaten_s = float("-inf")
@@ -50,14 +69,14 @@ class Leadership:
         if row.holder == self._holder and row.term == self.term:
             return True
         self.term = None
-        return not row.holder or now_s - self._seen_s >= TAKEN_OVER_S
+        return not row.holder or now_s - self._seen_s >= self._taken_over_s
 
     def keep(self, connection: Connection, now_s: float) -> bool:
         """Beat, or take over from who is dead, in a transaction that writes. Returns: whether this process leads.
 
         Args: now_s: of a monotonic clock.
         """
-        row = leader_row(connection)
+        row = leader_row(connection, self._table)
         if not self.may_lead(row, now_s):
             return False
         is_mine = row.term == self.term
@@ -66,25 +85,28 @@ class Leadership:
 
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to look at who leads."""
-        return now_s - self._beaten_s >= BEAT_S
+        return now_s - self._beaten_s >= self._beat_s
 
     def resign(self, connection: Connection) -> None:
         """Let another process lead at once, in a transaction that writes."""
         if self.term is not None:
-            held = (LEADER.c.holder == self._holder) & (LEADER.c.term == self.term)
-            connection.execute(update(LEADER).where(held).values(holder=""))
+            columns = self._table.c
+            held = (columns.holder == self._holder) & (columns.term == self.term)
+            connection.execute(update(self._table).where(held).values(holder=""))
             self.term = None
 
     def check(self, connection: Connection) -> None:
         """Hold the row in a transaction that writes a decision. Raises: NotLeading."""
-        held = (LEADER.c.holder == self._holder) & (LEADER.c.term == self.term)
-        if self.term is None or not connection.execute(update(LEADER).where(held).values(id=1)).rowcount:
+        columns = self._table.c
+        held = (columns.holder == self._holder) & (columns.term == self.term)
+        if self.term is None or not connection.execute(update(self._table).where(held).values(id=1)).rowcount:
             self.term = None
             raise NotLeading
 
     def _change(self, connection: Connection, before: LeaderRow, after: LeaderRow, now_s: float) -> bool:
-        at = (LEADER.c.term == before.term) & (LEADER.c.beat == before.beat) & (LEADER.c.holder == before.holder)
-        done = connection.execute(update(LEADER).where(at).values(after._asdict())).rowcount
+        columns = self._table.c
+        at = (columns.term == before.term) & (columns.beat == before.beat) & (columns.holder == before.holder)
+        done = connection.execute(update(self._table).where(at).values(after._asdict())).rowcount
         self._beaten_s = now_s
         self.term = after.term if done else None
         if done:
@@ -92,6 +114,6 @@ class Leadership:
         return bool(done)
 
 
-def leader_row(connection: Connection) -> LeaderRow:
+def leader_row(connection: Connection, table: Table) -> LeaderRow:
     """Who leads."""
-    return LeaderRow(*connection.execute(select(*(LEADER.c[name] for name in LeaderRow._fields))).one())
+    return LeaderRow(*connection.execute(select(*(table.c[name] for name in LeaderRow._fields))).one())

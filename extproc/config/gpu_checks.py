@@ -1,0 +1,157 @@
+"""Checks of `gpus`: servers that no version has or that are named twice, prices, and shares that are reserved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from extproc.config.conditions import unknown_caller_problem, unknown_name_problem
+from extproc.config.document import Document, Role
+from extproc.config.endpoints import is_name
+from extproc.config.gpus import MILLION, GpuPrice, GpuServer, GpusSection, reserved_millionths
+from extproc.config.problems import KeyPath, Places, Problem, Severity, did_you_mean, names, shown
+
+_AT: KeyPath = ("gpus",)
+
+
+def gpu_problems(document: Document, places: Places) -> Iterator[Problem]:
+    """All problems of GPUs in an otherwise valid document."""
+    gpus = document.gpus
+    if gpus is None:
+        return
+    if document.ledger is None:
+        hint = "Add `ledger: { url: sqlite:///ledger.db }`."
+        yield places.problem(_AT, "nothing has exchanges and samples without a ledger", hint=hint, at_key=True)
+    yield from _price_problems(gpus, places)
+    yield from _repeated(gpus, places)
+    if document.role is Role.GUARD:
+        yield from _guard_problems(gpus, document, places)
+    else:
+        yield from _route_problems(gpus, document, places)
+    prices = dict.fromkeys(one.name for one in gpus.prices)
+    for index, server in enumerate(gpus.servers):
+        at: KeyPath = (*_AT, "servers", index)
+        yield from unknown_name_problem((*at, "price"), "price", server.price, prices, places)
+        yield from _reservation_problems(server, gpus, document, at, places)
+    kinds = dict.fromkeys(one.kind for one in gpus.servers)
+    for kind in gpus.watts:
+        yield from unknown_name_problem((*_AT, "watts", kind), "kind", kind, kinds, places)
+
+
+def _price_problems(gpus: GpusSection, places: Places) -> Iterator[Problem]:
+    """Prices of one name stand in order, and each begins when the one before ends."""
+    before: dict[str, tuple[int, GpuPrice]] = {}
+    for index, price in enumerate(gpus.prices):
+        at: KeyPath = (*_AT, "prices", index, "since")
+        try:
+            since_us = price.since_us
+        except ValueError:
+            found = f"no calendar has the time {shown(price.since or '')}"
+            yield places.problem(at, found, hint="Write one that exists.")
+            continue
+        known = before.get(price.name)
+        if known is not None:
+            line = places.line((*_AT, "prices", known[0]), at)
+            yield from _order_problems(price, since_us, known[1], line, at, places)
+        before[price.name] = index, price
+
+
+def _order_problems(
+    price: GpuPrice, since_us: int | None, earlier: GpuPrice, line: str, at: KeyPath, places: Places
+) -> Iterator[Problem]:
+    if since_us is None:
+        hint = "Add `since`, with the time at which the price changes."
+        yield places.problem(at, f"{shown(price.name)} has a price already, on {line}", hint=hint)
+    elif earlier.since_us is not None and since_us <= earlier.since_us:
+        found = f"it begins at {price.since}, and the one before at {earlier.since}, on {line}"
+        yield places.problem(at, found, hint="Sort the prices of a name by `since`, each with a time of its own.")
+
+
+def _repeated(gpus: GpusSection, places: Places) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, server in enumerate(gpus.servers):
+        at: KeyPath = (*_AT, "servers", index, "endpoint")
+        if server.endpoint in first:
+            line = places.line((*_AT, "servers", first[server.endpoint]), at)
+            found = f"the server {places.quoted(at, server.endpoint)} is named twice, first on {line}"
+            yield places.problem(at, found, hint="Keep one of the two: its GPUs would count twice.")
+        first.setdefault(server.endpoint, index)
+
+
+def _reservation_problems(
+    server: GpuServer, gpus: GpusSection, document: Document, at: KeyPath, places: Places
+) -> Iterator[Problem]:
+    at = (*at, "reserved_by")
+    for team in server.reserved_by:
+        yield from unknown_caller_problem((*at, team), "team", team, document.identity.teams, places)
+    total = sum(reserved_millionths(server).values())
+    if total > MILLION:
+        found = f"{total / MILLION:g} of the server are reserved"
+        yield places.problem(at, found, expected="at most 1 in total", hint="Lower a share.", at_key=True)
+    if gpus.idle == "by_reservation" and not server.reserved_by:
+        hint = "Add shares such as `{ search: 0.5 }`; without one its idle time is a row of its own."
+        found = "nobody has reserved it, and idle time goes by reservation"
+        yield places.problem(at, found, hint=hint, severity=Severity.WARNING)
+    if gpus.idle != "by_reservation" and server.reserved_by:
+        found = f"with `idle: {gpus.idle}` nobody pays by reservation"
+        hint = "Write `idle: by_reservation`, or remove it."
+        yield places.problem(at, found, hint=hint, severity=Severity.WARNING, at_key=True)
+
+
+# --- which servers -------------------------------------------------------------------------------------------------
+
+
+def _route_problems(gpus: GpusSection, document: Document, places: Places) -> Iterator[Problem]:
+    """Servers are those of the versions."""
+    if gpus.server is not None:
+        hint = "Remove it. Or write `role: guard`, with a processor next to each model server."
+        yield places.problem((*_AT, "server"), "role `route` has no server next to it", hint=hint, at_key=True)
+    endpoints = {one: at for at, one in _endpoints(document)}
+    has_names = any(map(is_name, endpoints))
+    for index, server in enumerate(gpus.servers):
+        at: KeyPath = (*_AT, "servers", index, "endpoint")
+        may_be_behind_a_name = has_names and not is_name(server.endpoint)
+        if server.endpoint not in endpoints and not may_be_behind_a_name:
+            known = [one for one, path in endpoints.items() if path not in document.written]
+            hint = did_you_mean(server.endpoint, known) or f"Known endpoints: {names(known)}."
+            yield places.problem(at, f"no version has {places.quoted(at, server.endpoint)}", hint=hint)
+    listed = {one.endpoint for one in gpus.servers}
+    has_addresses = any(not is_name(one) for one in listed)
+    for endpoint, path in endpoints.items():
+        if endpoint not in listed and not (is_name(endpoint) and has_addresses):
+            found = f"{places.quoted(path, endpoint)} has no GPUs"
+            hint = "Add it to `gpus.servers`; else the time of that server is not shared."
+            yield places.problem(path, found, hint=hint, severity=Severity.WARNING)
+
+
+def _endpoints(document: Document) -> Iterator[tuple[KeyPath, str]]:
+    for model, of_model in document.models.items():
+        for version, of_version in of_model.versions.items():
+            for index, endpoint in enumerate(of_version.endpoints):
+                yield ("models", model, "versions", version, "endpoints", index), endpoint
+
+
+def _guard_problems(gpus: GpusSection, document: Document, places: Places) -> Iterator[Problem]:
+    """The server is the one next to the processor; others are listed for those who share the configuration."""
+    if gpus.server is None:
+        hint = "Add `server: ${POD_NAME}`; the manifest of the pod sets that from `metadata.name`."
+        yield places.problem((*_AT, "server"), "missing: how the server next to this processor is called", hint=hint)
+        return
+    at: KeyPath
+    mine = [index for index, one in enumerate(gpus.servers) if one.endpoint == gpus.server]
+    if not mine:
+        at = (*_AT, "server")
+        found = f"`gpus.servers` has no {places.quoted(at, gpus.server)}"
+        yield places.problem(at, found, hint="Add an entry that has it as `endpoint`.")
+    elif gpus.servers[mine[0]].metrics is None and guarded_endpoint(document) is None:
+        at = (*_AT, "servers", mine[0], "metrics")
+        hint = "Add `metrics: 127.0.0.1:8000`, or `endpoints` to the version."
+        yield places.problem(at, "missing: where the model server says what it does", hint=hint)
+
+
+def guarded_endpoint(document: Document) -> str | None:
+    """The first endpoint of the version that is served in role guard; None: it has none."""
+    for model, of_model in document.models.items():
+        for version, of_version in of_model.versions.items():
+            if document.guard_version == f"{model}/{version}" and of_version.endpoints:
+                return of_version.endpoints[0]
+    return None
