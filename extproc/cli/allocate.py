@@ -1,0 +1,155 @@
+"""``extproc allocate``: whose exchanges the time of GPUs went to. The database library is imported only when it runs."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+
+import typer
+
+from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_ledger
+from extproc.cli.output import AsJson, print_json, refuse
+from extproc.cli.progress import progress
+from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
+from extproc.config.gpus import GpusSection, reserved_millionths
+from extproc.reports.periods import BadRange, DayRange, day_of, start_us
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from extproc.allocation.server_time import ServerLife
+    from extproc.cli.allocate_output import AllocatedRun
+    from extproc.ledger.allocation.allocating import AllocationTerms
+    from extproc.ledger.store import LedgerStore
+
+SETTLED_US: Final = 3_600_000_000
+"""An hour is allocated when it is over for so long: most of what ran in it has ended, and is in the ledger."""
+_HOUR_US: Final = 3_600_000_000
+_MILLION: Final = 1_000_000
+
+app = typer.Typer(name="allocate", add_completion=False)
+
+
+class _Span(NamedTuple):
+    begin_us: int
+    end_us: int
+
+
+@app.command("allocate")
+def allocate_command(
+    file: ConfigArgument = None,
+    first: Annotated[
+        str, typer.Option("--from", metavar="DAY", help="First day (UTC): 2026-11-25, yesterday, 30d or 4w.")
+    ] = "7d",
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")] = "today",
+    by: Annotated[str, typer.Option(help="Group by these names, with commas: team, project, model, server ...")] = "team",
+    method: Annotated[
+        str, typer.Option(help="Rule by which busy time is divided; each one's results are kept apart.")
+    ] = "weighted_ps_v1",
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Share the time of GPUs over the exchanges that ran, and store it.
+
+    Days without anything new are not read again. Exit 2: bad configuration or argument; 5: the store fails.
+    """
+    kept = config_with_ledger(config_file(config, file))
+    section = kept.document.gpus
+    if section is None:
+        refuse("extproc allocate: there is no `gpus:` section, so nobody knows which GPUs servers have")
+    names = _dimensions(by)
+    _check_method(method)
+    now_us = time.time_ns() // 1_000
+    span = _span(first, last, now_us)
+    from extproc.cli.allocate_output import allocated_data, print_allocated
+    from extproc.cli.tables import result_console
+
+    with opened_ledger(kept) as store:
+        found = _allocated(store, kept, section, span, method, names, now_us)
+    if as_json:
+        print_json(allocated_data(found))
+    else:
+        print_allocated(result_console(), found)
+
+
+def _dimensions(by: str) -> tuple[str, ...]:
+    from extproc.reports.gpu_time import DIMENSIONS
+
+    names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
+    for name in names:
+        if name not in DIMENSIONS:
+            refuse(f"extproc allocate: GPU time is not kept by `{name[:40]}`. There are: {', '.join(DIMENSIONS)}")
+    return names
+
+
+def _check_method(method: str) -> None:
+    from extproc.allocation.methods import METHODS
+
+    if method not in METHODS:
+        refuse(f"extproc allocate: there is no method `{method[:40]}`. There are: {', '.join(METHODS)}")
+
+
+def _span(first: str, last: str, now_us: int) -> _Span:
+    """Days of UTC, as far as they are over."""
+    today = datetime.fromtimestamp(now_us // _MILLION, UTC).date()
+    try:
+        days = DayRange(day_of(first, "--from", today), day_of(last, "--to", today), UTC, "UTC")
+    except BadRange as bad:
+        refuse(f"extproc allocate: {bad}")
+    settled_us = (now_us - SETTLED_US) // _HOUR_US * _HOUR_US
+    after = date.fromordinal(days.last.toordinal() + 1)
+    span = _Span(start_us(days.first, UTC), min(start_us(after, UTC), settled_us))
+    if span.begin_us >= span.end_us:
+        refuse(f"extproc allocate: no hour of {days.first} is over for an hour yet; take an earlier --from")
+    return span
+
+
+def _allocated(
+    store: LedgerStore,
+    kept: LedgerConfig,
+    section: GpusSection,
+    span: _Span,
+    method: str,
+    by: tuple[str, ...],
+    now_us: int,
+) -> AllocatedRun:
+    from extproc.allocation.idle import IdlePolicy
+    from extproc.cli.allocate_output import AllocatedRun
+    from extproc.ledger.allocation.allocating import allocate_day, days_between
+    from extproc.reports.gpu_time import GpuQuestion, gpu_report
+
+    with progress("Reading the ledger") as line:
+        with store.reading() as connection:
+            terms = _terms(connection, section, method)
+        days = []
+        for begin_us, end_us in days_between(*span):
+            day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
+            line.say(f"Allocating {day}")
+            days.append(allocate_day(store, terms, (begin_us, end_us), now_us))
+        line.say("Adding up")
+        asked = GpuQuestion(method, *span, by, IdlePolicy(section.idle), _reserved(section))
+        with store.reading() as connection:
+            return AllocatedRun(asked, gpu_report(connection, asked), tuple(days))
+
+
+def _terms(connection: Connection, section: GpusSection, method: str) -> AllocationTerms:
+    from extproc.ledger.allocation.allocating import AllocationTerms
+    from extproc.ledger.allocation.calibrating import step_costs_of
+    from extproc.ledger.allocation.servers import server_finder
+
+    def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
+        from extproc.ledger.allocation.lives import lives_between
+
+        return lives_between(within, begin_us, end_us, section.scrape_s)
+
+    return AllocationTerms(method, server_finder(connection, section), lives, step_costs_of)
+
+
+def _reserved(section: GpusSection) -> dict[str, dict[str, Fraction]]:
+    return {
+        one.endpoint: {team: Fraction(part, _MILLION) for team, part in reserved_millionths(one).items()}
+        for one in section.servers
+    }
