@@ -1,0 +1,112 @@
+"""Samples of servers in the database of the ledger: a row for each server and hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
+
+from extproc.allocation.server_samples import ServerSamples
+from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SERVER_SAMPLES
+from extproc.ledger.allocation.samples import SAMPLES_MAX, UnreadableSamples, decode_samples, encode_samples
+from extproc.ledger.slots import insert_into
+
+
+class GpuFacts(NamedTuple):
+    """What the configuration has of a server. Attributes: price: name of a price."""
+
+    endpoint: str
+    gpus: int
+    kind: str
+    price: str
+
+
+def add_samples(connection: Connection, server: str, samples: ServerSamples) -> list[str]:
+    """Add samples to the rows of their hours, in a transaction that writes; of one time the later one counts.
+
+    Returns: sentences about rows that cannot be changed: another release wrote them, or they are damaged. They stay.
+    """
+    problems = []
+    for hour_us, part in _by_hour(samples):
+        try:
+            _add_to_hour(connection, server, hour_us, part)
+        except UnreadableSamples as unreadable:
+            problems.append(f"gpus: samples of {server} cannot be added: {unreadable}")
+    return problems
+
+
+def read_samples(connection: Connection, server: str, begin_us: int, end_us: int) -> ServerSamples:
+    """The samples of a server between two times. Raises: UnreadableSamples."""
+    rows = SERVER_SAMPLES.c
+    query = select(rows.content).where(rows.server == server, rows.hour_us > begin_us - HOUR_US, rows.hour_us < end_us)
+    found = [decode_samples(content) for content in connection.execute(query.order_by(rows.hour_us)).scalars()]
+    return ServerSamples.joined(found).between(begin_us, end_us)
+
+
+def samples_around(connection: Connection, server: str, begin_us: int, end_us: int) -> ServerSamples:
+    """Those between two times, with the rows before and behind, however far away: a server whose process is the same
+    in both was there meanwhile. Raises: UnreadableSamples.
+    """
+    rows = SERVER_SAMPLES.c
+    first, last = begin_us - begin_us % HOUR_US, end_us - end_us % HOUR_US
+    before = select(func.max(rows.hour_us)).where(rows.server == server, rows.hour_us < first)
+    behind = select(func.min(rows.hour_us)).where(rows.server == server, rows.hour_us > last)
+    earliest, latest = connection.execute(before).scalar(), connection.execute(behind).scalar()
+    begin = first if earliest is None else earliest
+    return read_samples(connection, server, begin, (last if latest is None else latest) + HOUR_US)
+
+
+def sampled_servers(connection: Connection, begin_us: int, end_us: int) -> list[str]:
+    """Servers of which there is any sample that may say something of a time, in order."""
+    rows = SERVER_SAMPLES.c
+    spans = select(rows.server, func.min(rows.hour_us), func.max(rows.hour_us)).group_by(rows.server)
+    return [
+        server
+        for server, first, last in connection.execute(spans.order_by(rows.server))
+        if first < end_us and last + HOUR_US > begin_us
+    ]
+
+
+def forget_samples(connection: Connection, before_us: int) -> int:
+    """Delete rows of hours that ended before a time, in a transaction that writes. Returns: how many."""
+    return connection.execute(delete(SERVER_SAMPLES).where(SERVER_SAMPLES.c.hour_us <= before_us - HOUR_US)).rowcount
+
+
+def note_facts(connection: Connection, server: str, facts: GpuFacts, since_us: int) -> None:
+    """Note which GPUs a server has, if that is new, in a transaction that writes."""
+    last = last_facts(connection, server)
+    if last == facts:
+        return
+    values = {"server": server, "since_us": since_us, **facts._asdict()}
+    statement = insert_into(connection, GPU_SERVERS).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["server", "since_us"], set_=values))
+
+
+def last_facts(connection: Connection, server: str) -> GpuFacts | None:
+    """Which GPUs a server has, as far as is known; None: it was never asked."""
+    columns = GPU_SERVERS.c
+    query = select(columns.endpoint, columns.gpus, columns.kind, columns.price).where(columns.server == server)
+    row = connection.execute(query.order_by(columns.since_us.desc()).limit(1)).first()
+    return None if row is None else GpuFacts(*row)
+
+
+def _by_hour(samples: ServerSamples) -> Iterator[tuple[int, ServerSamples]]:
+    hours = samples.at_us - samples.at_us % HOUR_US
+    for hour_us in sorted(set(hours.tolist())):
+        yield hour_us, samples.between(hour_us, hour_us + HOUR_US)
+
+
+def _add_to_hour(connection: Connection, server: str, hour_us: int, samples: ServerSamples) -> None:
+    """Raises: UnreadableSamples."""
+    rows = SERVER_SAMPLES.c
+    query = select(rows.content).where(rows.server == server, rows.hour_us == hour_us).with_for_update()
+    stored = connection.execute(query).scalar_one_or_none()
+    if stored is not None:
+        samples = ServerSamples.joined([decode_samples(stored), samples])
+    first = max(len(samples.at_us) - SAMPLES_MAX, 0)  # of two processes that both ask, against all expectation
+    samples = ServerSamples(*(column[first:] for column in samples))
+    changed = {"samples": len(samples.at_us), "content": encode_samples(samples)}
+    values = {"server": server, "hour_us": hour_us, **changed}
+    statement = insert_into(connection, SERVER_SAMPLES).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["server", "hour_us"], set_=changed))
