@@ -1,16 +1,18 @@
-"""``extproc allocate``: whose exchanges the time of GPUs went to. The database library is imported only when it runs."""
+"""``extproc allocate``: whose exchanges the time of GPUs went to.
+
+The database library is imported only when it runs.
+"""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from extproc.cli.ledger_opened import LedgerConfig, config_with_ledger, opened_ledger
+from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
@@ -45,7 +47,9 @@ def allocate_command(
         str, typer.Option("--from", metavar="DAY", help="First day (UTC): 2026-11-25, yesterday, 30d or 4w.")
     ] = "7d",
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")] = "today",
-    by: Annotated[str, typer.Option(help="Group by these names, with commas: team, project, model, server ...")] = "team",
+    by: Annotated[
+        str, typer.Option(help="Group by these names, with commas: team, project, model, server ...")
+    ] = "team",
     method: Annotated[
         str, typer.Option(help="Rule by which busy time is divided; each one's results are kept apart.")
     ] = "weighted_ps_v1",
@@ -68,7 +72,7 @@ def allocate_command(
     from extproc.cli.tables import result_console
 
     with opened_ledger(kept) as store:
-        found = _allocated(store, kept, section, span, method, names, now_us)
+        found = _allocated(store, section, span, method, names, now_us)
     if as_json:
         print_json(allocated_data(found))
     else:
@@ -109,7 +113,6 @@ def _span(first: str, last: str, now_us: int) -> _Span:
 
 def _allocated(
     store: LedgerStore,
-    kept: LedgerConfig,
     section: GpusSection,
     span: _Span,
     method: str,
@@ -138,14 +141,13 @@ def _allocated(
 def _terms(connection: Connection, section: GpusSection, method: str) -> AllocationTerms:
     from extproc.ledger.allocation.allocating import AllocationTerms
     from extproc.ledger.allocation.calibrating import step_costs_of
-    from extproc.ledger.allocation.servers import server_finder
+    from extproc.ledger.allocation.server_lives import server_lives, server_terms
 
     def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
-        from extproc.ledger.allocation.lives import lives_between
+        found = server_lives(within, begin_us, end_us, section.scrape_s * _MILLION)
+        return {name: one.life for name, one in found.items()}
 
-        return lives_between(within, begin_us, end_us, section.scrape_s)
-
-    return AllocationTerms(method, server_finder(connection, section), lives, step_costs_of)
+    return AllocationTerms(method, server_terms(connection, section).get, lives, step_costs_of)
 
 
 def _reserved(section: GpusSection) -> dict[str, dict[str, Fraction]]:

@@ -114,7 +114,9 @@ def _table(report: GpuReport, by: tuple[str, ...]) -> Table:
 def _notes(found: AllocatedRun) -> list[str]:
     notes = []
     if found.report.unpriced:
-        notes.append(f"{found.report.unpriced} hours of servers have no price: `gpus.prices` begins later, or lacks it.")
+        notes.append(
+            f"{found.report.unpriced} hours of servers have no price: `gpus.prices` begins later, or lacks it."
+        )
     if found.report.revised:
         notes.append(f"{found.report.revised} hours of servers were revised, as exchanges came late.")
     for server, count in found.unknown.items():

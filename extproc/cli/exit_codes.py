@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
     UNUSABLE = (2, "Wrong usage, bad configuration, unusable file or value, or missing package.")
     ADDRESS_TAKEN = (3, "`serve`, `run`: an address is in use, or cannot be bound.")
     WORKERS_FAILED = (4, "`serve`, `run`: no worker can start, or Envoy or the processor does not stay up.")
-    STORE_FAILED = (5, "`review`, `ledger`, `report`, `budget`, `drift`, `rollout`: the store fails.")
+    STORE_FAILED = (5, "`review`, `ledger`, `report`, `budget`, `allocate`, `drift`, `rollout`: the store fails.")
     HUNG_UP = (129, "Ended by SIGHUP: the terminal is gone.")
     INTERRUPTED = (130, "Ended by SIGINT (Ctrl-C) before it was done.")
     TERMINATED = (143, "Ended by SIGTERM before it was done.")

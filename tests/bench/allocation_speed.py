@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from extproc.allocation.slices import GpuTerms
-from extproc.ledger.allocation.allocating import DAY_US, allocate_day
-from extproc.ledger.allocation.servers import ServerTerms
+from extproc.ledger.allocation.allocating import DAY_US, ServerTerms, allocate_day
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from tests.bench.report_speed import entries

@@ -18,10 +18,9 @@ from sqlalchemy import Connection, RowMapping, func, insert, select
 from extproc.allocation.allocate import allocate
 from extproc.allocation.running import SeenExchanges
 from extproc.allocation.server_time import ServerLife
-from extproc.allocation.slices import slices_between
+from extproc.allocation.slices import GpuTerms, slices_between
 from extproc.allocation.step_costs import StepCosts
 from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, ServerExchanges, read_exchanges
-from extproc.ledger.allocation.servers import ServerTerms
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import SliceRow, slice_rows
 from extproc.ledger.schema import ENTRIES
@@ -31,6 +30,14 @@ from extproc.ledger.store import LedgerStore
 DAY_US: Final = 86_400_000_000
 _ROWS_AT_ONCE: Final = 1_000
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+class ServerTerms(NamedTuple):
+    """One server. ``kind``: of its GPUs, as they were last. ``terms``: rising, at least one."""
+
+    kind: str
+    currency: str
+    terms: tuple[GpuTerms, ...]
 
 
 class AllocationTerms(NamedTuple):

@@ -14,8 +14,7 @@ from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.allocation.step_costs import TYPICAL
-from extproc.ledger.allocation.allocating import DAY_US, AllocationTerms
-from extproc.ledger.allocation.servers import ServerTerms
+from extproc.ledger.allocation.allocating import DAY_US, AllocationTerms, ServerTerms
 from extproc.ledger.entry import LedgerEntry
 from tests.unit.ledger.samples import NOON_US, entry
 
