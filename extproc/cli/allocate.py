@@ -56,7 +56,9 @@ def allocate_command(
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Share the time of GPUs over the exchanges that ran, and store it.
+    """Share the time of GPUs over teams, to the microsecond.
+
+    It is divided over the exchanges that ran, and stored.
 
     Days without anything new are not read again. Exit 2: bad configuration or argument; 5: the store fails.
     """

@@ -102,9 +102,9 @@ def _table(report: GpuReport, by: tuple[str, ...]) -> Table:
         idle = _hours(row.idle) if row.idle else ""
         table.add_row(*names, _hours(row.time), f"{row.time / whole:.1%}", idle, _money(row.cost, row.currency))
     for state in report.unpaid:
-        name = Text(f"({_STATES[state.state]})", "dim")
+        of_state = Text(f"({_STATES[state.state]})", "dim")
         share = f"{state.time / whole:.1%}"
-        table.add_row(name, *rest, _hours(state.time), share, "", _money(state.cost, state.currency))
+        table.add_row(of_state, *rest, _hours(state.time), share, "", _money(state.cost, state.currency))
     currencies = {one.currency for one in report.rows} | {one.currency for one in report.unpaid}
     cost = _money(report.cost, currencies.pop()) if len(currencies) == 1 else ""
     table.add_row(Text("all", "bold"), *rest, _hours(report.time), "100.0%", "", cost)

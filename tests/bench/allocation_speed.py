@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,8 @@ def entries_of_a_day(count: int) -> Iterator[LedgerEntry]:
             name: getattr(entry, name) + later_us
             for name in ("started_at_us", "sent_at_us", "first_token_at_us", "ended_at_us")
         }
-        yield replace(entry, server=chosen.choice(SERVERS), **moved)
+        place = chosen.randrange(len(SERVERS))
+        yield replace(entry, server=SERVERS[place], version=f"v{place % 6}", model="llama", tier="gold", **moved)
 
 
 def made(file: Path, count: int) -> None:
@@ -87,7 +89,7 @@ def main() -> None:
         file = (asked.folder or Path(folder)) / "ledger.db"
         made(file, asked.entries)
         copy = Path(folder) / "allocated.db"
-        copy.write_bytes(file.read_bytes())
+        shutil.copyfile(file, copy)
         subprocess.run([sys.executable, "-m", "tests.bench.allocation_speed", "--measure", str(copy)], check=True)
 
 
