@@ -6,18 +6,18 @@ The database library is imported only when it runs.
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from extproc.cli.gpu_days import SettledSpan, settled_span
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.gpus import GpusSection, reserved_millionths
-from extproc.reports.periods import BadRange, DayRange, day_of, start_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,17 +27,9 @@ if TYPE_CHECKING:
     from extproc.ledger.allocation.allocating import AllocationTerms
     from extproc.ledger.store import LedgerStore
 
-SETTLED_US: Final = 3_600_000_000
-"""An hour is allocated when it is over for so long: most of what ran in it has ended, and is in the ledger."""
-_HOUR_US: Final = 3_600_000_000
 _MILLION: Final = 1_000_000
 
 app = typer.Typer(name="allocate", add_completion=False)
-
-
-class _Span(NamedTuple):
-    begin_us: int
-    end_us: int
 
 
 @app.command("allocate")
@@ -69,7 +61,7 @@ def allocate_command(
     names = _dimensions(by)
     _check_method(method)
     now_us = time.time_ns() // 1_000
-    span = _span(first, last, now_us)
+    span = settled_span("allocate", first, last, now_us)
     from extproc.cli.allocate_output import allocated_data, print_allocated
     from extproc.cli.tables import result_console
 
@@ -98,25 +90,10 @@ def _check_method(method: str) -> None:
         refuse(f"extproc allocate: there is no method `{method[:40]}`. There are: {', '.join(METHODS)}")
 
 
-def _span(first: str, last: str, now_us: int) -> _Span:
-    """Days of UTC, as far as they are over."""
-    today = datetime.fromtimestamp(now_us // _MILLION, UTC).date()
-    try:
-        days = DayRange(day_of(first, "--from", today), day_of(last, "--to", today), UTC, "UTC")
-    except BadRange as bad:
-        refuse(f"extproc allocate: {bad}")
-    settled_us = (now_us - SETTLED_US) // _HOUR_US * _HOUR_US
-    after = date.fromordinal(days.last.toordinal() + 1)
-    span = _Span(start_us(days.first, UTC), min(start_us(after, UTC), settled_us))
-    if span.begin_us >= span.end_us:
-        refuse(f"extproc allocate: no hour of {days.first} is over for an hour yet; take an earlier --from")
-    return span
-
-
 def _allocated(
     store: LedgerStore,
     section: GpusSection,
-    span: _Span,
+    span: SettledSpan,
     method: str,
     by: tuple[str, ...],
     now_us: int,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from rich.console import Console
@@ -11,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from extproc.cli.allocate_shapes import AllocatedJson
+from extproc.cli.gpu_days import utc_moment
 from extproc.cli.tables import plain_text, print_line, print_table
 from extproc.ledger.allocation.allocating import DayResult
 from extproc.reports.gpu_time import GpuQuestion, GpuReport
 
-_US_PER_S: Final = 1_000_000
-_US_PER_H: Final = 3_600 * _US_PER_S
+_US_PER_H: Final = 3_600_000_000
 _NANO: Final = 1_000_000_000
 _STATES: Final = {
     "idle": "idle",
@@ -47,8 +46,8 @@ def allocated_data(found: AllocatedRun) -> AllocatedJson:
     asked, report = found.asked, found.report
     return {
         "method": asked.method,
-        "begin": _moment(asked.begin_us),
-        "end": _moment(asked.end_us),
+        "begin": utc_moment(asked.begin_us),
+        "end": utc_moment(asked.end_us),
         "by": list(asked.by),
         "rows": [
             {
@@ -78,7 +77,7 @@ def print_allocated(console: Console, found: AllocatedRun) -> None:
     """A line for each group, one for each state that nobody pays, and what is not known."""
     asked, report = found.asked, found.report
     by = f" by {', '.join(asked.by)}" if asked.by else ""
-    heading = f"GPU time{by}, {_moment(asked.begin_us)} to {_moment(asked.end_us)}, method {asked.method}"
+    heading = f"GPU time{by}, {utc_moment(asked.begin_us)} to {utc_moment(asked.end_us)}, method {asked.method}"
     print_line(console, Text(heading, "bold"))
     if not report.slices:
         print_line(console, Text("No server was seen, and no exchange of one."))
@@ -132,7 +131,3 @@ def _hours(time_us: int) -> str:
 
 def _money(nano: int, currency: str) -> str:
     return f"{nano / _NANO:,.2f} {currency}"
-
-
-def _moment(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us // _US_PER_S, UTC).isoformat().replace("+00:00", "Z")

@@ -119,6 +119,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,server", "--method", "even_ps"],
     ],
+    "calibrate": [["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"]],
     "drift": [["config.yaml"]],
     "rollout start": [["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--by", "ann"]],
     "rollout status": [["-c", "config.yaml"]],
