@@ -122,7 +122,7 @@ bench: $(DEV) ## Measure the cost of the processor, compared with grpc-go and Li
 guard-report: $(DEV) $(WEIGHTS) ## Count what the guards find and miss, source by source (ARGS=--help); takes some minutes
 	@$(BIN)/python -m tests.tools.guard_report $(ARGS)
 
-rollout-proof: $(DEV) ## Simulate how often a rollout decides falsely, and how soon it finds harm (ARGS=--help); half an hour
+rollout-proof: $(DEV) ## Simulate how often a rollout decides falsely, and how soon it finds harm (ARGS=--help); three quarters of an hour
 	@$(BIN)/python -m tests.tools.rollout_proof $(ARGS)
 
 quality-sim: $(DEV) ## Simulate how soon drift is found, and false alarms (ARGS=--help); some minutes

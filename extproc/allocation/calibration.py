@@ -21,7 +21,7 @@ import numpy as np
 from extproc.allocation.served import Floats, Ints, ServedExchanges
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.step_fit import StepFit, fit_steps
-from extproc.allocation.timeline import Timeline, timeline_of, up_to
+from extproc.allocation.timeline import Bools, Timeline, timeline_of, up_to
 from extproc.allocation.weighted_ps import steps_so_far
 
 TOKENS_MIN: Final = 8
@@ -79,17 +79,22 @@ class TooFewEquations(ValueError):
     """Nothing can be fitted."""
 
 
-def calibrate(served: ServedExchanges, chunk_tokens: int) -> Calibration:
+def calibrate(served: ServedExchanges, is_timed: Bools, chunk_tokens: int) -> Calibration:
     """Fit the costs of a step of one server.
 
-    Args: served: all that it ran in some time. chunk_tokens: see ``StepCosts``.
+    Args:
+        served: all that it ran in some time.
+        is_timed: whether the first token of each was seen; what others ran meanwhile counts in any case.
+        chunk_tokens: see ``StepCosts``.
     Raises: TooFewEquations.
     """
     steps = served.written / served.sequences - 1.0
-    usable = np.flatnonzero((steps >= TOKENS_MIN) & (served.last_us > served.first_us) & (served.computed == 1.0))
+    usable = np.flatnonzero(
+        is_timed & (steps >= TOKENS_MIN) & (served.last_us > served.first_us) & (served.computed == 1.0)
+    )
     if len(usable) < EQUATIONS_MIN:
         raise TooFewEquations(
-            f"{len(usable)} answers have {TOKENS_MIN} tokens or more, and it takes {EQUATIONS_MIN}. Take more time"
+            f"{len(usable)} streams have {TOKENS_MIN} tokens or more, and it takes {EQUATIONS_MIN}. Take more time"
         )
     timeline = timeline_of(served, np.array([np.min(served.start_us), np.max(served.last_us)]))
     begin, end = timeline.decode.begin[usable], timeline.decode.end[usable]

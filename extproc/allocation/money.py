@@ -21,10 +21,14 @@ def cost_of(gpu_us: int, price: int) -> int:
 
 def costs_of(gpu_us: Sequence[int], price: int) -> list[int]:
     """Of rows of one slice; together they cost what their time costs."""
-    times: Ints = np.array(gpu_us, dtype=np.int64)
-    total = cost_of(sum(gpu_us), price)
+    return costs_of_total(gpu_us, cost_of(sum(gpu_us), price))
+
+
+def costs_of_total(gpu_us: Sequence[int], total: int) -> list[int]:
+    """A cost, divided by time. Args: total: 0 where there is no time."""
     if not total:
         return [0] * len(gpu_us)
+    times: Ints = np.array(gpu_us, dtype=np.int64)
     one = np.zeros(len(times), dtype=np.int64)
     found: list[int] = largest_remainder(times.astype(np.float64), one, np.array([total])).tolist()
     return found

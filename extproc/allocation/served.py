@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_APART_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,19 @@ class ServedExchanges:
     def of(self, places: Ints) -> Self:
         """Those at some places, in that order."""
         return type(self)(*(getattr(self, one.name)[places] for one in fields(self)))
+
+
+def after_each_other(parts: Sequence[ServedExchanges]) -> ServedExchanges:
+    """Those of several servers as if of one, a second apart: none runs with those of another."""
+    moved, later_us = [], 0
+    for one in parts:
+        if len(one):
+            begin_us = int(np.min(one.start_us))
+            times = (one.start_us, one.first_us, one.last_us)
+            work = (one.prompt, one.cached, one.written, one.sequences, one.computed)
+            moved.append((*(at - begin_us + later_us for at in times), *work))
+            later_us += int(np.max(one.last_us)) - begin_us + _APART_US
+    if not moved:
+        return parts[0]
+    start, first, last, prompt, cached, written, sequences, computed = map(np.concatenate, zip(*moved, strict=True))
+    return ServedExchanges(start, first, last, prompt, cached, written, sequences, computed)

@@ -106,7 +106,8 @@ def timeline_of(served: ServedExchanges, borders_us: Ints) -> Timeline:
 def _rising(times: Ints) -> Ints:
     """Each once, in order: three times as fast as ``np.unique``, which hashes whole numbers."""
     ordered = np.sort(times)
-    return ordered[np.append(True, np.diff(ordered) > 0)]
+    found: Ints = ordered[np.append(True, np.diff(ordered) > 0)]
+    return found
 
 
 def up_to(values: Floats) -> Floats:

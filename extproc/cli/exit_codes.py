@@ -25,13 +25,17 @@ class ExitCode(IntEnum):
         " a version is not as locked (`check --locked`), `report --reconcile` leaves something unexplained,"
         " `try` or `explain` found that an exchange is refused or cut, a case of `test` or `prompts test` fails, the"
         " server of `prompts test` does not answer, `ledger verify` found a problem,"
+        " what `calibrate` fitted cannot be used,"
         " a decision of `rollout explain` does not follow from its numbers, the processor of `status` is not"
         " ready, the reader of the output is gone, or an internal error with a traceback.",
     )
     UNUSABLE = (2, "Wrong usage, bad configuration, unusable file or value, or missing package.")
     ADDRESS_TAKEN = (3, "`serve`, `run`: an address is in use, or cannot be bound.")
     WORKERS_FAILED = (4, "`serve`, `run`: no worker can start, or Envoy or the processor does not stay up.")
-    STORE_FAILED = (5, "`review`, `ledger`, `report`, `budget`, `drift`, `rollout`: the store fails.")
+    STORE_FAILED = (
+        5,
+        "`review`, `ledger`, `report`, `budget`, `allocate`, `calibrate`, `drift`, `rollout`: the store fails.",
+    )
     HUNG_UP = (129, "Ended by SIGHUP: the terminal is gone.")
     INTERRUPTED = (130, "Ended by SIGINT (Ctrl-C) before it was done.")
     TERMINATED = (143, "Ended by SIGTERM before it was done.")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypedDict
 
+from extproc.cli.allocate_shapes import AllocatedJson
 from extproc.cli.budget_shapes import ActingBudgetJson, BudgetHistoryJson, BudgetsJson, GrantedJson
+from extproc.cli.calibrate_shapes import CalibratedJson
 from extproc.cli.drift_shapes import DriftJson
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
@@ -377,6 +379,8 @@ SHAPES: Final[dict[str, Any]] = {
     "budget status": BudgetsJson,
     "budget grant": GrantedJson,
     "budget history": BudgetHistoryJson,
+    "allocate": AllocatedJson,
+    "calibrate": CalibratedJson,
     "drift": DriftJson,
     "rollout start": RolloutChangedJson,
     "rollout status": RolloutsJson,

@@ -33,7 +33,7 @@ _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class ServerTerms(NamedTuple):
-    """One server, as the configuration has it. ``terms``: rising, at least one."""
+    """One server. ``kind``: of its GPUs, as they were last. ``terms``: rising, at least one."""
 
     kind: str
     currency: str
@@ -136,9 +136,8 @@ def _changed(
                 yield row, {"server": name, "revision": 1 if last is None else last["revision"] + 1}
 
 
-NO_EXCHANGES: Final = ServerExchanges(
-    SeenExchanges(*(np.zeros(0, dtype=np.int64) for _ in range(8)), np.zeros(0)), np.zeros(0, dtype=np.int64)
-)
+_NO: Final = np.zeros(0, dtype=np.int64)
+NO_EXCHANGES: Final = ServerExchanges(SeenExchanges(_NO, _NO, _NO, _NO, _NO, _NO, _NO, _NO, np.zeros(0)), _NO)
 
 
 def _stored_costs(before: Sequence[RowMapping]) -> StepCosts | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, and_, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
 
 from extproc.allocation.running import UNKNOWN, SeenExchanges
 from extproc.allocation.served import Ints
@@ -20,6 +20,8 @@ from extproc.ledger.schema import ENTRIES
 LASTS_US_MAX: Final = 86_400_000_000
 """An exchange that began longer before a slice is not looked for: a day."""
 ROWS_AT_ONCE: Final = 50_000
+_SEPARATOR: Final = "\x1f"
+"""Of names in one text, which is read sooner than eight; no name of a caller or of the configuration has it."""
 _E = ENTRIES.c
 _NUMBERS: Final = (
     *("sent_at_us", "first", "ended_at_us"),
@@ -68,37 +70,43 @@ def read_exchanges(
     Args: told: is called with the number of entries that were read so far.
     """
     parts: list[list[Ints]] = []
-    payers: dict[tuple[str, ...], int] = {}
-    servers: dict[str, int] = {}
+    names: dict[str, int] = {}
     count = 0
     streamed = connection.execution_options(stream_results=True)
     for rows in streamed.execute(_query(begin_us, end_us)).partitions(ROWS_AT_ONCE):
-        columns = list(zip(*rows, strict=True))
-        arrays = [np.array(column, dtype=np.int64) for column in columns[: len(_NUMBERS) + 1]]
-        of_server = [servers.setdefault(name, len(servers)) for name in columns[len(_NUMBERS) + 1]]
-        named = zip(*columns[len(_NUMBERS) + 2 :], strict=True)
-        of_payer = [payers.setdefault(names, len(payers)) for names in named]
-        parts.append([*arrays, np.array(of_server, dtype=np.int64), np.array(of_payer, dtype=np.int64)])
+        *numbers, of_names = zip(*rows, strict=True)
+        for name in set(of_names) - names.keys():
+            names[name] = len(names)
+        named = np.fromiter(map(names.__getitem__, of_names), np.int64, len(rows))
+        parts.append([*(np.array(column, dtype=np.int64) for column in numbers), named])
         count += len(rows)
         told(count)
     if not parts:
         return ReadExchanges({}, [])
-    *numbers, of_servers, of_payers = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    *columns, named = (np.concatenate(part) for part in zip(*parts, strict=True))
     parts.clear()
-    order = np.argsort(of_servers, kind="stable")
-    borders = np.searchsorted(of_servers[order], np.arange(len(servers) + 1))
+    split = [name.split(_SEPARATOR) for name in names]
+    servers = {server: place for place, server in enumerate(sorted({one[0] for one in split}))}
+    payers = {payer: place for place, payer in enumerate(sorted({Payer(*one[1:]) for one in split}))}
+    of_server = np.array([servers[one[0]] for one in split], dtype=np.int64)[named]
+    of_payer = np.array([payers[Payer(*one[1:])] for one in split], dtype=np.int64)[named]
+    order = np.argsort(of_server, kind="stable")
+    borders = np.searchsorted(of_server[order], np.arange(len(servers) + 1))
     found = {}
-    for name, place in servers.items():
+    for server, place in servers.items():
         at = order[borders[place] : borders[place + 1]]
-        found[name] = ServerExchanges(_seen([column[at] for column in numbers]), of_payers[at])
-    return ReadExchanges(found, [Payer(*names) for names in payers])
+        found[server] = ServerExchanges(_seen([column[at] for column in columns]), of_payer[at])
+    return ReadExchanges(found, list(payers))
 
 
 def _query(begin_us: int, end_us: int) -> Select[Any]:
     first = func.coalesce(_E.first_token_at_us, UNKNOWN).label("first")
     numbers = [first if name == "first" else _E[name] for name in _NUMBERS]
     refused_by_server = and_(_E.outcome == EntryOutcome.UPSTREAM_ERROR.value, _E.completion_tokens == 0)
-    return select(_E.number, *numbers, _E.server, *(_E[name] for name in Payer._fields)).where(
+    named: ColumnElement[str] = _E.server
+    for name in Payer._fields:
+        named = named + _SEPARATOR + _E[name]
+    return select(_E.number, *numbers, named).where(
         _E.started_at_us >= begin_us - LASTS_US_MAX,
         _E.started_at_us < end_us,
         _E.ended_at_us > begin_us,

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.running import UNKNOWN, SeenExchanges
-from extproc.allocation.served import ServedExchanges
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, TimeSlices
 from extproc.allocation.step_costs import TYPICAL, StepCosts
@@ -67,13 +66,3 @@ def exists(begin_us: int = 0, end_us: int = 3 * HOUR_US) -> ServerLife:
     """A server that neither starts nor sleeps."""
     one = Intervals.union(np.array([begin_us]), np.array([end_us]))
     return ServerLife(one, Intervals.none(), Intervals.none())
-
-
-def joined(parts: Sequence[ServedExchanges]) -> ServedExchanges:
-    """One after the other, a second apart."""
-    later, moved = 0, []
-    for one in parts:
-        times = one.start_us + later, one.first_us + later, one.last_us + later
-        moved.append((*times, one.prompt, one.cached, one.written, one.sequences, one.computed))
-        later += int(np.max(one.last_us)) + 1_000_000
-    return ServedExchanges(*map(np.concatenate, zip(*moved, strict=True)))

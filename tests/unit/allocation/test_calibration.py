@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from extproc.allocation.calibration import TooFewEquations, calibrate
-from extproc.allocation.served import ServedExchanges
+from extproc.allocation.calibration import Calibration, TooFewEquations, calibrate
+from extproc.allocation.served import ServedExchanges, after_each_other
 from extproc.allocation.step_costs import StepCosts
-from tests.unit.allocation.samples import joined
 
 COSTS = StepCosts(6_000.0, 27.0, 100.0, 0.05, 0.0013)
 CHUNK_TOKENS = 8_192
@@ -74,13 +73,18 @@ def ran(law: StepLaw, seed: int, exchanges: int, batch: int, prompts: tuple[int,
 
 def mixed(law: StepLaw, seed: int, batches: Sequence[int]) -> ServedExchanges:
     """Of short and long prompts, and of several sizes of batches."""
-    return joined([ran(law, seed, 300, batch, prompts) for batch in batches for prompts in (SHORT, LONG)])
+    return after_each_other([ran(law, seed, 300, batch, prompts) for batch in batches for prompts in (SHORT, LONG)])
+
+
+def fitted(served: ServedExchanges) -> Calibration:
+    """All of them are streams."""
+    return calibrate(served, np.ones(len(served), dtype=np.bool_), CHUNK_TOKENS)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_was_put_in_comes_out(seed: int) -> None:
     """Of long and short prompts, and of few and many at once."""
-    found = calibrate(mixed(affine, seed, [1, 4, 16, 48]), CHUNK_TOKENS)
+    found = fitted(mixed(affine, seed, [1, 4, 16, 48]))
     assert found.problems == ()
     assert list(found.costs) == pytest.approx(list(COSTS), rel=0.04)
     assert found.residual < 0.001
@@ -92,7 +96,7 @@ def test_noise_of_a_clock_is_no_harm() -> None:
     served = mixed(affine, 3, [1, 4, 16, 48])
     noise = np.random.default_rng(3).normal(0, 20_000, (2, len(served))).astype(np.int64)
     first = np.clip(served.first_us + noise[0], served.start_us, served.last_us)
-    found = calibrate(noisy(served, first, np.maximum(served.last_us + noise[1], first + 1)), CHUNK_TOKENS)
+    found = fitted(noisy(served, first, np.maximum(served.last_us + noise[1], first + 1)))
     assert list(found.costs[:2]) == pytest.approx(list(COSTS[:2]), rel=0.06)
     assert found.costs.kv_token == pytest.approx(COSTS.kv_token, rel=0.15)
     assert found.costs.sequence == pytest.approx(COSTS.sequence, rel=0.3)
@@ -106,17 +110,26 @@ def noisy(served: ServedExchanges, first: np.ndarray, last: np.ndarray) -> Serve
 
 def test_traffic_of_one_kind_is_refused() -> None:
     """With one request at a time nothing says what a second one would cost, and it says so."""
-    found = calibrate(ran(affine, 2, 300, 1, (100, 101)), CHUNK_TOKENS)
+    found = fitted(ran(affine, 2, 300, 1, (100, 101)))
     assert any("the condition number is" in one for one in found.problems)
 
 
 def test_a_law_that_bends_is_told_by_size() -> None:
     """No straight line is right for 12, 24 and 48 at once."""
-    found = calibrate(mixed(bent, 4, [2, 12, 24, 64]), CHUNK_TOKENS)
+    found = fitted(mixed(bent, 4, [2, 12, 24, 64]))
     assert any("the law bends there" in one for one in found.problems)
 
 
 def test_too_few_answers() -> None:
     """It says how many it takes."""
-    with pytest.raises(TooFewEquations, match="20 answers have 8 tokens or more, and it takes 100"):
-        calibrate(ran(affine, 5, 20, 2, SHORT), CHUNK_TOKENS)
+    with pytest.raises(TooFewEquations, match="20 streams have 8 tokens or more, and it takes 100"):
+        fitted(ran(affine, 5, 20, 2, SHORT))
+
+
+def test_what_is_no_stream_counts_for_others_only() -> None:
+    """Its first token was placed by the costs that are looked for."""
+    served = mixed(affine, 6, [1, 4, 16, 48])
+    is_timed = np.random.default_rng(6).random(len(served)) < 0.5
+    found = calibrate(served, is_timed, CHUNK_TOKENS)
+    assert found.equations[1] == int((is_timed & (served.written >= 9)).sum())
+    assert list(found.costs[:4]) == pytest.approx(list(COSTS[:4]), rel=0.05)

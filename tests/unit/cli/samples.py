@@ -115,6 +115,11 @@ SAMPLES: dict[str, list[list[str]]] = {
     "budget status": [["config.yaml"]],
     "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
     "budget history": [["-c", "config.yaml"]],
+    "allocate": [
+        ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
+        ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,server", "--method", "even_ps"],
+    ],
+    "calibrate": [["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"]],
     "drift": [["config.yaml"]],
     "rollout start": [["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--by", "ann"]],
     "rollout status": [["-c", "config.yaml"]],
@@ -244,6 +249,12 @@ budgets:
     warn_at: [50, 80, 100]
 """
 ROLLED_US = 1_767_600_000_000_000
+GPUS = """
+gpus:
+  idle: by_use
+  servers: [{ endpoint: "127.0.0.1:8001", gpus: 2, kind: H100-80GB, price: h100 }]
+  prices: [{ name: h100, per_gpu_hour: "2.50" }]
+"""
 DRIFT = "drift: { reference: previous_version }\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
@@ -279,6 +290,7 @@ def _write(folder: Path) -> None:
     stores = f"review:\n  url: sqlite:///review.db\n{LEDGER}"
     collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
     (folder / "config.yaml").write_text(f"{collecting}{stores}{BUDGETS}{DRIFT}{PROMPTS}{KEYED}")
+    (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}")
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system-v3.md").write_text(PROMPT)
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
@@ -342,12 +354,20 @@ def _write(folder: Path) -> None:
 
 def _fill_ledger(folder: Path) -> None:
     ledger = LedgerStore("sqlite:///ledger.db", folder)
+    here = {"server": "127.0.0.1:8001"}
     big = {"prompt_tokens": 2_400_000, "completion_tokens": 800_000, "cost_micro_usd": 12_340_000}
     ledger.add(
         [
             entry_at("2026-01-04T10:00", "a", team="search", cost_micro_usd=9_000_000),
-            entry_at("2026-01-05T10:00", "b", team="search", **big),
-            entry_at("2026-01-06T10:00", "c", team="search", user_id="u" * 60, first_token_at_us=None),
+            entry_at("2026-01-05T10:00", "b", team="search", **here, **big),
+            entry_at(
+                "2026-01-06T10:00",
+                "c",
+                team="search",
+                user_id="u" * 60,
+                first_token_at_us=None,
+                server="127.0.0.1:8001",
+            ),
             entry_at("2026-01-06T10:00", "d", team="a team with a name that is too long for its column", project=""),
             entry_at("2026-01-06T11:00", "e", team="\x1b[31mred", route="night/owls"),
         ]

@@ -44,7 +44,8 @@ def at_us(written: str) -> int:
 def entry_at(written: str, exchange: str = "", **changed: Any) -> LedgerEntry:
     """An entry that starts at a moment, and takes 900 ms."""
     started = at_us(written)
-    times = {"started_at_us": started, "first_token_at_us": started + 90_000, "ended_at_us": started + 900_000}
+    sent = {"started_at_us": started, "sent_at_us": started + 1_000}
+    times = {**sent, "first_token_at_us": started + 90_000, "ended_at_us": started + 900_000}
     return entry(exchange=exchange or f"x-{written}-{len(changed)}", **{**times, **changed})
 
 

@@ -60,10 +60,10 @@ class ObjectPlace(NamedTuple):
 
 
 class ReadObject(NamedTuple):
-    """An object, as the API server had it. Attributes: tree: the whole."""
+    """An object, as the API server had it. Attributes: content: the whole."""
 
     place: ObjectPlace
-    tree: ObjectTree
+    content: ObjectTree
 
 
 class ObjectApply(NamedTuple):
@@ -103,7 +103,7 @@ def share_in(traffic: RolloutTraffic, objects: list[ReadObject]) -> float | None
 
     Args: objects: of ``places_of``, in their order.
     """
-    return KINDS[traffic.kind].share_in(traffic, [one.tree for one in objects])
+    return KINDS[traffic.kind].share_in(traffic, [one.content for one in objects])
 
 
 def applied(traffic: RolloutTraffic, objects: list[ReadObject], share: float) -> list[ObjectApply]:
@@ -111,7 +111,7 @@ def applied(traffic: RolloutTraffic, objects: list[ReadObject], share: float) ->
 
     Args: objects: as for ``share_in``; share: of the canary, a whole number of percents.
     """
-    trees = [one.tree for one in objects]
+    trees = [one.content for one in objects]
     _check_managed(KINDS[traffic.kind].owns, objects)
     bodies = KINDS[traffic.kind].applied(traffic, trees, round(WEIGHT_SUM * share))
     return [ObjectApply(one.place, _whole(one, body)) for one, body in zip(objects, bodies, strict=True)]
@@ -120,7 +120,7 @@ def applied(traffic: RolloutTraffic, objects: list[ReadObject], share: float) ->
 def _check_managed(owns: str, objects: list[ReadObject]) -> None:
     """Raises: WeightsUnusable: an apply would remove what was applied under our name before."""
     for one in objects:
-        for entry in one.tree["metadata"].get("managedFields") or ():
+        for entry in one.content["metadata"].get("managedFields") or ():
             if (entry.get("manager"), entry.get("operation")) != (FIELD_MANAGER, "Apply"):
                 continue
             more = set(_leaves(entry.get("fieldsV1"))) - {owns}
@@ -154,7 +154,7 @@ def others_who_manage(traffic: RolloutTraffic, objects: list[ReadObject]) -> lis
     found = {
         str(entry.get("manager", ""))
         for one in objects
-        for entry in one.tree["metadata"].get("managedFields") or ()
+        for entry in one.content["metadata"].get("managedFields") or ()
         if _has(entry.get("fieldsV1"), path)
     }
     return sorted(found - {FIELD_MANAGER, ""})
@@ -177,7 +177,7 @@ def share_between(traffic: RolloutTraffic, before: float, after: float) -> float
 
 
 def _whole(one: ReadObject, spec: ObjectTree) -> ObjectTree:
-    place, metadata = one.place, one.tree["metadata"]
+    place, metadata = one.place, one.content["metadata"]
     return {
         "apiVersion": f"{place.group}/{place.version}",
         "kind": place.kind,

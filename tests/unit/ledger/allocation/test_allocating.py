@@ -132,7 +132,8 @@ def test_a_price_that_changes_at_noon(store: LedgerStore) -> None:
 
 def test_an_exchange_that_ends_before_it_begins(store: LedgerStore) -> None:
     """Of a clock that was set: it ran at no time, and the sums hold."""
-    store.add([ran(1, HOUR_US, -5_000), ran(2, HOUR_US, 5_000_000)])
+    begin_us = MIDNIGHT_US + HOUR_US
+    store.add([ran(1, HOUR_US, -5_000), ran(2, HOUR_US, 5_000_000, first_token_at_us=begin_us + 5_000)])
     allocated(store)
     assert paid(store) == {"search": 10_000_000}
 

@@ -186,9 +186,8 @@ def test_the_documentation_has_each_field(store: LedgerStore) -> None:
     started(store)
     with store.reading() as connection:
         (found,) = VerdictReader().read(connection).changed
-    table = (
-        (ROOT / "docs" / "rollouts-with-others.md").read_text().split("<!-- verdict -->\n\n", 1)[1].split("\n\n", 1)[0]
-    )
+    page = (ROOT / "docs" / "rollouts-with-others.md").read_text()
+    table = page.split("<!-- verdict -->\n\n", 1)[1].split("\n\n", 1)[0]
     rows = [line.split("|")[1:3] for line in table.splitlines()[2:]]
     assert [name for cell, _ in rows for name in re.findall(r"`(\w+)`", cell)] == [*found, "at", "age_s"]
     (gates,) = (text for cell, text in rows if "`gates`" in cell)

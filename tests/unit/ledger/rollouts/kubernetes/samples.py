@@ -22,7 +22,7 @@ class Example(NamedTuple):
         places = places_of(self.traffic)
         found = [ReadObject(place, copy.deepcopy(tree)) for place, tree in zip(places, self.trees, strict=True)]
         for one in found:
-            one.tree["metadata"]["resourceVersion"] = "7"
+            one.content["metadata"]["resourceVersion"] = "7"
         return found
 
 

@@ -63,7 +63,7 @@ def test_a_share_is_applied(server: ApiServer, api: KubernetesApi, example: Exam
     objects = read(api, example)
     after = api.apply(applied(example.traffic, objects, 0.25))
     assert is_same(share_in(example.traffic, after), 0.25)
-    assert [one.tree["spec"] for one in read(api, example)] == [one.tree["spec"] for one in after]
+    assert [one.content["spec"] for one in read(api, example)] == [one.content["spec"] for one in after]
     assert [method for method, _ in server.asked] == [way for way in ("GET", "PATCH", "GET") for _ in objects]
 
 
@@ -97,7 +97,7 @@ def test_fields_of_others_stay(server: ApiServer, api: KubernetesApi) -> None:
     before = {key: value for key, value in ROUTE.trees[0]["spec"].items() if key != "rules"}
     server.owners[path_of(server)] = {"kubectl": {("spec", "hostnames"), ("spec", "parentRefs")}}
     (after,) = api.apply(applied(ROUTE.traffic, read(api), 0.25))
-    assert {key: value for key, value in after.tree["spec"].items() if key != "rules"} == before
+    assert {key: value for key, value in after.content["spec"].items() if key != "rules"} == before
 
 
 def _forbid(*verbs: str) -> Callable[[ApiServer], None]:

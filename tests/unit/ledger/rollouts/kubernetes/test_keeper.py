@@ -114,7 +114,7 @@ class Objects:
         self.version += 1
         if not self.ignores:
             self.objects = [
-                ReadObject(one.place, {**one.tree, "spec": {**one.tree["spec"], **body["spec"]}})
+                ReadObject(one.place, {**one.content, "spec": {**one.content["spec"], **body["spec"]}})
                 for one, (_, body) in zip(self.objects, bodies, strict=True)
             ]
         return self._shown()
@@ -125,7 +125,7 @@ class Objects:
     def _shown(self) -> list[ReadObject]:
         shown = copy.deepcopy(self.objects)
         for one in shown:
-            one.tree["metadata"]["resourceVersion"] = str(self.version)
+            one.content["metadata"]["resourceVersion"] = str(self.version)
         return shown
 
     def _ask(self, what: str) -> None:
@@ -135,7 +135,7 @@ class Objects:
 
     def weigh(self, canary: int, stable: int) -> None:
         """As somebody else does it."""
-        backends = self.objects[0].tree["spec"]["rules"][0]["backendRefs"]
+        backends = self.objects[0].content["spec"]["rules"][0]["backendRefs"]
         backends[0]["weight"], backends[1]["weight"] = stable, canary
 
 
@@ -221,7 +221,7 @@ def test_weights_that_were_edited_end_the_comparison(weights: tuple[int, int]) -
     """By hand wins: nothing is written, and it says what is there and who wrote it."""
     kept = settled()
     kept.api.weigh(*weights)
-    kept.api.objects[0].tree["metadata"]["managedFields"] = [
+    kept.api.objects[0].content["metadata"]["managedFields"] = [
         {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:rules": {}}}}
     ]
     (found,) = kept.looks(2)
@@ -286,14 +286,14 @@ def test_something_that_sets_the_weights_as_well_is_told(kept: Kept) -> None:
 
 def test_an_object_in_which_no_share_can_be_kept_is_told(kept: Kept) -> None:
     """Until somebody changes it."""
-    rules = kept.api.objects[0].tree["spec"]["rules"]
-    kept.api.objects[0].tree["spec"]["rules"] = []
+    rules = kept.api.objects[0].content["spec"]["rules"]
+    kept.api.objects[0].content["spec"]["rules"] = []
     (found,) = kept.looks(3)
     assert found.seen.problem == (
         "HTTPRoute llm/chat cannot have the share: no rule has vllm-v1 and vllm-v2; add both to a rule, the canary "
         "with weight 0."
     )
-    kept.api.objects[0].tree["spec"]["rules"] = rules
+    kept.api.objects[0].content["spec"]["rules"] = rules
     kept.looks(10)
     assert kept.share == 0.05
 

@@ -45,7 +45,7 @@ def after(example: Example, objects: list[ReadObject], percent: int) -> list[Rea
     found = []
     for one, (place, body) in zip(objects, applied(example.traffic, objects, percent / 100), strict=True):
         assert place == one.place
-        found.append(ReadObject(place, _laid_over(one.tree, body)))
+        found.append(ReadObject(place, _laid_over(one.content, body)))
     return found
 
 
@@ -77,10 +77,10 @@ def test_what_is_applied_has_the_share_and_changes_only_weights(example: Example
     before = after(example, objects, first)
     now = after(example, before, second)
     assert is_same(share_in(example.traffic, now), second / 100)
-    assert [_without_weights(one.tree) for one in now] == [_without_weights(one.tree) for one in objects]
+    assert [_without_weights(one.content) for one in now] == [_without_weights(one.content) for one in objects]
     kind = example.traffic.kind
     for one in now:
-        whole = {**one.tree, "metadata": {"name": one.place.name}}
+        whole = {**one.content, "metadata": {"name": one.place.name}}
         assert schema_problems(definition_of(kind), whole) == []
 
 
@@ -124,7 +124,7 @@ def test_the_share_between_two_writes_is_foreseen(before: int, percent: int) -> 
 
 def _route(change: Callable[[list[Tree]], None]) -> list[ReadObject]:
     objects = EXAMPLES["HTTPRoute"].read()
-    change(objects[0].tree["spec"]["rules"])
+    change(objects[0].content["spec"]["rules"])
     return objects
 
 
@@ -164,7 +164,7 @@ def test_a_backend_without_traffic_may_stay() -> None:
     """And a rule without either, such as a redirect."""
     traffic = EXAMPLES["HTTPRoute"].traffic
     objects = _route(lambda rules: rules[0]["backendRefs"].append({"name": "vllm-v3", "weight": 0}))
-    objects[0].tree["spec"]["rules"].append({"backendRefs": [{"name": "docs"}]})
+    objects[0].content["spec"]["rules"].append({"backendRefs": [{"name": "docs"}]})
     assert share_in(traffic, objects) == 0.0
 
 
@@ -189,7 +189,7 @@ def test_services_of_two_groups(group: str | None) -> None:
     """KServe shares traffic within a group only."""
     example = EXAMPLES["LLMInferenceService"]
     objects = example.read()
-    objects[0].tree["spec"]["router"]["route"]["group"] = group
+    objects[0].content["spec"]["router"]["route"]["group"] = group
     with pytest.raises(WeightsUnusable) as refused:
         share_in(example.traffic, objects)
     assert str(refused.value) == (
@@ -201,7 +201,7 @@ def test_who_manages_the_weights() -> None:
     """By the API server's notes: those who have the whole list, and not who has something else."""
     example = EXAMPLES["HTTPRoute"]
     objects = example.read()
-    objects[0].tree["metadata"]["managedFields"] = [
+    objects[0].content["metadata"]["managedFields"] = [
         {"manager": "llm-extproc", "fieldsV1": {"f:spec": {"f:rules": {}}}},
         {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:rules": {}}}},
         {"manager": "helm", "fieldsV1": {"f:spec": {"f:hostnames": {}}}},
@@ -222,7 +222,7 @@ def test_what_was_applied_under_our_name_is_not_removed() -> None:
     example = EXAMPLES["HTTPRoute"]
     objects = example.read()
     ours = {"manager": "llm-extproc", "operation": "Apply", "fieldsV1": {"f:spec": {"f:rules": {}}}}
-    objects[0].tree["metadata"]["managedFields"] = [ours]
+    objects[0].content["metadata"]["managedFields"] = [ours]
     assert applied(example.traffic, objects, 0.05)
     ours["fieldsV1"] = {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}, "f:spec": {"f:rules": {}}}
     with pytest.raises(WeightsUnusable) as refused:

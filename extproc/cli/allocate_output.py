@@ -1,0 +1,133 @@
+"""How ``extproc allocate`` shows GPU time, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extproc.cli.allocate_shapes import AllocatedJson
+from extproc.cli.gpu_days import utc_moment
+from extproc.cli.tables import plain_text, print_line, print_table
+from extproc.ledger.allocation.allocating import DayResult
+from extproc.reports.gpu_time import GpuQuestion, GpuReport
+
+_US_PER_H: Final = 3_600_000_000
+_NANO: Final = 1_000_000_000
+_STATES: Final = {
+    "idle": "idle",
+    "starting": "starting up",
+    "sleeping": "asleep",
+    "unexplained": "unexplained",
+}
+
+
+class AllocatedRun(NamedTuple):
+    """What a run of the command found. ``days``: what was done for each."""
+
+    asked: GpuQuestion
+    report: GpuReport
+    days: tuple[DayResult, ...]
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Exchanges of servers whose GPUs nobody knows, by address."""
+        found: Counter[str] = Counter()
+        for day in self.days:
+            found.update(day.unknown)
+        return dict(sorted(found.items()))
+
+
+def allocated_data(found: AllocatedRun) -> AllocatedJson:
+    """All of it as data."""
+    asked, report = found.asked, found.report
+    return {
+        "method": asked.method,
+        "begin": utc_moment(asked.begin_us),
+        "end": utc_moment(asked.end_us),
+        "by": list(asked.by),
+        "rows": [
+            {
+                "group": list(one.group),
+                "currency": one.currency,
+                "used_us": one.used,
+                "used_cost_nano": one.used_cost,
+                "idle_us": one.idle,
+                "idle_cost_nano": one.idle_cost,
+            }
+            for one in report.rows
+        ],
+        "unpaid": [
+            {"state": one.state, "currency": one.currency, "time_us": one.time, "cost_nano": one.cost}
+            for one in report.unpaid
+        ],
+        "slices": report.slices,
+        "unpriced": report.unpriced,
+        "revised": report.revised,
+        "days_read": sum(day.exchanges is not None for day in found.days),
+        "exchanges_read": sum(day.exchanges or 0 for day in found.days),
+        "unknown": [{"server": name, "exchanges": count} for name, count in found.unknown.items()],
+    }
+
+
+def print_allocated(console: Console, found: AllocatedRun) -> None:
+    """A line for each group, one for each state that nobody pays, and what is not known."""
+    asked, report = found.asked, found.report
+    by = f" by {', '.join(asked.by)}" if asked.by else ""
+    heading = f"GPU time{by}, {utc_moment(asked.begin_us)} to {utc_moment(asked.end_us)}, method {asked.method}"
+    print_line(console, Text(heading, "bold"))
+    if not report.slices:
+        print_line(console, Text("No server was seen, and no exchange of one."))
+    else:
+        print_line(console, Text(""))
+        print_table(console, _table(report, asked.by))
+    for sentence in _notes(found):
+        print_line(console, Text(plain_text(sentence)))
+
+
+def _table(report: GpuReport, by: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in by or ("",):
+        table.add_column(name, overflow="fold")
+    for name in ("GPU-hours", "share", "idle", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    whole = report.time or 1
+    rest = [""] * (max(len(by), 1) - 1)
+    for row in report.rows:
+        names = [plain_text(name) or "-" for name in row.group] or ["all"]
+        idle = _hours(row.idle) if row.idle else ""
+        table.add_row(*names, _hours(row.time), f"{row.time / whole:.1%}", idle, _money(row.cost, row.currency))
+    for state in report.unpaid:
+        of_state = Text(f"({_STATES[state.state]})", "dim")
+        share = f"{state.time / whole:.1%}"
+        table.add_row(of_state, *rest, _hours(state.time), share, "", _money(state.cost, state.currency))
+    currencies = {one.currency for one in report.rows} | {one.currency for one in report.unpaid}
+    cost = _money(report.cost, currencies.pop()) if len(currencies) == 1 else ""
+    table.add_row(Text("all", "bold"), *rest, _hours(report.time), "100.0%", "", cost)
+    return table
+
+
+def _notes(found: AllocatedRun) -> list[str]:
+    notes = []
+    if found.report.unpriced:
+        notes.append(
+            f"{found.report.unpriced} hours of servers have no price: `gpus.prices` begins later, or lacks it."
+        )
+    if found.report.revised:
+        notes.append(f"{found.report.revised} hours of servers were revised, as exchanges came late.")
+    for server, count in found.unknown.items():
+        what = f"by {server}, which `gpus.servers` does not have" if server else "by servers that Envoy did not name"
+        notes.append(f"{count} exchanges were answered {what}: their GPU time is not known.")
+    return notes
+
+
+def _hours(time_us: int) -> str:
+    hours = time_us / _US_PER_H
+    return f"{hours:,.1f}" if hours >= 100 else f"{hours:.3f}"
+
+
+def _money(nano: int, currency: str) -> str:
+    return f"{nano / _NANO:,.2f} {currency}"

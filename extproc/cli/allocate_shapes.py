@@ -1,0 +1,49 @@
+"""The shape of what ``extproc allocate`` prints with ``--json``; ``shapes`` lists all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+
+class GpuRowJson(TypedDict):
+    """A group. Times and costs are exact."""
+
+    group: Annotated[list[str], "values, in the order of `by`; empty: an entry has none"]
+    currency: Annotated[str, "of the costs"]
+    used_us: Annotated[int, "GPU time of its exchanges [us]"]
+    used_cost_nano: Annotated[int, "what that costs [billionths]"]
+    idle_us: Annotated[int, "its part in idle time, by `gpus.idle` [us]"]
+    idle_cost_nano: Annotated[int, "what that costs [billionths]"]
+
+
+class UnpaidTimeJson(TypedDict):
+    """Time that no group pays."""
+
+    state: Annotated[str, "`idle`, `starting`, `sleeping` or `unexplained`"]
+    currency: Annotated[str, "of the cost"]
+    time_us: Annotated[int, "GPU time [us]"]
+    cost_nano: Annotated[int, "what that costs [billionths]"]
+
+
+class UnknownServerJson(TypedDict):
+    """A server that `gpus.servers` does not have."""
+
+    server: Annotated[str, "its address; empty: the entry does not say which server answered"]
+    exchanges: Annotated[int, "that it ran in the days that were allocated now"]
+
+
+class AllocatedJson(TypedDict):
+    """``allocate``."""
+
+    method: Annotated[str, "by which time was divided"]
+    begin: Annotated[str, "of the time, in UTC"]
+    end: Annotated[str, "likewise; what is not over yet is left out"]
+    by: Annotated[list[str], "names of what is grouped by"]
+    rows: Annotated[list[GpuRowJson], "groups, those that pay most first"]
+    unpaid: Annotated[list[UnpaidTimeJson], "with the rows it is the time of all GPUs, to the microsecond"]
+    slices: Annotated[int, "hours of servers that were found"]
+    unpriced: Annotated[int, "of these, without a price"]
+    revised: Annotated[int, "of these, that came out otherwise before, as something came late"]
+    days_read: Annotated[int, "days that were allocated now; others had nothing new"]
+    exchanges_read: Annotated[int, "exchanges of these"]
+    unknown: Annotated[list[UnknownServerJson], "servers whose GPUs nobody knows"]

@@ -1,0 +1,41 @@
+"""The time that commands about GPUs are asked for: days of UTC, as far as their hours are over."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+from extproc.cli.output import refuse
+from extproc.reports.periods import BadRange, DayRange, day_of, start_us
+
+SETTLED_US: Final = 3_600_000_000
+"""An hour counts when it is over for so long: most of what ran in it has ended, and is in the ledger."""
+_HOUR_US: Final = 3_600_000_000
+_US_PER_S: Final = 1_000_000
+
+
+class SettledSpan(NamedTuple):
+    """From a midnight to a full hour. [us since 1970]"""
+
+    begin_us: int
+    end_us: int
+
+
+def settled_span(command: str, first: str, last: str, now_us: int) -> SettledSpan:
+    """The time of some days. The command ends with a sentence if there is none."""
+    today = datetime.fromtimestamp(now_us // _US_PER_S, UTC).date()
+    try:
+        days = DayRange(day_of(first, "--from", today), day_of(last, "--to", today), UTC, "UTC")
+    except BadRange as bad:
+        refuse(f"extproc {command}: {bad}")
+    settled_us = (now_us - SETTLED_US) // _HOUR_US * _HOUR_US
+    after = date.fromordinal(days.last.toordinal() + 1)
+    span = SettledSpan(start_us(days.first, UTC), min(start_us(after, UTC), settled_us))
+    if span.begin_us >= span.end_us:
+        refuse(f"extproc {command}: no hour of {days.first} is over for an hour yet; take an earlier --from")
+    return span
+
+
+def utc_moment(at_us: int) -> str:
+    """Such as 2026-11-29T00:00:00Z."""
+    return datetime.fromtimestamp(at_us // _US_PER_S, UTC).isoformat().replace("+00:00", "Z")

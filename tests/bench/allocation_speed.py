@@ -1,0 +1,97 @@
+"""How long the allocation of GPU time takes: ``python -m tests.bench.allocation_speed --entries 1000000``.
+
+It makes a ledger in SQLite, of one day, 50 servers and 20 teams, and allocates the day as `extproc allocate` does: it
+reads, divides and stores. The processor's time and the most memory are those of this process, less the ledger's making.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from extproc.allocation.slices import GpuTerms
+from extproc.ledger.allocation.allocating import DAY_US, ServerTerms, allocate_day
+from extproc.ledger.entry import LedgerEntry
+from extproc.ledger.store import LedgerStore
+from tests.bench.report_speed import entries
+from tests.unit.ledger.allocation.samples import terms
+
+SERVERS: Final = tuple(f"10.0.0.{number}:8000" for number in range(1, 51))
+BEGIN_US: Final = int(datetime(2026, 11, 28, tzinfo=UTC).timestamp()) * 1_000_000
+_AT_ONCE: Final = 20_000
+_ONE: Final = ServerTerms("H100", "USD", (GpuTerms(0, 1, 2_500_000_000),))
+
+
+def entries_of_a_day(count: int) -> Iterator[LedgerEntry]:
+    """In the order of time, each at a server by chance."""
+    chosen = random.Random(2)
+    for number, entry in enumerate(entries(count)):
+        later_us = BEGIN_US + number * DAY_US // count - entry.started_at_us
+        moved = {
+            name: getattr(entry, name) + later_us
+            for name in ("started_at_us", "sent_at_us", "first_token_at_us", "ended_at_us")
+        }
+        place = chosen.randrange(len(SERVERS))
+        yield replace(entry, server=SERVERS[place], version=f"v{place % 6}", model="llama", tier="gold", **moved)
+
+
+def made(file: Path, count: int) -> None:
+    """A ledger, unless it is there."""
+    if file.exists():
+        return
+    store, part = LedgerStore(f"sqlite:///{file}", Path("/")), list[LedgerEntry]()
+    for entry in entries_of_a_day(count):
+        part.append(entry)
+        if len(part) == _AT_ONCE:
+            store.add(part)
+            part.clear()
+    store.add(part)
+    store.close()
+
+
+def measure(file: Path) -> None:
+    """Print how long one day took."""
+    store = LedgerStore(f"sqlite:///{file}", Path("/"))
+    known = terms(dict.fromkeys(SERVERS, _ONE), alive=SERVERS)
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    found = allocate_day(store, known, (BEGIN_US, BEGIN_US + DAY_US), BEGIN_US + 2 * DAY_US)
+    cpu_s, wall_s = time.process_time() - began_cpu_s, time.perf_counter() - began_s
+    most_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"{found.exchanges:,} exchanges, {found.new:,} slices: {wall_s:.1f} s, {cpu_s:.1f} s of the processor, "
+        f"{most_kb / 1_000:.0f} MB, {(most_kb - before_kb) / 1_000:.0f} more than before"
+    )
+
+
+def main() -> None:
+    """Make the ledger, and allocate its day in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, help="keep the ledger here, and use it again, not allocated")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.measure:
+        measure(asked.measure)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = (asked.folder or Path(folder)) / "ledger.db"
+        made(file, asked.entries)
+        copy = Path(folder) / "allocated.db"
+        shutil.copyfile(file, copy)
+        subprocess.run([sys.executable, "-m", "tests.bench.allocation_speed", "--measure", str(copy)], check=True)
+
+
+if __name__ == "__main__":
+    main()
