@@ -31,8 +31,8 @@ class SampledLife(NamedTuple):
 def server_life(samples: ServerSamples, interval_us: int) -> SampledLife:
     """The life of a server, as far as its samples go.
 
-    Times are those of the process that asked. A server whose clock is ahead would start behind its first sample:
-    then it starts with that.
+    Times are those of the clock that asked. A server whose clock is ahead would start behind its first sample: then it
+    starts with that.
 
     Args: interval_us: the time between two samples, if none is missing; above 0.
     """

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from extproc.config.document import Document
+from extproc.ledger.allocation.settings import sampling_settings
 from extproc.ledger.drift_settings import drift_settings
 from extproc.ledger.rollouts.settings import RolloutSettings
 
@@ -22,4 +23,5 @@ def watched_settings(document: Document, prompts: Mapping[str, str], folder: Pat
         "webhook_file": webhook,
         "drift": drift_settings(document, folder),
         "rollouts": RolloutSettings.of_document(document, prompts, folder).as_json(),
+        "gpus": sampling_settings(document),
     }

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from extproc.demo.installation import LOOPBACK
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Scripted
+from extproc.ledger.allocation.server_lives import server_lives
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.store import LedgerStore, entry_of
 from tests.e2e.asking import CHAT
@@ -19,10 +20,12 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, wait_until
 from tests.e2e.ledger_load import ID_HEADER, with_ledger
 from tests.e2e.scripted_models import Reset
+from tests.unit.ledger.allocation.model_pages import vllm_page
 
 pytestmark = pytest.mark.once
 
 ASKED = 12
+PAGE = Scripted(headers=(("content-type", "text/plain"),), chunks=[vllm_page()])
 
 
 def chat(stack: Stack, text: str) -> str:
@@ -76,6 +79,32 @@ def test_each_entry_has_the_server_that_had_its_request(make_stack: MakeStack, t
     }
     assert set(had.values()) == {address_of(server) for server in twins}
     assert {text_of[one]: server for one, server in servers_of(stack, ASKED).items()} == had
+
+
+def test_servers_are_sampled_by_the_addresses_that_entries_have(make_stack: MakeStack) -> None:
+    """So that GPU time and exchanges meet: from the configuration through the process that ships."""
+    server = ModelServer("v1", respond=lambda request: PAGE if request.path == "/metrics" else None, speed=0)
+    with server:
+
+        def change(data: dict[str, Any]) -> None:
+            versions = data["models"]["tiny-chat"]["versions"]
+            del versions["v2"]
+            versions["v1"]["endpoints"] = [address_of(server)]
+            gpus = {"endpoint": address_of(server), "gpus": 2, "kind": "H100", "price": "h100"}
+            data["gpus"] = {"servers": [gpus], "prices": [{"name": "h100", "per_gpu_hour": "2.50"}]}
+            with_ledger("sqlite:///ledger.db")(data)
+
+        stack = make_stack(change=change)
+        chat(stack, "Hello")
+        wait_until(lambda: any(one.request.path == "/metrics" for one in server.seen), "the server was asked")
+        (entry,) = servers_of(stack, 1).values()
+        stack.processor.stop()
+        store = LedgerStore("sqlite:///ledger.db", stack.directory)
+        with store.reading() as connection:
+            lives = server_lives(connection, 0, 1 << 62)
+        store.close()
+    assert entry == address_of(server)
+    assert [(name, one.life.exists.begin.tolist()) for name, one in lives.items()] == [(entry, [1_000_000_000])]
 
 
 def test_behind_a_fallback_it_is_the_server_of_the_version_that_answered(make_stack: MakeStack) -> None:

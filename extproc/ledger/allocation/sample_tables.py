@@ -1,7 +1,7 @@
 """The tables of what model servers say of themselves, in the database of the ledger.
 
 ``server_samples`` has a row for each server and hour, and ``gpu_servers`` which GPUs a server had from when on, as the
-processor that asked it was configured: what reads them later need not have that configuration.
+processor that asked it was configured: a reader need not have that configuration.
 ``gpu_sampling_leader`` says which process asks.
 """
 

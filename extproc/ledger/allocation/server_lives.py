@@ -21,7 +21,7 @@ _EVER_US: Final = 0
 def server_lives(
     connection: Connection, begin_us: int, end_us: int, interval_us: int = 15 * _SECOND_US
 ) -> dict[str, SampledLife]:
-    """By server, of all that were asked so that something is known of that time. Raises: UnreadableSamples.
+    """By server, of all that were asked so that something is known of that time.
 
     Args: interval_us: between two samples; see ``server_life``.
     """

@@ -36,17 +36,28 @@ def add_samples(connection: Connection, server: str, samples: ServerSamples) -> 
     return problems
 
 
-def read_samples(connection: Connection, server: str, begin_us: int, end_us: int) -> ServerSamples:
-    """The samples of a server between two times. Raises: UnreadableSamples."""
+def read_samples(
+    connection: Connection, server: str, begin_us: int, end_us: int, *, skips_unreadable: bool = False
+) -> ServerSamples:
+    """The samples of a server between two times. Raises: UnreadableSamples.
+
+    Args: skips_unreadable: a row that cannot be read is a gap.
+    """
     rows = SERVER_SAMPLES.c
     query = select(rows.content).where(rows.server == server, rows.hour_us > begin_us - HOUR_US, rows.hour_us < end_us)
-    found = [decode_samples(content) for content in connection.execute(query.order_by(rows.hour_us)).scalars()]
+    found = []
+    for content in connection.execute(query.order_by(rows.hour_us)).scalars():
+        try:
+            found.append(decode_samples(content))
+        except UnreadableSamples:
+            if not skips_unreadable:
+                raise
     return ServerSamples.joined(found).between(begin_us, end_us)
 
 
 def samples_around(connection: Connection, server: str, begin_us: int, end_us: int) -> ServerSamples:
     """Those between two times, with the rows before and behind, however far away: a server whose process is the same
-    in both was there meanwhile. Raises: UnreadableSamples.
+    in both was there meanwhile. A row that cannot be read is a gap; the process that asks has told it.
     """
     rows = SERVER_SAMPLES.c
     first, last = begin_us - begin_us % HOUR_US, end_us - end_us % HOUR_US
@@ -54,7 +65,8 @@ def samples_around(connection: Connection, server: str, begin_us: int, end_us: i
     behind = select(func.min(rows.hour_us)).where(rows.server == server, rows.hour_us > last)
     earliest, latest = connection.execute(before).scalar(), connection.execute(behind).scalar()
     begin = first if earliest is None else earliest
-    return read_samples(connection, server, begin, (last if latest is None else latest) + HOUR_US)
+    end = (last if latest is None else latest) + HOUR_US
+    return read_samples(connection, server, begin, end, skips_unreadable=True)
 
 
 def sampled_servers(connection: Connection, begin_us: int, end_us: int) -> list[str]:

@@ -109,6 +109,8 @@ def test_a_row_of_another_release_stays_as_it_is(store: LedgerStore) -> None:
         assert times(read_samples(connection, SERVER, BEGIN_US + HOUR_US, 1 << 60)) == [HOUR_US]
         with pytest.raises(UnreadableSamples, match="format 2"):
             read_samples(connection, SERVER, 0, 1 << 60)
+        around = samples_around(connection, SERVER, BEGIN_US, BEGIN_US + 2 * HOUR_US)
+        assert times(around) == [HOUR_US]
 
 
 def test_samples_around_a_time_go_on_to_the_next_ones_on_both_sides(store: LedgerStore) -> None:
