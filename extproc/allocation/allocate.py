@@ -10,11 +10,11 @@ from extproc.allocation.intervals import Intervals
 from extproc.allocation.largest_remainder import largest_remainder
 from extproc.allocation.methods import METHODS
 from extproc.allocation.running import SeenExchanges, running
-from extproc.allocation.served import Ints
 from extproc.allocation.server_time import ServerLife, ServerState, of_gpus, state_times
 from extproc.allocation.slices import TimeSlices
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.timeline import timeline_of
+from extproc.statistics.arrays import Ints
 
 
 class AllocatedTime(NamedTuple):

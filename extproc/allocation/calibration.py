@@ -18,11 +18,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.step_fit import StepFit, fit_steps
-from extproc.allocation.timeline import Bools, Timeline, timeline_of, up_to
+from extproc.allocation.timeline import Timeline, timeline_of, up_to
 from extproc.allocation.weighted_ps import steps_so_far
+from extproc.statistics.arrays import Bools, Floats, Ints
 
 TOKENS_MIN: Final = 8
 """Of an answer that is an equation: the noise of its two times is small against it."""

@@ -6,12 +6,12 @@ import numpy as np
 
 from extproc.allocation.shares import Shares
 from extproc.allocation.step_costs import StepCosts
-from extproc.allocation.timeline import Phase, Timeline, up_to
+from extproc.allocation.timeline import RunningPhase, Timeline, up_to
 
 
 def even_ps(timeline: Timeline, _: StepCosts) -> Shares:
     """Shares of busy time. [us]"""
-    whole = Phase(timeline.prefill.begin, timeline.decode.end)
+    whole = RunningPhase(timeline.prefill.begin, timeline.decode.end)
     requests = timeline.in_spans(whole)
     integral = up_to(timeline.span_us * (requests > 0) / np.maximum(requests, 1))
     pieces = timeline.pieces(whole)

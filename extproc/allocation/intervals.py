@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from extproc.allocation.served import Ints
+from extproc.statistics.arrays import Ints
 
 
 class Intervals(NamedTuple):

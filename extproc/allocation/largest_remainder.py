@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
+from extproc.statistics.arrays import Floats, Ints
 
 _NEAR = 1e-6
 """A quota that is so near to a whole number is that number: the rest is noise of floats."""

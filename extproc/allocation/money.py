@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from extproc.allocation.largest_remainder import largest_remainder
-from extproc.allocation.served import Ints
 from extproc.allocation.slices import HOUR_US
+from extproc.statistics.arrays import Ints
 
 
 def cost_of(gpu_us: int, price: int) -> int:

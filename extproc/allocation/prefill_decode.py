@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
 from extproc.allocation.shares import Shares, spread
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.timeline import Timeline
+from extproc.statistics.arrays import Floats, Ints
 
 
 def prefill_decode_split(timeline: Timeline, _: StepCosts) -> Shares:

@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
+from extproc.statistics.arrays import Floats, Ints
 
 PREFILL_TIMES: Final = 1.5
 """A prefill lasts at most so many times its own work, as others are in its steps; and two steps more."""

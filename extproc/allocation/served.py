@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from extproc.statistics.arrays import Floats, Ints
+
 _APART_US: Final = 1_000_000
 
 
@@ -21,7 +20,7 @@ class ServedExchanges:
     Attributes:
         start_us: when the server began to compute it.
         first_us: its first token; at ``start_us`` or later.
-        last_us: its last token, or when whoever asked had left; at ``first_us`` or later.
+        last_us: its last token, or when the client had left; at ``first_us`` or later.
         prompt: tokens, with those that the server had in its cache.
         cached: of these.
         written: tokens of all its answers.

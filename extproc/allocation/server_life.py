@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from extproc.allocation.intervals import Intervals
-from extproc.allocation.served import Ints
 from extproc.allocation.server_samples import UNKNOWN, ServerSamples
 from extproc.allocation.server_time import ServerLife
+from extproc.statistics.arrays import Ints
 
 
 class SampledLife(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from extproc.allocation.served import Ints
+from extproc.statistics.arrays import Ints
 
 UNKNOWN: Final = -1
 """In place of a number that a server does not say."""

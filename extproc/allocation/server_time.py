@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from extproc.allocation.intervals import Intervals
-from extproc.allocation.served import Ints
+from extproc.statistics.arrays import Ints
 
 
 class ServerState(StrEnum):

@@ -6,8 +6,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
-from extproc.allocation.timeline import Phase, Pieces, Timeline
+from extproc.allocation.timeline import Pieces, RunningPhase, Timeline
+from extproc.statistics.arrays import Floats, Ints
 
 
 class Shares(NamedTuple):
@@ -40,7 +40,7 @@ class Shares(NamedTuple):
 def spread(timeline: Timeline, weights: Floats) -> Shares:
     """A weight of each exchange, evenly over the time that it runs."""
     served = timeline.served
-    pieces = timeline.pieces(Phase(timeline.prefill.begin, timeline.decode.end))
+    pieces = timeline.pieces(RunningPhase(timeline.prefill.begin, timeline.decode.end))
     inside = timeline.cuts_us[pieces.end] - timeline.cuts_us[pieces.begin]
     lasts = (served.last_us - served.start_us)[pieces.exchange]
     return Shares.together((pieces, weights[pieces.exchange] * inside / lasts))

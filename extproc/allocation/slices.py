@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from extproc.allocation.served import Ints
+from extproc.statistics.arrays import Ints
 
 HOUR_US: Final = 3_600_000_000
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
+from extproc.statistics.arrays import Floats, Ints
 
 
 class StepCosts(NamedTuple):

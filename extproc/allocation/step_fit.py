@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.allocation.served import Floats
+from extproc.statistics.arrays import Floats
 
 TRIM_ROUNDS: Final = 3
 TRIM_TIMES: Final = 3.0

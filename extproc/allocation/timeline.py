@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
+from extproc.statistics.arrays import Floats, Ints
 
-Bools = npt.NDArray[np.bool_]
 
-
-class Phase(NamedTuple):
+class RunningPhase(NamedTuple):
     """Of each exchange, from one cut to another; at the same cut: it has none."""
 
     begin: Ints
@@ -49,15 +48,15 @@ class Timeline(NamedTuple):
     served: ServedExchanges
     cuts_us: Ints
     borders: Ints
-    prefill: Phase
-    decode: Phase
+    prefill: RunningPhase
+    decode: RunningPhase
 
     @property
     def span_us(self) -> Ints:
         """The length of each span."""
         return np.diff(self.cuts_us)
 
-    def in_spans(self, phase: Phase, values: Floats | Ints | int = 1) -> npt.NDArray[Any]:
+    def in_spans(self, phase: RunningPhase, values: Floats | Ints | int = 1) -> npt.NDArray[Any]:
         """What those who are in a phase have together, in each span. Whole numbers are exact.
 
         Args: values: of each exchange.
@@ -68,7 +67,7 @@ class Timeline(NamedTuple):
         np.subtract.at(changes, phase.end, of_each)
         return np.cumsum(changes)[:-1]
 
-    def pieces(self, phase: Phase) -> Pieces:
+    def pieces(self, phase: RunningPhase) -> Pieces:
         """The pieces of a phase, by exchange."""
         first = np.searchsorted(self.borders, phase.begin, "right") - 1
         last = np.searchsorted(self.borders, phase.end, "left")
@@ -100,7 +99,7 @@ def timeline_of(served: ServedExchanges, borders_us: Ints) -> Timeline:
     )
     cuts = _rising(np.concatenate((borders_us, start, first, last)))
     at_start, at_first, at_last, borders = (np.searchsorted(cuts, times) for times in (start, first, last, borders_us))
-    return Timeline(served, cuts, borders, Phase(at_start, at_first), Phase(at_first, at_last))
+    return Timeline(served, cuts, borders, RunningPhase(at_start, at_first), RunningPhase(at_first, at_last))
 
 
 def _rising(times: Ints) -> Ints:

@@ -1,6 +1,6 @@
 """Method ``weighted_ps_v1``: prefills take the time that their work takes, decoding takes the rest.
 
-In a step, each request pays for its own work, and all share alike what the step costs whoever is in it: the Shapley
+In a step, each request pays for its own work, and all share alike what the step costs in any case: the Shapley
 value of an affine cost. A proxy sees no steps, so of each span between two changes it takes
 
     rho_i = own prefill work of i, over the time of its prefill       share of time
@@ -19,10 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
 from extproc.allocation.shares import Shares
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.timeline import Timeline, up_to
+from extproc.statistics.arrays import Floats, Ints
 
 PREFILL_SHARE_MAX = 0.97
 """Of the time, while anything decodes: times that a proxy sees are no exact ones, and something was decoded."""

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from extproc.cli.exit_codes import ExitCode
 from extproc.cli.gpu_days import settled_span
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
@@ -62,4 +63,4 @@ def calibrate_command(
     else:
         print_calibrated(result_console(), found)
     if len(usable) < len(versions):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from extproc.config.rollouts import RolloutSection
     from extproc.rollout.simulation.plans import DeclaredTraffic, SimulatedHarm
     from extproc.rollout.simulation.walks import Walked
-    from extproc.statistics.sums import Floats
+    from extproc.statistics.arrays import Floats
 
 _HOURS_A_DAY: Final = 24.0
 _PERCENT: Final = 100.0

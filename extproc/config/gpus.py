@@ -115,7 +115,10 @@ class GpusSection(Section):
     )
     scrape_s: int = Field(default=15, ge=5, le=60, description="how often a server is asked for its metrics [s]")
     keep_days: int = Field(
-        default=400, ge=1, le=3_660, description="how long is kept what servers said; 140 KB a day and server at most [days]"
+        default=400,
+        ge=1,
+        le=3_660,
+        description="how long is kept what servers said; 140 KB a day and server at most [days]",
     )
     idle: IdleCost = Field(
         default="own_row",

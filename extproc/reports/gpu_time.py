@@ -24,11 +24,11 @@ DIMENSIONS: Final = (*Payer._fields, "server")
 IDLE: Final = "idle"
 _SEPARATOR: Final = "\0"
 """Of the values of a group, where they are one text; no name has it."""
-Group = tuple[str, ...]
+GpuGroup = tuple[str, ...]
 """The values of the dimensions."""
-Sums = tuple[int, int]
+TimeAndCost = tuple[int, int]
 """GPU time [us], and its cost [billionths]."""
-NOBODY_PAYS: Final[Group] = ("\0",)
+NOBODY_PAYS: Final[GpuGroup] = ("\0",)
 _NONE_RESERVED: Final[Mapping[str, Mapping[str, Fraction]]] = MappingProxyType({})
 
 
@@ -57,7 +57,7 @@ class GpuRow(NamedTuple):
     used_cost, idle_cost: of these [billionths].
     """
 
-    group: Group
+    group: GpuGroup
     currency: str
     used: int
     used_cost: int
@@ -142,7 +142,9 @@ def _add(sums: dict[tuple[str, Any], list[int]], key: tuple[str, Any], place: in
     values[place + 1] += cost
 
 
-def _idle_parts(asked: GpuQuestion, server: str, idle: int, groups: Mapping[Group, Sums]) -> dict[Group, int]:
+def _idle_parts(
+    asked: GpuQuestion, server: str, idle: int, groups: Mapping[GpuGroup, TimeAndCost]
+) -> dict[GpuGroup, int]:
     """By group; ``NOBODY_PAYS`` has the rest."""
     if asked.idle is IdlePolicy.OWN_ROW or not idle:
         return {NOBODY_PAYS: idle}
@@ -164,7 +166,9 @@ def _is_last(table: Table, last: Subquery) -> ColumnElement[bool]:
     return and_(*(table.c[name] == last.c[name] for name in ("server", "begin_us", "method", "revision")))
 
 
-def _used(connection: Connection, asked: GpuQuestion, last: Subquery) -> dict[tuple[str, str], dict[Group, Sums]]:
+def _used(
+    connection: Connection, asked: GpuQuestion, last: Subquery
+) -> dict[tuple[str, str], dict[GpuGroup, TimeAndCost]]:
     """By server and currency, then by group."""
     shares, slices = GPU_SHARES.c, GPU_SLICES.c
     by = [shares[name] for name in asked.by]
@@ -175,13 +179,13 @@ def _used(connection: Connection, asked: GpuQuestion, last: Subquery) -> dict[tu
         .join(GPU_SHARES, _is_last(GPU_SHARES, last))
         .group_by(shares.server, slices.currency, *by)
     )
-    found: dict[tuple[str, str], dict[Group, Sums]] = {}
+    found: dict[tuple[str, str], dict[GpuGroup, TimeAndCost]] = {}
     for server, currency, time, cost, *group in connection.execute(query):
         found.setdefault((server, currency), {})[tuple(group)] = int(time), int(cost)
     return found
 
 
-def _unpaid(connection: Connection, last: Subquery) -> dict[tuple[str, str], dict[str, Sums]]:
+def _unpaid(connection: Connection, last: Subquery) -> dict[tuple[str, str], dict[str, TimeAndCost]]:
     """By server and currency, then by state."""
     slices = GPU_SLICES.c
     sums = [func.sum(slices[name]) for state in UNPAID for name in (state, f"{state}_cost")]

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.references import ExpectedValues, SignalKind
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 
 
 class Bets(NamedTuple):

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.arrays import Floats
+from extproc.statistics.sums import SumArrays
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.cluster_sums import ClusterSums, quadratic
 from extproc.statistics.normal_mixture import FloatsLike, half_width, log_evidence_one_sided, mixture_variance
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats
 
 EFFECTIVE_UNITS_MIN: Final = 40.0
 EVENTS_MIN: Final = 20.0

@@ -22,9 +22,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.bets import BETS, log_factors, log_mixed
 from extproc.statistics.references import ExpectedValues, SignalKind
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 
 JOINT_WEIGHT: Final = 0.8
 LOG_M_MAX: Final = 22.0

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from extproc.domain.rollout_gates import Worse
+from extproc.statistics.arrays import Floats
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.clustered_difference import ArmsDifference
 from extproc.statistics.label_test import log_label_evidence
 from extproc.statistics.normal_mixture import FloatsLike
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats
 
 
 class GateMargins(NamedTuple):

@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.bets import log_mixed, log_odds_factor
 from extproc.statistics.label_test import log_label_evidence
-from extproc.statistics.sums import Floats
 
 UNITS_MIN: Final = 2
 """Units of the canary that failed: one user's trouble is no outage."""

@@ -18,8 +18,8 @@ from typing import Final
 
 import numpy as np
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.bets import log_mixed, log_odds_factor
-from extproc.statistics.sums import Floats
 
 _RATIOS: Final = np.array([1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 60.0, 300.0])
 _WEIGHTS: Final = np.array([8.0, 12.0, 12.0, 14.0, 12.0, 10.0, 8.0, 6.0, 6.0, 5.0, 4.0, 3.0]) / 100.0

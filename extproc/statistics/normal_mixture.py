@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from extproc.statistics.sums import Floats
+from extproc.statistics.arrays import Floats
 
 FloatsLike = float | Floats
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from extproc.statistics.sums import Floats
+from extproc.statistics.arrays import Floats
 
 CONCENTRATION: Final = 100.0
 """Of the prior round the declared share: about a tenth of it is looked for first."""

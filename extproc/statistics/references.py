@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.statistics.sums import BlockSums, Floats, SumArrays
+from extproc.statistics.arrays import Floats
+from extproc.statistics.sums import BlockSums, SumArrays
 
 EVENTS_MIN: Final = 500
 """Of a reference, over its strata. Of a rate it counts what is rarer: answers with the event, or those without."""

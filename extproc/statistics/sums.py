@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from extproc.statistics.arrays import Floats
 
 LOG_MAX: Final = 750.0
 """No logarithm of a 64-bit float is beyond it."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.drift import STRATA_MAX, ReferenceKind, SignalDrift, log_threshold
 from extproc.statistics.e_detector import EDetector
 from extproc.statistics.references import HOURS_A_WEEK, Reference, SignalKind, pinned, pinned_reference
-from extproc.statistics.sums import BlockSums, Floats, SumArrays
+from extproc.statistics.sums import BlockSums, SumArrays
 from tests.tools.quality_worlds import ANSWERS_A_DAY, SERIES, STRATUM_SHARES, VERSIONS, Apart, Draw, Weeks
 
 CALM_ANSWERS = 2_000

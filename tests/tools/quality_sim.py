@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from extproc.reports.plots import HEIGHT, WIDTH, Plot, Series, lines
+from extproc.statistics.arrays import Floats
 from extproc.statistics.drift import log_threshold
-from extproc.statistics.sums import Floats
 from tests.tools.quality_figures import (
     LOG,
     PINNED,

@@ -17,9 +17,10 @@ from extproc.ledger.quality.sums import SIGNAL_KINDS
 from extproc.ledger.quality.terms import DriftTerms
 from extproc.ledger.quality.watch import DriftLooked, DriftWatch
 from extproc.ledger.store import LedgerStore
+from extproc.statistics.arrays import Floats
 from extproc.statistics.drift import ReferenceKind, SignalDrift, log_threshold
 from extproc.statistics.references import SignalKind, pinned_reference
-from extproc.statistics.sums import BlockSums, Floats, SumArrays
+from extproc.statistics.sums import BlockSums, SumArrays
 from tests.tools.quality_figures import CALM_ANSWERS, Shift
 from tests.tools.quality_worlds import ANSWERS_A_DAY, SERIES, STRATUM_SHARES, VERSIONS, Draw
 

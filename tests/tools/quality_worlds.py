@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.references import HOURS_A_WEEK, ExpectedValues, SignalKind, pinned, same_hours
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 
 ANSWERS_A_DAY = 100_000
 VERSIONS = 2

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from extproc.rollout.simulation.traffic import Bools
+from extproc.statistics.arrays import Bools, Floats
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import GateSums
 from extproc.statistics.normal_mixture import log_evidence_one_sided, mixture_variance
-from extproc.statistics.sums import Floats
 
 INTERVAL = 1_000
 """Exchanges of both arms between two measurements of a threshold."""

@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import Bools, SimulatedTraffic, TrafficModel
-from extproc.statistics.sums import Floats
+from extproc.rollout.simulation.traffic import SimulatedTraffic, TrafficModel
+from extproc.statistics.arrays import Bools, Floats
 from tests.tools.rollout_figures import ProofFigure, in_percent
 from tests.tools.rollout_worlds import HEAVY_USERS, MANY_USERS, RATE, SOME_USERS, Sizes, over_chunks
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from extproc.rollout.simulation.traffic import Bools
-from extproc.statistics.sums import Floats
+from extproc.statistics.arrays import Bools, Floats
 from tests.tools.rollout_worlds import ALPHA, Sizes
 
 MOST, LEAST = "<=", ">="

@@ -33,8 +33,9 @@ from extproc.ledger.store import LedgerStore
 from extproc.rollout.decide import RolloutAction, RolloutVerdict, decide
 from extproc.rollout.simulation.arms import SimulatedArms
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import BUCKETS, Bools, Exchanges, SimulatedTraffic, TrafficModel
+from extproc.rollout.simulation.traffic import BUCKETS, Exchanges, SimulatedTraffic, TrafficModel
 from extproc.rollout.simulation.walks import Looks
+from extproc.statistics.arrays import Bools
 from extproc.statistics.gate_evidence import GateSums, gate_evidence
 from tests.tools.ngram_training import Example, Scorer, leave_one_source_out
 from tests.tools.refusal_training import OWN, examples, trained

@@ -11,7 +11,7 @@ import numpy as np
 from extproc.domain.rollout_gates import GATES, Worse, widening
 from extproc.rollout.simulation import plans
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import Bools, TrafficModel
+from extproc.rollout.simulation.traffic import TrafficModel
 from extproc.rollout.simulation.walks import (
     Looks,
     SimulatedGate,
@@ -21,10 +21,10 @@ from extproc.rollout.simulation.walks import (
     first_found,
     walked,
 )
+from extproc.statistics.arrays import Bools, Floats
 from extproc.statistics.gate_evidence import EvidencePlan, GateMargins, GateSums, gate_evidence
 from extproc.statistics.hard_failure import HardFailures, log_hard_failure
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats
 from tests.tools.rollout_baselines import Baselines
 
 LookAt = Callable[[GateSums, int], Mapping[str, Bools]]

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.drift import STRATA_MAX, ReferenceKind, SignalDrift
 from extproc.statistics.e_detector import EDetector
 from extproc.statistics.references import SignalKind, pinned_reference
-from extproc.statistics.sums import BlockSums, Floats, SumArrays
+from extproc.statistics.sums import BlockSums, SumArrays
 from tests.tools.quality_figures import PINNED, RATE, SAME_HOURS, Sizes, false_alarms
 from tests.tools.quality_sim import MEASURES, Figure, figure_of, main, row
 from tests.tools.quality_worlds import Apart, Weeks

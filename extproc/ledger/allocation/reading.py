@@ -13,9 +13,9 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
 
 from extproc.allocation.running import UNKNOWN, SeenExchanges
-from extproc.allocation.served import Ints
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome
 from extproc.ledger.schema import ENTRIES
+from extproc.statistics.arrays import Ints
 
 LASTS_US_MAX: Final = 86_400_000_000
 """An exchange that began longer before a slice is not looked for: a day."""

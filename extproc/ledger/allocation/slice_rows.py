@@ -10,11 +10,11 @@ import numpy as np
 
 from extproc.allocation.allocate import AllocatedTime
 from extproc.allocation.money import costs_of
-from extproc.allocation.served import Ints
 from extproc.allocation.server_time import ServerState
 from extproc.allocation.slices import UNKNOWN_PRICE, TimeSlices
 from extproc.allocation.step_costs import StepCosts
 from extproc.ledger.allocation.reading import Payer, ServerExchanges
+from extproc.statistics.arrays import Ints
 
 UNEXPLAINED: Final = "unexplained"
 UNPAID: Final = (ServerState.IDLE.value, ServerState.STARTING.value, ServerState.SLEEPING.value, UNEXPLAINED)

@@ -15,10 +15,11 @@ from extproc.ledger.rollouts.states import RolloutState
 from extproc.ledger.rollouts.tables import EVENTS, SUMS, UNITS_SEEN
 from extproc.rollout.gates import LEFT_OUT_GATE
 from extproc.rollout.look import ArmTries, RolloutLook
+from extproc.statistics.arrays import Floats
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 
 _ARMS: Final = frozenset(arm.value for arm in Arm)
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import BUCKETS, AnyFloats, Bools, Exchanges, Ints, TrafficModel
+from extproc.rollout.simulation.traffic import BUCKETS, Exchanges, TrafficModel
+from extproc.statistics.arrays import AnyFloats, Bools, Floats, Ints
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 
 
 class _Answered(NamedTuple):

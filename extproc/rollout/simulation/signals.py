@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from extproc.rollout.simulation.traffic import AnyFloats, Bools, Exchanges, TrafficModel
+from extproc.rollout.simulation.traffic import Exchanges, TrafficModel
+from extproc.statistics.arrays import AnyFloats, Bools
 from extproc.statistics.references import SignalKind
 
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from extproc.statistics.sums import Floats
-
-Ints = npt.NDArray[np.signedinteger[Any]]
-Bools = npt.NDArray[np.bool_]
-AnyFloats = npt.NDArray[np.floating[Any]]
+from extproc.statistics.arrays import Bools, Floats, Ints
 
 BUCKETS: Final = 256
 _TURNS_A_USER: Final = 32  # on average, in the table that users are drawn from

@@ -12,7 +12,8 @@ import numpy as np
 from extproc.domain.rollout_gates import Worse
 from extproc.rollout.simulation.arms import SimulatedArms
 from extproc.rollout.simulation.signals import SignalModel
-from extproc.rollout.simulation.traffic import Bools, Ints, SimulatedTraffic, TrafficModel
+from extproc.rollout.simulation.traffic import SimulatedTraffic, TrafficModel
+from extproc.statistics.arrays import Bools, Floats, Ints
 from extproc.statistics.gate_evidence import (
     EvidencePlan,
     GateMargins,
@@ -22,7 +23,6 @@ from extproc.statistics.gate_evidence import (
     log_roll_back_threshold,
 )
 from extproc.statistics.hard_failure import HardFailures, log_hard_failure
-from extproc.statistics.sums import Floats
 
 _OF_STEP: Final = ("margin_factor", "answers_min", "exchanges_min")
 

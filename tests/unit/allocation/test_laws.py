@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from extproc.allocation.allocate import AllocatedTime, allocate
 from extproc.allocation.methods import METHODS
 from extproc.allocation.running import UNKNOWN, SeenExchanges, running
-from extproc.allocation.served import Ints
 from extproc.allocation.server_time import ServerState
 from extproc.allocation.slices import HOUR_US, TimeSlices
 from extproc.allocation.step_costs import StepCosts
+from extproc.statistics.arrays import Ints
 from tests.unit.allocation.samples import COSTS, at, costs, exists, hours, many
 
 BY_TIME = ("weighted_ps_v1", "even_ps")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 
 from extproc.allocation.running import UNKNOWN, SeenExchanges, running
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.timeline import timeline_of
 from extproc.allocation.weighted_ps import PREFILL_SHARE_MAX, weighted_ps
+from extproc.statistics.arrays import Floats, Ints
 from tests.thorough import examples
 from tests.unit.allocation.samples import COSTS, many, seen_of
 

@@ -40,6 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "no_endpoint.yaml").write_text(good.replace('endpoints: ["127.0.0.1:8001"]', ""))
     (tmp_path / "unserved.yaml").write_text(f"{good}server: {{ metrics: '127.0.0.1:1' }}\n")
     (tmp_path / "no_ledger.yaml").write_text(good.replace("ledger.db", "absent.db"))
+    with_gpus = (tmp_path / "gpus.yaml").read_text()
+    (tmp_path / "no_gpu_ledger.yaml").write_text(with_gpus.replace("ledger.db", "absent.db"))
     (tmp_path / "unbudgeted.yaml").write_text(f"{MINIMAL}{LEDGER}")
     (tmp_path / "newer.yaml").write_text(good.replace("ledger.db", "newer.db"))
     shutil.copy(tmp_path / "ledger.db", tmp_path / "newer.db")
@@ -279,6 +281,17 @@ FAILURES = {
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
         (["no_ledger.yaml"], 5, "absent.db: no such file or directory"),
         (["unbudgeted.yaml"], 2, "unbudgeted.yaml has no `budgets:` section"),
+    ],
+    "allocate": [
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["unbudgeted.yaml"], 2, "extproc allocate: there is no `gpus:` section"),
+        (["gpus.yaml", "--method", "guess"], 2, "extproc allocate: there is no method `guess`. There are: weighted_ps"),
+        (["no_gpu_ledger.yaml"], 5, "absent.db: no such file or directory"),
+    ],
+    "calibrate": [
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["unbudgeted.yaml"], 2, "extproc calibrate: there is no `gpus:` section"),
+        (["no_gpu_ledger.yaml"], 5, "absent.db: no such file or directory"),
     ],
     "drift": [
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),

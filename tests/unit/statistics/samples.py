@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.references import ExpectedValues, SignalKind
-from extproc.statistics.sums import BlockSums, Floats, SumArrays
+from extproc.statistics.sums import BlockSums, SumArrays
 
 RATE, LOG = SignalKind.RATE, SignalKind.LOG
 

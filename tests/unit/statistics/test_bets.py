@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.bets import BETS, log_factors, log_mixed, log_odds_factor
 from extproc.statistics.references import ExpectedValues, SignalKind
-from extproc.statistics.sums import BlockSums, Floats, SumArrays
+from extproc.statistics.sums import BlockSums, SumArrays
 from tests.unit.statistics.samples import LOG, RATE, any_log_sums, events, expected_of, rate_sums, row
 
 RATIOS = np.log([1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 10, 20, 60, 300])

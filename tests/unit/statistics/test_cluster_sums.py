@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.cluster_sums import ClusterSums, quadratic
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 from tests.unit.statistics.samples import bucket_arrays, row
 
 BUCKETS = 256

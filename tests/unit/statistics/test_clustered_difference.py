@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from extproc.statistics.arrays import Floats
 from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.clustered_difference import EFFECTIVE_UNITS_MIN, ArmsDifference
 from extproc.statistics.normal_mixture import log_evidence_one_sided, mixture_variance
-from extproc.statistics.sums import Floats, SumArrays
+from extproc.statistics.sums import SumArrays
 from tests.unit.statistics.samples import LOG, RATE, bucket_arrays
 
 BUCKETS = 256

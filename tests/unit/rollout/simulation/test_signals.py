@@ -7,8 +7,8 @@ import pytest
 
 from extproc.rollout.simulation.signals import SignalModel, SimulatedSignal
 from extproc.rollout.simulation.traffic import Exchanges, TrafficModel
+from extproc.statistics.arrays import Floats
 from extproc.statistics.references import SignalKind
-from extproc.statistics.sums import Floats
 
 RUNS, USERS, EACH = 40, 500, 20
 TRAFFIC = TrafficModel(users=USERS, rhythm=0.0, drift=0.0)
