@@ -34,6 +34,8 @@ SERVERS_MAX: Final = 256
 """Further ones are not asked."""
 TOLD_AFTER: Final = 4
 """Answers that are missing in a row before somebody is told."""
+LOOK_S: Final = 1.0
+"""Between two looks of a process that does not ask at who does."""
 BEAT_S: Final = 5.0
 TAKEN_OVER_S: Final = 20.0
 _ID_BYTES: Final = 6
@@ -79,7 +81,7 @@ class ServerSampling:
         self._servers: dict[str, _Server] = {}
         self._lock = threading.Lock()  # of what the threads of servers change
         self._stored_s = self._clock_s()
-        self._forgotten_s = float("-inf")
+        self._looked_s = self._forgotten_s = float("-inf")
         self._told: set[str] = set()
 
     def use(self, store: LedgerStore, settings: SamplingSettings) -> None:
@@ -112,8 +114,10 @@ class ServerSampling:
         """Whether this process asks."""
         if self.settings.is_guard:
             return True
-        if not self._leadership.is_due(now_s):
-            return self._leadership.term is not None
+        leads = self._leadership.term is not None
+        if (leads and not self._leadership.is_due(now_s)) or (not leads and now_s - self._looked_s < LOOK_S):
+            return leads
+        self._looked_s = now_s
         with self._store.reading() as connection:
             row = leader_row(connection, SAMPLING_LEADER)
         if not self._leadership.may_lead(row, now_s):
