@@ -121,12 +121,13 @@ def _terms(connection: Connection, section: GpusSection, method: str) -> Allocat
     from extproc.ledger.allocation.allocating import AllocationTerms
     from extproc.ledger.allocation.calibrating import step_costs_of
     from extproc.ledger.allocation.server_lives import server_lives, server_terms
+    from extproc.ledger.allocation.stored_samples import read_samples
 
     def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
         found = server_lives(within, begin_us, end_us, section.scrape_s * _MILLION)
         return {name: one.life for name, one in found.items()}
 
-    return AllocationTerms(method, server_terms(connection, section).get, lives, step_costs_of)
+    return AllocationTerms(method, server_terms(connection, section).get, lives, read_samples, step_costs_of)
 
 
 def _reserved(section: GpusSection) -> dict[str, dict[str, Fraction]]:
