@@ -7,7 +7,7 @@ cut at its begin: what waits computes nothing. Of an answer that is no stream th
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,11 @@ class SeenExchanges(NamedTuple):
     written: Ints
     sequences: Ints
     computed: Floats
+
+    def joined(self, other: SeenExchanges) -> Self:
+        """With others."""
+        columns = {name: np.concatenate((column, getattr(other, name))) for name, column in self._asdict().items()}
+        return self._replace(**columns)
 
 
 class RunExchanges(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -122,9 +123,11 @@ def _terms(connection: Connection, section: GpusSection, method: str) -> Allocat
     from extproc.ledger.allocation.allocating import AllocationTerms
     from extproc.ledger.allocation.calibrating import step_costs_of
     from extproc.ledger.allocation.server_lives import server_lives, server_terms
+    from extproc.ledger.allocation.stored_samples import read_samples
 
     def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
         found = server_lives(within, begin_us, end_us, section.scrape_s * _MILLION)
         return {name: one.life for name, one in found.items()}
 
-    return AllocationTerms(method, server_terms(connection, section).get, lives, step_costs_of)
+    samples = partial(read_samples, skips_unreadable=True)  # as in lives: a gap, of which the log has a line
+    return AllocationTerms(method, server_terms(connection, section).get, lives, samples, step_costs_of)

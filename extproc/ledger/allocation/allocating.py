@@ -16,13 +16,15 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from extproc.allocation.allocate import allocate
-from extproc.allocation.running import SeenExchanges
+from extproc.allocation.running import SeenExchanges, running
+from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import GpuTerms, slices_between
 from extproc.allocation.step_costs import StepCosts
+from extproc.allocation.unexplained import unexplained_work
 from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, ServerExchanges, read_exchanges
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
-from extproc.ledger.allocation.slice_rows import SliceRow, slice_rows
+from extproc.ledger.allocation.slice_rows import NOBODY, SliceRow, slice_rows
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.slots import insert_into
 from extproc.ledger.store import LedgerStore
@@ -47,12 +49,14 @@ class AllocationTerms(NamedTuple):
         method: of ``METHODS``.
         server_of: an address; None: the configuration does not have it.
         lives: of the servers that were asked between two times, by address.
+        samples: what a server said of itself between two times.
         step_costs_of: a model and a version.
     """
 
     method: str
     server_of: Callable[[str], ServerTerms | None]
     lives: Callable[[Connection, int, int], Mapping[str, ServerLife]]
+    samples: Callable[[Connection, str, int, int], ServerSamples]
     step_costs_of: Callable[[Connection, str, str], StepCosts]
 
 
@@ -128,6 +132,9 @@ def _changed(
         exchanges = read.servers.get(name, NO_EXCHANGES)
         before = [one for (_, of_server), one in known.items() if of_server == name]
         costs = _stored_costs(before) or _costs_of(connection, terms, read, exchanges)
+        samples = terms.samples(connection, name, *span_us)
+        missing = unexplained_work(samples, running(exchanges.seen, costs).served, slices.borders_us, costs)
+        exchanges = exchanges.with_work_of(missing, NOBODY)
         allocated = allocate(exchanges.seen, lives.get(name, ServerLife.unknown()), slices, costs, terms.method)
         for row in slice_rows(exchanges, read.payers, slices, allocated, costs):
             row.values.update(server=name, kind=server.kind, currency=server.currency)

@@ -7,7 +7,7 @@ memory as objects at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
@@ -51,6 +51,11 @@ class ServerExchanges(NamedTuple):
 
     seen: SeenExchanges
     payer: Ints
+
+    def with_work_of(self, other: SeenExchanges, payer: int) -> Self:
+        """With others, which all have one payer."""
+        added = np.full(len(other.number), payer, dtype=np.int64)
+        return type(self)(self.seen.joined(other), np.concatenate((self.payer, added)))
 
 
 class ReadExchanges(NamedTuple):

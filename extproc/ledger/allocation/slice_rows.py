@@ -13,6 +13,7 @@ from extproc.allocation.money import costs_of
 from extproc.allocation.server_time import ServerState
 from extproc.allocation.slices import UNKNOWN_PRICE, TimeSlices
 from extproc.allocation.step_costs import StepCosts
+from extproc.allocation.unexplained import NO_ENTRY
 from extproc.ledger.allocation.reading import Payer, ServerExchanges
 from extproc.statistics.arrays import Ints
 
@@ -42,8 +43,9 @@ def slice_rows(
     """The slices in which the server existed, in order."""
     payer = read.payer[allocated.exchange]
     by_payer = _summed(allocated.slice, payer, allocated.share, len(slices.gpus))
-    exchanges = np.bincount(allocated.slice, minlength=len(slices.gpus))
-    digests = _digests(allocated.slice, read.seen.number[allocated.exchange], len(slices.gpus))
+    number = read.seen.number[allocated.exchange]
+    exchanges = np.bincount(allocated.slice[number != NO_ENTRY], minlength=len(slices.gpus))
+    digests = _digests(allocated.slice, number, len(slices.gpus))
     for place, of_payers in enumerate(by_payer):
         states = {state.value: int(times[place]) for state, times in allocated.states.items()}
         unexplained = of_payers.pop(NOBODY, 0)

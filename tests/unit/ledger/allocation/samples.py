@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.methods import DEFAULT_METHOD
+from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.allocation.step_costs import TYPICAL
@@ -63,7 +65,10 @@ def day_of_traffic(exchanges: int, seed: int = 1) -> list[LedgerEntry]:
 
 
 def terms(
-    servers: Mapping[str, ServerTerms] = SERVERS, method: str = DEFAULT_METHOD, alive: Sequence[str] = (ONE, OTHER)
+    servers: Mapping[str, ServerTerms] = SERVERS,
+    method: str = DEFAULT_METHOD,
+    alive: Sequence[str] = (ONE, OTHER),
+    samples: Mapping[str, ServerSamples] = MappingProxyType({}),
 ) -> AllocationTerms:
     """With servers that lived all day."""
 
@@ -71,4 +76,7 @@ def terms(
         exists = Intervals.union(np.array([begin_us]), np.array([end_us]))
         return {name: ServerLife(exists, Intervals.none(), Intervals.none()) for name in alive}
 
-    return AllocationTerms(method, servers.get, lives, lambda *_: TYPICAL)
+    def samples_between(_: Connection, server: str, begin_us: int, end_us: int) -> ServerSamples:
+        return samples.get(server, ServerSamples.of(())).between(begin_us, end_us)
+
+    return AllocationTerms(method, servers.get, lives, samples_between, lambda *_: TYPICAL)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from extproc.allocation.methods import METHODS
+from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.ledger.allocation.allocating import DAY_US, DayResult, allocate_day, days_between
 from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
@@ -143,3 +144,16 @@ def test_days() -> None:
     begin_us = MIDNIGHT_US + 20 * HOUR_US
     spans = list(days_between(begin_us, begin_us + 30 * HOUR_US))
     assert [(end - begin) // HOUR_US for begin, end in spans] == [4, 24, 2]
+
+
+def test_work_that_no_entry_has(store: LedgerStore) -> None:
+    """It has a column of its own, and others pay no less for it."""
+    store.add([ran(1, HOUR_US, 60_000_000, first_token_at_us=MIDNIGHT_US + HOUR_US + 5_000)])
+    times = [MIDNIGHT_US + HOUR_US + number * 15_000_000 for number in range(8)]
+    counted = [ServerSample(at, 0, 0, written=5_000 * number, computed=0) for number, at in enumerate(times)]
+    allocated(store, samples={ONE: ServerSamples.of(counted)})
+    (row,) = slices(store, GPU_SLICES.c.server == ONE, GPU_SLICES.c.begin_us == times[0])
+    assert row["unexplained"] > 0
+    assert row["busy"] + row["unexplained"] + row["idle"] == 2 * HOUR_US
+    assert row["exchanges"] == 1
+    assert 0 < row["busy"] < 2 * 60_000_000
