@@ -11,7 +11,8 @@ import pytest
 
 from extproc.allocation.idle import IdlePolicy
 from extproc.allocation.slices import HOUR_US
-from extproc.ledger.allocation.allocating import DAY_US, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 from extproc.reports.gpu_time import DIMENSIONS, GpuQuestion, GpuReport, gpu_report
 from tests.unit.databases import url
