@@ -30,7 +30,7 @@ from extproc.ledger.store import LedgerStore
 LASTS_S_MAX: Final = 1_800
 """Then the system ends it."""
 EXCHANGES_MAX: Final = 2_000_000
-"""A day with more is left to the command; they take 600 MB."""
+"""A day with more is left to the command; they take 450 MB."""
 _NICE: Final = 19
 _US_PER_S: Final = 1_000_000
 
