@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -20,11 +19,7 @@ from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.gpus import GpusSection
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from extproc.allocation.server_time import ServerLife
     from extproc.cli.allocate_output import AllocatedRun
-    from extproc.ledger.allocation.allocating import AllocationTerms
     from extproc.ledger.store import LedgerStore
 
 _MILLION: Final = 1_000_000
@@ -102,11 +97,12 @@ def _allocated(
     from extproc.cli.allocate_output import AllocatedRun
     from extproc.ledger.allocation.allocating import allocate_day, days_between
     from extproc.ledger.allocation.server_lives import reserved_parts
+    from extproc.ledger.allocation.terms import allocation_terms
     from extproc.reports.gpu_time import GpuQuestion, gpu_report
 
     with progress("Reading the ledger") as line:
         with store.reading() as connection:
-            terms = _terms(connection, section, method)
+            terms = allocation_terms(connection, section, method)
         days = []
         for begin_us, end_us in days_between(*span):
             day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
@@ -117,17 +113,3 @@ def _allocated(
             reserved = reserved_parts(connection, section)
             asked = GpuQuestion(method, *span, by, IdlePolicy(section.idle), reserved)
             return AllocatedRun(asked, gpu_report(connection, asked), tuple(days))
-
-
-def _terms(connection: Connection, section: GpusSection, method: str) -> AllocationTerms:
-    from extproc.ledger.allocation.allocating import AllocationTerms
-    from extproc.ledger.allocation.calibrating import step_costs_of
-    from extproc.ledger.allocation.server_lives import server_lives, server_terms
-    from extproc.ledger.allocation.stored_samples import read_samples
-
-    def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
-        found = server_lives(within, begin_us, end_us, section.scrape_s * _MILLION)
-        return {name: one.life for name, one in found.items()}
-
-    samples = partial(read_samples, skips_unreadable=True)  # as in lives: a gap, of which the log has a line
-    return AllocationTerms(method, server_terms(connection, section).get, lives, samples, step_costs_of)

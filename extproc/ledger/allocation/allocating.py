@@ -2,10 +2,14 @@
 
 A day that was allocated is read again only if the ledger has entries since that ran in it. A slice that comes out as it
 was stays; another one gets a revision, by the step costs of its first one.
+
+Two processes may allocate one day at once: who writes second finds what the first one wrote, and begins again. So no
+slice has a revision twice, and none is written by what is older.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +26,7 @@ from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import GpuTerms, slices_between
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.unexplained import unexplained_work
+from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, ServerExchanges, read_exchanges
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import NOBODY, SliceRow, slice_rows
@@ -31,6 +36,7 @@ from extproc.ledger.store import LedgerStore
 
 DAY_US: Final = 86_400_000_000
 _ROWS_AT_ONCE: Final = 1_000
+_TRIES_MAX: Final = 4
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -91,9 +97,23 @@ def allocate_day(
 ) -> DayResult:
     """Allocate a day, or a part of it, and store what is new in one transaction.
 
-    Args: span_us: begin and end, on full hours. told: see ``read_exchanges``.
+    Args: span_us: begin and end, on full hours. told: see ``read_exchanges``; what it raises ends this.
     Raises: StoreFailed.
     """
+    for _ in range(_TRIES_MAX):
+        with contextlib.suppress(_Overtaken):
+            return _allocated(store, terms, span_us, now_us, told)
+    raise StoreFailed("others allocate the same day all the time", may_pass=True)
+
+
+class _Overtaken(Exception):
+    """Another process wrote slices of the day meanwhile, perhaps by newer entries."""
+
+
+def _allocated(
+    store: LedgerStore, terms: AllocationTerms, span_us: tuple[int, int], now_us: int, told: Callable[[int], None]
+) -> DayResult:
+    """Raises: StoreFailed, _Overtaken: nothing was written."""
     begin_us, end_us = span_us
     with store.reading() as connection:
         up_to = connection.execute(select(func.coalesce(func.max(ENTRIES.c.number), 0))).scalar_one()
@@ -106,10 +126,12 @@ def allocate_day(
     unknown = {name: len(one.payer) for name, one in read.servers.items() if terms.server_of(name) is None}
     written = {"method": terms.method, "allocated_at_us": now_us}
     with store.writing() as connection:
-        _write(connection, [(row, written | of_row) for row, of_row in found])
         done = {"begin_us": begin_us, "method": terms.method, "end_us": end_us, "entries_up_to": up_to}
-        statement = insert_into(connection, GPU_DAYS).values(done)
+        statement = insert_into(connection, GPU_DAYS).values(done)  # first: until its end others wait for this row
         connection.execute(statement.on_conflict_do_update(index_elements=["begin_us", "method"], set_=done))
+        if _numbers(connection, terms.method, span_us) != {slot: one["revision"] for slot, one in known.items()}:
+            raise _Overtaken
+        _write(connection, [(row, written | of_row) for row, of_row in found])
     revised = sum(of_row["revision"] > 1 for _, of_row in found)
     exchanges = sum(len(one.payer) for one in read.servers.values())
     return DayResult(begin_us, exchanges, len(found) - revised, revised, unknown)
@@ -167,6 +189,16 @@ def _last_revisions(connection: Connection, method: str, span_us: tuple[int, int
     )
     rows = connection.execute(query.order_by(columns.revision)).mappings()
     return {(row["begin_us"], row["server"]): row for row in rows}
+
+
+def _numbers(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], int]:
+    """The last revision of each slice."""
+    columns = GPU_SLICES.c
+    query = select(columns.begin_us, columns.server, func.max(columns.revision)).where(
+        columns.begin_us >= span_us[0], columns.begin_us < span_us[1], columns.method == method
+    )
+    rows = connection.execute(query.group_by(columns.begin_us, columns.server))
+    return {(begin_us, server): revision for begin_us, server, revision in rows}
 
 
 def _is_done(connection: Connection, method: str, span_us: tuple[int, int]) -> bool:

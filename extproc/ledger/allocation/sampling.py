@@ -22,7 +22,7 @@ from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
 from extproc.ledger.allocation.samples import SAMPLES_MAX
 from extproc.ledger.allocation.settings import AskedAddress, ConfiguredServer, SamplingSettings
 from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, forget_samples, note_facts
-from extproc.ledger.leader import Leadership, leader_row
+from extproc.ledger.leader import Leadership
 from extproc.ledger.store import LedgerStore
 from extproc.model_servers.metrics_page import OK
 
@@ -34,8 +34,6 @@ SERVERS_MAX: Final = 256
 """Further ones are not asked."""
 TOLD_AFTER: Final = 4
 """Answers that are missing in a row before somebody is told."""
-LOOK_S: Final = 1.0
-"""Between two looks of a process that does not ask at who does."""
 BEAT_S: Final = 5.0
 TAKEN_OVER_S: Final = 20.0
 _ID_BYTES: Final = 6
@@ -81,7 +79,7 @@ class ServerSampling:
         self._servers: dict[str, _Server] = {}
         self._lock = threading.Lock()  # of what the threads of servers change
         self._stored_s = self._clock_s()
-        self._looked_s = self._forgotten_s = float("-inf")
+        self._forgotten_s = float("-inf")
         self._told: set[str] = set()
 
     def use(self, store: LedgerStore, settings: SamplingSettings) -> None:
@@ -112,18 +110,7 @@ class ServerSampling:
 
     def _leads(self, now_s: float) -> bool:
         """Whether this process asks."""
-        if self.settings.is_guard:
-            return True
-        leads = self._leadership.term is not None
-        if (leads and not self._leadership.is_due(now_s)) or (not leads and now_s - self._looked_s < LOOK_S):
-            return leads
-        self._looked_s = now_s
-        with self._store.reading() as connection:
-            row = leader_row(connection, SAMPLING_LEADER)
-        if not self._leadership.may_lead(row, now_s):
-            return False
-        with self._store.writing() as connection:
-            return self._leadership.keep(connection, now_s)
+        return self.settings.is_guard or self._leadership.leads(self._store, now_s)
 
     # --- whom to ask -----------------------------------------------------------------------------------------------
 

@@ -9,13 +9,14 @@ from sqlalchemy import Table, create_engine
 from sqlalchemy.pool import StaticPool
 
 from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
+from extproc.ledger.allocation.share_tables import ALLOCATION_LEADER
 from extproc.ledger.leader import BEAT_S, TAKEN_OVER_S, Leadership, NotLeading, leader_row
 from extproc.ledger.migrations import bring_up_to_date
 from extproc.ledger.rollouts.tables import LEADER
 from extproc.ledger.store import LedgerStore
 from tests.thorough import examples
 
-MATTERS = (LEADER, SAMPLING_LEADER)
+MATTERS = (LEADER, SAMPLING_LEADER, ALLOCATION_LEADER)
 
 
 @pytest.fixture(params=MATTERS, ids=lambda table: str(table.name))

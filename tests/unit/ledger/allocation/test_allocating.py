@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from extproc.allocation.methods import METHODS
 from extproc.allocation.server_samples import ServerSample, ServerSamples
+from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
-from extproc.ledger.allocation.allocating import DAY_US, DayResult, allocate_day, days_between
+from extproc.database.engine import StoreFailed
+from extproc.ledger.allocation.allocating import DAY_US, AllocationTerms, DayResult, allocate_day, days_between
 from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
 from extproc.ledger.store import LedgerStore
@@ -98,6 +104,74 @@ def test_what_comes_late_revises_its_slices_only(store: LedgerStore) -> None:
     assert [row for row in slices(store) if row["revision"] == 1] == before
     assert paid(store, GPU_SHARES.c.revision == 2)["late"] > 0
     assert allocated(store).exchanges is None
+
+
+def test_two_at_once(store: LedgerStore, url: str) -> None:
+    """Both have read before one writes: the second one finds that all is done, and nothing is there twice."""
+    store.add(day_of_traffic(60))
+    both_have_read = threading.Barrier(2)
+    found: list[DayResult] = []
+
+    def one() -> None:
+        own = LedgerStore(url, Path("/"))
+        found.append(allocate_day(own, delayed(terms(), both_have_read.wait), DAY, NOW_US))
+        own.close()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.new for one in found) == [0, 48]
+    assert [row["revision"] for row in slices(store)] == [1] * 48
+    assert sum(paid(store).values()) == sum(row["busy"] for row in slices(store))
+
+
+def test_who_has_read_less_does_not_write_over_who_has_read_more(store: LedgerStore, url: str) -> None:
+    """It begins again, with what came meanwhile."""
+    store.add(day_of_traffic(30))
+    allocated(store)
+    other = LedgerStore(url, Path("/"))
+    store.add([ran(998, 2 * HOUR_US, 1_000_000, team="late")])
+
+    def meanwhile() -> None:
+        other.add([ran(999, 2 * HOUR_US, 1_000_000, team="later")])
+        assert allocated(other).revised == 1
+
+    assert allocate_day(store, delayed(terms(), meanwhile), DAY, NOW_US) == DayResult(MIDNIGHT_US)
+    (revised,) = slices(store, GPU_SLICES.c.revision > 1)
+    assert {"late", "later"} <= paid(store, GPU_SHARES.c.revision == revised["revision"]).keys()
+    other.close()
+
+
+def delayed(of: AllocationTerms, meanwhile: Callable[[], object]) -> AllocationTerms:
+    """Terms with something that happens after the first reading of entries."""
+    times = iter([meanwhile])
+
+    def lives(connection: Connection, begin_us: int, end_us: int) -> Mapping[str, ServerLife]:
+        for happens in times:
+            happens()
+        return of.lives(connection, begin_us, end_us)
+
+    return of._replace(lives=lives)
+
+
+def test_others_that_never_stop(store: LedgerStore, url: str) -> None:
+    """After some tries it is a failure that may pass."""
+    store.add(day_of_traffic(10))
+    other = LedgerStore(url, Path("/"))
+    numbers = itertools.count(100)
+
+    def lives(connection: Connection, begin_us: int, end_us: int) -> Mapping[str, ServerLife]:
+        for _ in range(2):  # the second one is not in what the other has written
+            allocated(other)
+            other.add([ran(next(numbers), HOUR_US, 1_000_000)])
+        return terms().lives(connection, begin_us, end_us)
+
+    with pytest.raises(StoreFailed) as failed:
+        allocate_day(store, terms()._replace(lives=lives), DAY, NOW_US)
+    assert failed.value.may_pass
+    other.close()
 
 
 def test_another_method_is_something_else(store: LedgerStore) -> None:

@@ -17,10 +17,10 @@ from extproc.demo.scripted import Scripted
 from extproc.ledger.allocation import sampling
 from extproc.ledger.allocation.asking import ResolvedNames
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SAMPLING_LEADER
-from extproc.ledger.allocation.sampling import LOOK_S, STORE_S, TAKEN_OVER_S, TOLD_AFTER, ServerSampling
+from extproc.ledger.allocation.sampling import STORE_S, TAKEN_OVER_S, TOLD_AFTER, ServerSampling
 from extproc.ledger.allocation.settings import ConfiguredServer, SamplingSettings
 from extproc.ledger.allocation.stored_samples import read_samples, sampled_servers
-from extproc.ledger.leader import leader_row
+from extproc.ledger.leader import LOOK_S, leader_row
 from extproc.ledger.store import LedgerStore
 from tests.hangs import HANG_S
 from tests.unit.ledger.allocation.model_pages import PageServer, vllm_page
