@@ -154,6 +154,7 @@ def installed(url: str, model: str, folder: Path) -> Stack:
         data["models"] = {model: {"versions": {"v1": version}}}
         data["policies"] = [{"name": "default", "guards": []}]
         data["ledger"] = {"url": "sqlite:///ledger.db"}
+        data["identity"] = {"teams": sorted({one.team for one in (*traffic(), *spread())})}
 
     return Stack(folder, models={}, change=change)
 

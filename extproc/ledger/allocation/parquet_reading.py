@@ -20,6 +20,7 @@ from extproc.ledger.allocation.reading import (
     NUMBERS,
     ROWS_AT_ONCE,
     SEPARATOR,
+    FilesUnusable,
     GatheredExchanges,
     Payer,
     ReadExchanges,
@@ -30,10 +31,6 @@ from extproc.statistics.arrays import Ints
 _DAY_US: Final = 86_400_000_000
 _US_PER_S: Final = 1_000_000
 _COLUMNS: Final = {name if name != "first" else "first_token_at_us" for name in NUMBERS} | {"server", *Payer._fields}
-
-
-class FilesUnusable(Exception):
-    """The files cannot be read. The message says which, and why."""
 
 
 def read_exchanges_of_files(

@@ -65,6 +65,10 @@ class ReadExchanges(NamedTuple):
     payers: list[Payer]
 
 
+class FilesUnusable(Exception):
+    """Files of entries cannot be read. The message says which, and why."""
+
+
 class GatheredExchanges:
     """Parts of columns, until there are no more."""
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from extproc.allocation.slices import HOUR_US
-from extproc.ledger.allocation.parquet_reading import FilesUnusable, read_exchanges_of_files
-from extproc.ledger.allocation.reading import ReadExchanges, read_exchanges
+from extproc.ledger.allocation.parquet_reading import read_exchanges_of_files
+from extproc.ledger.allocation.reading import FilesUnusable, ReadExchanges, read_exchanges
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
 from extproc.ledger.parquet_file import ParquetFile
 from extproc.ledger.store import LedgerStore
