@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -17,7 +16,7 @@ from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
-from extproc.config.gpus import GpusSection, reserved_millionths
+from extproc.config.gpus import GpusSection
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -74,7 +73,7 @@ def allocate_command(
 
 
 def _dimensions(by: str) -> tuple[str, ...]:
-    from extproc.reports.gpu_time import DIMENSIONS
+    from extproc.reports.gpu_sums import DIMENSIONS
 
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     for name in names:
@@ -101,7 +100,7 @@ def _allocated(
     from extproc.allocation.idle import IdlePolicy
     from extproc.cli.allocate_output import AllocatedRun
     from extproc.ledger.allocation.allocating import allocate_day, days_between
-    from extproc.reports.gpu_time import GpuQuestion, gpu_report
+    from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
 
     with progress("Reading the ledger") as line:
         with store.reading() as connection:
@@ -112,8 +111,9 @@ def _allocated(
             line.say(f"Allocating {day}")
             days.append(allocate_day(store, terms, (begin_us, end_us), now_us))
         line.say("Adding up")
-        asked = GpuQuestion(method, *span, by, IdlePolicy(section.idle), _reserved(section))
         with store.reading() as connection:
+            reserved = reserved_shares(connection, section)
+            asked = GpuQuestion(method, *span, by, IdlePolicy(section.idle), reserved)
             return AllocatedRun(asked, gpu_report(connection, asked), tuple(days))
 
 
@@ -128,10 +128,3 @@ def _terms(connection: Connection, section: GpusSection, method: str) -> Allocat
         return {name: one.life for name, one in found.items()}
 
     return AllocationTerms(method, server_terms(connection, section).get, lives, read_samples, step_costs_of)
-
-
-def _reserved(section: GpusSection) -> dict[str, dict[str, Fraction]]:
-    return {
-        one.endpoint: {team: Fraction(part, _MILLION) for team, part in reserved_millionths(one).items()}
-        for one in section.servers
-    }
