@@ -7,9 +7,10 @@ from html import escape
 from typing import Final
 
 from extproc.reports.html_parts import NAME_CHARS_MAX, name_cell, page_of, plain_name, section_of, table_of
+from extproc.reports.movers import Movers
 from extproc.reports.periods import Period
 from extproc.reports.plots import SERIES_MAX, Plot, Series, lines, shortened, stacked_bars
-from extproc.reports.report import Figures, Movers, Report
+from extproc.reports.report import Figures, Report
 from extproc.reports.units import (
     change_in_words,
     count_in_words,
