@@ -23,6 +23,8 @@ class ShownColumn(NamedTuple):
     name: str
     rank: int
     values: Sequence[str]
+
+
 _READ: Final[Sequence[tuple[str, int, Callable[[GpuFigures], str]]]] = (
     ("GPU-hours", 1, lambda one: gpu_hours_in_words(one.time_us)),
     ("GPU cost", 2, lambda one: costs_in_words(one.costs)),
