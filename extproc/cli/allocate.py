@@ -91,7 +91,7 @@ def allocate_command(
 
 
 def _dimensions(by: str) -> tuple[str, ...]:
-    from extproc.reports.gpu_time import DIMENSIONS
+    from extproc.reports.gpu_sums import DIMENSIONS
 
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     for name in names:
@@ -117,9 +117,8 @@ def _allocated(
     from extproc.cli.allocate_output import AllocatedRun
     from extproc.ledger.allocation.allocating import allocate_day, days_between
     from extproc.ledger.allocation.reading import FilesUnusable
-    from extproc.ledger.allocation.server_lives import reserved_parts
     from extproc.ledger.allocation.terms import allocation_terms
-    from extproc.reports.gpu_time import GpuQuestion, gpu_report
+    from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
 
     with progress("Reading the ledger") as line:
         with store.reading() as connection:
@@ -135,7 +134,7 @@ def _allocated(
                 refuse(f"extproc allocate: {unusable}")
         line.say("Adding up")
         with store.reading() as connection:
-            reserved = reserved_parts(connection, section)
+            reserved = reserved_shares(connection, section)
             question = GpuQuestion(asked.method, *asked.span, asked.by, IdlePolicy(section.idle), reserved)
             return AllocatedRun(question, gpu_report(connection, question), tuple(days))
 
