@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from extproc.statistics.arrays import Floats, Ints
@@ -35,6 +37,23 @@ def largest_remainder(weights: Floats, group: Ints, totals: Ints) -> Ints:
     found[order[gets]] += 1
     _take_back(found, left, group, quotas)
     return found
+
+
+def exact_parts(total: int, weights: Sequence[int]) -> list[int]:
+    """Divide one total, however large, by whole weights: as ``largest_remainder``, without floats.
+
+    Raises: ValueError if a total has nobody to go to.
+    """
+    whole = sum(weights)
+    if not total:
+        return [0] * len(weights)
+    if whole <= 0:
+        raise ValueError("a total has nobody to go to")
+    parts = [total * one // whole for one in weights]
+    places = sorted(range(len(weights)), key=lambda place: (-(total * weights[place] % whole), place))
+    for place in places[: total - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def _take_back(found: Ints, left: Ints, group: Ints, quotas: Floats) -> None:

@@ -11,18 +11,13 @@ from rich.text import Text
 
 from extproc.cli.allocate_shapes import AllocatedJson
 from extproc.cli.gpu_days import utc_moment
+from extproc.cli.report_gpu_output import STATES_IN_WORDS
 from extproc.cli.tables import plain_text, print_line, print_table
 from extproc.ledger.allocation.allocating import DayResult
 from extproc.reports.gpu_time import GpuQuestion, GpuReport
 
 _US_PER_H: Final = 3_600_000_000
 _NANO: Final = 1_000_000_000
-_STATES: Final = {
-    "idle": "idle",
-    "starting": "starting up",
-    "sleeping": "asleep",
-    "unexplained": "unexplained",
-}
 
 
 class AllocatedRun(NamedTuple):
@@ -101,7 +96,7 @@ def _table(report: GpuReport, by: tuple[str, ...]) -> Table:
         idle = _hours(row.idle) if row.idle else ""
         table.add_row(*names, _hours(row.time), f"{row.time / whole:.1%}", idle, _money(row.cost, row.currency))
     for state in report.unpaid:
-        of_state = Text(f"({_STATES[state.state]})", "dim")
+        of_state = Text(f"({STATES_IN_WORDS[state.state]})", "dim")
         share = f"{state.time / whole:.1%}"
         table.add_row(of_state, *rest, _hours(state.time), share, "", _money(state.cost, state.currency))
     currencies = {one.currency for one in report.rows} | {one.currency for one in report.unpaid}

@@ -120,6 +120,7 @@ def report_command(
     except (BadRange, BadDimension) as bad:
         _refuse_use(str(bad))
     kept = config_with_ledger(named)
+    from extproc.reports.gpu_columns import add_gpu_time
     from extproc.reports.report import Question
 
     question = Question(days, period or PeriodSize.TOTAL, dimensions, conditions, measure)
@@ -134,6 +135,9 @@ def report_command(
                 report = None
             else:
                 report = _report(connection, question, now_us, lambda one: line.say(f"Reading {one.first}"))
+                if (gpus := kept.document.gpus) is not None:
+                    line.say("Reading GPU time")
+                    add_gpu_time(connection, gpus, question, report, now_us)
         except BadRange as bad:
             _refuse_use(str(bad))
     if report is None:

@@ -9,9 +9,17 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from extproc.cli.report_gpu_output import (
+    ShownColumn,
+    gpu_notes,
+    gpu_table_columns,
+    gpu_words_of_group,
+    gpu_words_of_total,
+)
 from extproc.cli.tables import plain_text, print_line
+from extproc.reports.movers import Movers
 from extproc.reports.periods import PeriodSize
-from extproc.reports.report import Figures, Movers, Report, ReportRow
+from extproc.reports.report import Figures, Report, ReportRow
 from extproc.reports.units import (
     change_in_words,
     count_in_words,
@@ -30,7 +38,7 @@ _NAME_COLUMNS_MIN: Final = 8
 
 
 class _Column(NamedTuple):
-    """``rank``: the higher, the sooner a narrow terminal leaves it out; 0: never."""
+    """See ``ShownColumn``."""
 
     name: str
     rank: int
@@ -70,20 +78,27 @@ def print_report(console: Console, report: Report) -> None:
     _print_rows(console, report)
     _say(console, "")
     for group, figures in report.groups[:GROUPS_SHOWN_MAX]:
-        _say(console, f"{_name(console, group)}: {usage_in_words(figures)}")
+        _say(console, f"{_name(console, group)}: {usage_in_words(figures, gpu_words_of_group(report, group))}")
     if (more := len(report.groups) - GROUPS_SHOWN_MAX) > 0:
         _say(console, f"and {more} more")
     if len(report.groups) > 1:
-        _say(console, f"total: {usage_in_words(report.total)}")
+        _say(console, f"total: {usage_in_words(report.total, gpu_words_of_total(report))}")
+    for note in gpu_notes(report):
+        _say(console, note)
     if report.movers is not None and report.movers.groups:
         _print_movers(console, report.movers, report)
 
 
-def usage_in_words(figures: Figures) -> str:
-    """Such as `2.4M input tokens, 800K output tokens, $12.34`; without a price no money."""
-    tokens = f"{count_in_words(figures.prompt_tokens)} input tokens"
-    tokens += f", {count_in_words(figures.completion_tokens)} output tokens"
-    return f"{tokens}, {money_in_words(figures.cost_micro_usd)}" if figures.cost_micro_usd else tokens
+def usage_in_words(figures: Figures, gpu_words: str = "") -> str:
+    """Such as `2.4M input tokens, 800K output tokens, $12.34`; without a price no money.
+
+    Args: gpu_words: GPU time and its cost. With it, the cost of tokens is called so.
+    """
+    words = [f"{count_in_words(figures.prompt_tokens)} input tokens"]
+    words.append(f"{count_in_words(figures.completion_tokens)} output tokens")
+    if figures.cost_micro_usd:
+        words.append(money_in_words(figures.cost_micro_usd) + (" for tokens" if gpu_words else ""))
+    return ", ".join([*words, gpu_words] if gpu_words else words)
 
 
 def measured_in_words(value: int, measure: Measure) -> str:
@@ -119,18 +134,17 @@ def _say(console: Console, words: str, style: str = "") -> None:
 
 def _print_rows(console: Console, report: Report) -> None:
     names = _name_cells(report)
-    figures = {column: [column.read(row.figures) for row in report.rows] for column in _COLUMNS}
-    changes = [_change(row, report.measure) for row in report.rows]
-    columns: list[_Column | None] = [*_COLUMNS[:5], None, *_COLUMNS[5:]]  # None: the change
-    cells = [(_head(one), changes if one is None else figures[one]) for one in columns]
-    widths = [max(map(cell_len, [head, *values])) for head, values in cells]
+    figures = [ShownColumn(one.name, one.rank, [one.read(row.figures) for row in report.rows]) for one in _COLUMNS]
+    change = ShownColumn(_CHANGE, _CHANGE_RANK, [_change(row, report.measure) for row in report.rows])
+    columns = [*figures[:5], change, *gpu_table_columns(report), *figures[5:]]
+    widths = [max(map(cell_len, [one.name, *one.values])) for one in columns]
     shown = list(range(len(columns)))
     names_width = sum(_natural(name, values) + _GAP for name, values in names)
     if names_width + sum(widths) + _GAP * (len(widths) - 1) > console.width:
         names_width = sum(min(_natural(name, values), _NAME_COLUMNS_MAX) + _GAP for name, values in names)
     while names_width + sum(widths[place] + _GAP for place in shown) - _GAP > console.width:
-        first = max(shown, key=lambda place: _rank(columns[place]))
-        if not _rank(columns[first]):
+        first = max(shown, key=lambda place: columns[place].rank)
+        if not columns[first].rank:
             break
         shown.remove(first)
     name_widths = _name_widths(console, names, sum(widths[place] + _GAP for place in shown))
@@ -140,8 +154,8 @@ def _print_rows(console: Console, report: Report) -> None:
         for (name, values), width in zip(names, name_widths, strict=True):
             row.append_text(_padded(name if line < 0 else values[line], width))
         for place in shown:
-            head, values = cells[place]
-            row.append(f"{head if line < 0 else values[line]:>{widths[place]}}" + " " * _GAP)
+            column = columns[place]
+            row.append(f"{column.name if line < 0 else column.values[line]:>{widths[place]}}" + " " * _GAP)
         print_line(console, row)
     if any(not row.period.complete for row in report.rows):
         _say(console, f"{_CUT_MARK} the period is not over, or the range cuts it off")
@@ -177,14 +191,6 @@ def _padded(words: str, width: int) -> Text:
     cell = Text(words)
     cell.truncate(width, overflow="ellipsis", pad=True)
     return cell.append(" " * _GAP)
-
-
-def _head(column: _Column | None) -> str:
-    return _CHANGE if column is None else column.name
-
-
-def _rank(column: _Column | None) -> int:
-    return _CHANGE_RANK if column is None else column.rank
 
 
 def _change(row: ReportRow, measure: Measure) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
+from extproc.cli.allocate_shapes import UnpaidTimeJson
+
 
 class FiguresJson(TypedDict):
     """The figures of a group of entries. Integers are exact, also beyond 2**53."""
@@ -38,7 +40,9 @@ class ReportRowJson(PeriodJson):
 
     group: Annotated[list[str], "values, in the order of `by`; empty: an entry has none"]
     figures: Annotated[FiguresJson, "of the group in this period"]
-    before: Annotated[FiguresJson | None, "in the period before; null: the two are not of the same length"]
+    before: Annotated[
+        FiguresJson | None, "in the period before; null: they are not of one length, or only GPU time is known"
+    ]
 
 
 class ReportPeriodJson(PeriodJson):
@@ -58,8 +62,8 @@ class MoverJson(TypedDict):
     """A group that changed much."""
 
     group: Annotated[list[str], "values, in the order of `by`"]
-    before: Annotated[int, "of `measure`, in the period before; 0: it was not there"]
-    after: Annotated[int, "of `measure`, in the period"]
+    before: Annotated[int, "of `measure`, or GPU time [us], in the period before; 0: it was not there"]
+    after: Annotated[int, "likewise, in the period"]
 
 
 class MoversJson(TypedDict):
@@ -77,6 +81,51 @@ class OnlyJson(TypedDict):
     value: Annotated[str, "that entries must have"]
 
 
+class GpuCostJson(TypedDict):
+    """What GPU time costs in one currency."""
+
+    currency: Annotated[str, "of ISO 4217"]
+    cost_nano: Annotated[int, "in billionths of it"]
+
+
+class GpuFiguresJson(TypedDict):
+    """GPU time of a group, or of all GPUs."""
+
+    used_us: Annotated[int, "of exchanges [us]"]
+    idle_us: Annotated[int, "in which nothing ran; of a group: its part in that, by `gpus.idle` [us]"]
+    other_us: Annotated[int, "in which servers started, slept, or did what no entry has; of a group 0 [us]"]
+    tokens: Annotated[int, "input and output of the entries that ran on these GPUs"]
+    costs: Annotated[list[GpuCostJson], "of all this time; 0 where no price was known"]
+
+
+class AllocatedDaysJson(TypedDict):
+    """How much of the report's days is allocated."""
+
+    asked: Annotated[int, "days that have begun"]
+    whole: Annotated[int, "of these, that are allocated"]
+    in_part: Annotated[int, "of these, of which some hours are"]
+
+
+class GpuMethodJson(TypedDict):
+    """GPU time by one method of allocation."""
+
+    method: Annotated[str, "such as `weighted_ps_v1`"]
+    days: Annotated[AllocatedDaysJson, "that are allocated by it"]
+    rows: Annotated[list[GpuFiguresJson], "of each of the report's `rows`, in their order"]
+    periods: Annotated[list[GpuFiguresJson], "of all GPUs, in the order of `periods`"]
+    groups: Annotated[list[GpuFiguresJson], "of each of the report's `groups`, in their order"]
+    total: Annotated[GpuFiguresJson, "of all GPUs"]
+    unpaid: Annotated[list[UnpaidTimeJson], "what no group pays; with `groups` it is the total"]
+    movers: Annotated[MoversJson | None, "by GPU time [us]; null: no two periods that are allocated can be compared"]
+
+
+class GpuUsageJson(TypedDict):
+    """GPU time."""
+
+    absent: Annotated[str | None, "why there is none, as a sentence"]
+    methods: Annotated[list[GpuMethodJson], "by each method by which days of the report were allocated"]
+
+
 # one key is a keyword of Python
 ReportJson = TypedDict(
     "ReportJson",
@@ -89,12 +138,13 @@ ReportJson = TypedDict(
         "by": Annotated[list[str], "the names that entries are grouped by"],
         "only": Annotated[list[OnlyJson], "conditions"],
         "rows": Annotated[
-            list[ReportRowJson], "by period, then the largest first; groups without entries are left out"
+            list[ReportRowJson], "by period, then the largest first; groups without entries and GPU time are left out"
         ],
         "periods": Annotated[list[ReportPeriodJson], "each period, without entries too"],
         "groups": Annotated[list[ReportGroupJson], "the largest first"],
         "total": Annotated[FiguresJson, "of all entries"],
         "movers": Annotated[MoversJson | None, "null: no two periods can be compared, or there are no groups"],
+        "gpu": Annotated[GpuUsageJson | None, "null: the configuration has no `gpus`"],
     },
 )
 ReportJson.__doc__ = """``report``."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
+from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns
 from extproc.reports.report import Figures, Report, ReportRow
 
 _FORMULA_STARTS: Final = ("'", "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -21,6 +22,7 @@ _US_PER_S: Final = 1_000_000
 _REPLACEMENT: Final = "\ufffd"
 BEFORE: Final = ("exchanges", "prompt_tokens", "completion_tokens", "cost_micro_usd")
 """The figures of the period before that each row has."""
+_GPU_COUNTS: Final = ("used_us", "idle_us", "tokens")
 
 Cell = str | int | bool | Decimal | None
 
@@ -58,9 +60,12 @@ def text_cell(text: str) -> str:
 
 
 def report_csv(report: Report) -> str:
-    """The rows of a report, whole."""
+    """The rows of a report, whole. GPU time has columns of its own for each method, and costs for each currency."""
     head = ["period_start", "period_end", "complete", *report.dimensions, *Figures.__slots__]
-    return csv_of([*head, *(f"before_{name}" for name in BEFORE)], (_row(row, report.days.zone) for row in report.rows))
+    head += [f"before_{name}" for name in BEFORE]
+    columns = () if report.gpu is None else report.gpu.columns
+    head += [name for one in columns for name in _gpu_head(one)]
+    return csv_of(head, ([*_row(row, report.days.zone), *_gpu_cells(row, columns)] for row in report.rows))
 
 
 def _row(row: ReportRow, zone: tzinfo) -> list[Cell]:
@@ -68,6 +73,18 @@ def _row(row: ReportRow, zone: tzinfo) -> list[Cell]:
     times = [time_in(zone, moment) for moment in (period.start_us, period.end_us)]
     before = [None if row.before is None else getattr(row.before, name) for name in BEFORE]
     return [*times, period.complete, *row.group, *asdict(row.figures).values(), *before]
+
+
+def _gpu_head(columns: GpuColumns) -> list[str]:
+    names = [*_GPU_COUNTS, *(f"cost_nano_{currency}" for currency in columns.total.costs)]
+    return [f"gpu_{columns.method}_{name}" for name in names]
+
+
+def _gpu_cells(row: ReportRow, several: Sequence[GpuColumns]) -> Iterator[Cell]:
+    for columns in several:
+        figures = columns.rows.get((row.period.start_us, row.group), NO_GPU_TIME)
+        yield from (getattr(figures, name) for name in _GPU_COUNTS)
+        yield from (figures.costs.get(currency, 0) for currency in columns.total.costs)
 
 
 def time_in(zone: tzinfo, moment_us: int) -> str:

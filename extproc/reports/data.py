@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from extproc.reports.csv_text import time_in
+from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns, GpuFigures, GpuUsage
+from extproc.reports.movers import Movers
 from extproc.reports.periods import Period
-from extproc.reports.report import Movers, Report, ReportRow
+from extproc.reports.report import Report, ReportRow
 
 
 def report_data(report: Report) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "groups": [{"group": list(group), "figures": asdict(figures)} for group, figures in report.groups],
         "total": asdict(report.total),
         "movers": None if report.movers is None else _movers_data(report.movers, report),
+        "gpu": None if report.gpu is None else _gpu_data(report.gpu, report),
     }
 
 
@@ -55,3 +58,30 @@ def _movers_data(movers: Movers, report: Report) -> dict[str, Any]:
         "period": _period_data(movers.period, report),
         "groups": [{"group": list(one.group), "before": one.before, "after": one.after} for one in movers.groups],
     }
+
+
+def _gpu_data(usage: GpuUsage, report: Report) -> dict[str, Any]:
+    return {"absent": usage.absent or None, "methods": [_method_data(one, report) for one in usage.columns]}
+
+
+def _method_data(columns: GpuColumns, report: Report) -> dict[str, Any]:
+    rows = [columns.rows.get((row.period.start_us, row.group), NO_GPU_TIME) for row in report.rows]
+    return {
+        "method": columns.method,
+        "days": asdict(columns.days),
+        "rows": [_gpu_figures(one) for one in rows],
+        "periods": [_gpu_figures(one) for one in columns.by_period],
+        "groups": [_gpu_figures(columns.groups.get(group, NO_GPU_TIME)) for group, _ in report.groups],
+        "total": _gpu_figures(columns.total),
+        "unpaid": [
+            {"state": one.state, "currency": one.currency, "time_us": one.time, "cost_nano": one.cost}
+            for one in columns.unpaid
+        ],
+        "movers": None if columns.movers is None else _movers_data(columns.movers, report),
+    }
+
+
+def _gpu_figures(figures: GpuFigures) -> dict[str, Any]:
+    costs = [{"currency": currency, "cost_nano": cost} for currency, cost in figures.costs.items()]
+    counts = {name: getattr(figures, name) for name in ("used_us", "idle_us", "other_us", "tokens")}
+    return counts | {"costs": costs}

@@ -5,31 +5,30 @@ Money of several currencies is never added up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, select
+from sqlalchemy import Connection
 
 from extproc.allocation.idle import NOBODY, IdlePolicy, idle_by_team
-from extproc.allocation.money import costs_of_total
-from extproc.allocation.slices import UNKNOWN_PRICE
-from extproc.ledger.allocation.reading import Payer
-from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
-from extproc.ledger.allocation.slice_rows import UNPAID
+from extproc.allocation.largest_remainder import exact_parts
+from extproc.allocation.server_time import ServerState
+from extproc.config.gpus import MILLION, GpusSection, reserved_millionths
+from extproc.reports.gpu_sums import (
+    AllocatedSpan,
+    GpuGroup,
+    LastSlices,
+    ServerDay,
+    SliceCounts,
+    TimeAndCost,
+    endpoints_of_servers,
+)
 
-DIMENSIONS: Final = (*Payer._fields, "server")
-"""By which GPU time can be grouped: allocated time is stored by these."""
-IDLE: Final = "idle"
-_SEPARATOR: Final = "\0"
-"""Of the values of a group, where they are one text; no name has it."""
-GpuGroup = tuple[str, ...]
-"""The values of the dimensions."""
-TimeAndCost = tuple[int, int]
-"""GPU time [us], and its cost [billionths]."""
-NOBODY_PAYS: Final[GpuGroup] = ("\0",)
+IDLE: Final = ServerState.IDLE.value
 _NONE_RESERVED: Final[Mapping[str, Mapping[str, Fraction]]] = MappingProxyType({})
+_TEAM: Final = "team"
 
 
 class GpuQuestion(NamedTuple):
@@ -37,8 +36,10 @@ class GpuQuestion(NamedTuple):
 
     Attributes:
         begin_us, end_us: slices that begin in this time.
-        by: names of ``DIMENSIONS``.
+        by: names of ``gpu_sums.DIMENSIONS``.
         idle: who pays for idle time; ``reserved``: shares of servers, by server and team.
+        only: such names with the value that a row must have. What nobody pays is no team's or model's: it
+            is left out, unless all of them are servers.
     """
 
     method: str
@@ -47,6 +48,7 @@ class GpuQuestion(NamedTuple):
     by: tuple[str, ...]
     idle: IdlePolicy = IdlePolicy.OWN_ROW
     reserved: Mapping[str, Mapping[str, Fraction]] = _NONE_RESERVED
+    only: tuple[tuple[str, str], ...] = ()
 
 
 class GpuRow(NamedTuple):
@@ -111,100 +113,153 @@ class GpuReport(NamedTuple):
 
 def gpu_report(connection: Connection, asked: GpuQuestion) -> GpuReport:
     """Add up what was allocated. Raises: StoreFailed."""
-    last = _last_revisions(asked)
-    used = _used(connection, asked, last)
-    unpaid = _unpaid(connection, last)
-    rows: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-    for (_, currency), groups in used.items():
-        for group, (time, cost) in groups.items():
-            _add(rows, (currency, group), 0, time, cost)
-    left: dict[tuple[str, str], list[int]] = {}
-    for (server, currency), states in unpaid.items():
-        for state, (time, cost) in states.items():
-            parts = {NOBODY_PAYS: time}
-            if state == IDLE:
-                parts = _idle_parts(asked, server, time, used.get((server, currency), {}))
-            for (group, of_time), of_cost in zip(parts.items(), costs_of_total([*parts.values()], cost), strict=True):
-                if group == NOBODY_PAYS:
-                    _add(left, (currency, state), 0, of_time, of_cost)
-                else:
-                    _add(rows, (currency, group), 2, of_time, of_cost)
-    found = [GpuRow(group, currency, *values) for (currency, group), values in rows.items()]
-    found.sort(key=lambda one: (-one.time, one.group, one.currency))
-    nobody = [UnpaidTime(state, currency, *values[:2]) for (currency, state), values in sorted(left.items())]
-    slices, unpriced, revised = _counts(connection, last)
-    return GpuReport(found, [one for one in nobody if one.time], slices, unpriced, revised)
+    return sum_of_reports(gpu_days(connection, asked).values())
 
 
-def _add(sums: dict[tuple[str, Any], list[int]], key: tuple[str, Any], place: int, time: int, cost: int) -> None:
-    values = sums.setdefault(key, [0, 0, 0, 0])
-    values[place] += time
-    values[place + 1] += cost
+def gpu_days(connection: Connection, asked: GpuQuestion) -> dict[int, GpuReport]:
+    """By the midnight of each day that has any. Idle time is divided by what was used in its day.
+
+    Raises: StoreFailed.
+    """
+    last = LastSlices(connection, AllocatedSpan(asked.method, asked.begin_us, asked.end_us))
+    names = tuple(dict.fromkeys((*asked.by, _TEAM, *(name for name, _ in asked.only))))
+    used, unpaid, counts = last.used(names), last.unpaid(), last.counts()
+    shown = _Shown(asked, names)
+    days = {day_us: _DaySums() for day_us in sorted(counts)}
+    for key, states in unpaid.items():
+        _add_server(days[key.day_us], shown, key, used.get(key, {}), states)
+    return {day_us: sums.report(counts[day_us]) for day_us, sums in days.items()}
+
+
+def sum_of_reports(reports: Iterable[GpuReport]) -> GpuReport:
+    """Of several times, as of one."""
+    sums, counts = _DaySums(), SliceCounts(0, 0, 0)
+    for one in reports:
+        counts = SliceCounts(*map(sum, zip(counts, one[-3:], strict=True)))
+        for row in one.rows:
+            sums.add_used(row.group, row.currency, TimeAndCost(row.used, row.used_cost))
+            sums.add_idle(row.group, row.currency, TimeAndCost(row.idle, row.idle_cost))
+        for state in one.unpaid:
+            sums.add_unpaid(state.state, state.currency, TimeAndCost(state.time, state.cost))
+    return sums.report(counts)
+
+
+def reserved_shares(connection: Connection, section: GpusSection) -> dict[str, dict[str, Fraction]]:
+    """By server and team: each server behind an endpoint is reserved as the endpoint is."""
+    endpoints = {
+        one.endpoint: {team: Fraction(part, MILLION) for team, part in reserved_millionths(one).items()}
+        for one in section.servers
+    }
+    found = {server: endpoints.get(name, {}) for server, name in endpoints_of_servers(connection).items()}
+    return found | endpoints
+
+
+class _Shown:
+    """Which groups are asked for, of those that the database has. ``names``: of their values."""
+
+    def __init__(self, asked: GpuQuestion, names: Sequence[str]) -> None:
+        self.asked = asked
+        self.names = names
+        self._by = [names.index(name) for name in asked.by]
+        self._only = [(names.index(name), value) for name, value in asked.only]
+        self.team_place = names.index(_TEAM)
+
+    def group_of(self, values: GpuGroup) -> GpuGroup | None:
+        """The values that are asked for; None: it does not meet the conditions."""
+        if any(values[place] != value for place, value in self._only):
+            return None
+        return tuple([values[place] for place in self._by])
+
+    def without_use(self, team: str, server: str) -> GpuGroup:
+        """The group of a team that used nothing of a server."""
+        known = {_TEAM: team, "server": server}
+        return tuple([known.get(name, "") for name in self.names])
+
+    def has_unpaid_of(self, server: str) -> bool:
+        """Whether time that nobody pays is asked for."""
+        return all((name, value) == ("server", server) for name, value in self.asked.only)
+
+
+class _DaySums:
+    """Rows as they are added up: [us] and [billionths], by group or state, and currency."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[GpuGroup, str], list[int]] = {}
+        self._unpaid: dict[tuple[str, str], list[int]] = {}
+
+    def add_used(self, group: GpuGroup, currency: str, added: TimeAndCost) -> None:
+        """By exchanges of a group."""
+        _add(self._rows.setdefault((group, currency), [0, 0, 0, 0]), 0, added)
+
+    def add_idle(self, group: GpuGroup, currency: str, added: TimeAndCost) -> None:
+        """That a group pays."""
+        _add(self._rows.setdefault((group, currency), [0, 0, 0, 0]), 2, added)
+
+    def add_unpaid(self, state: str, currency: str, added: TimeAndCost) -> None:
+        """That nobody pays."""
+        _add(self._unpaid.setdefault((currency, state), [0, 0]), 0, added)
+
+    def report(self, counts: SliceCounts) -> GpuReport:
+        """All of it, in order."""
+        rows = [GpuRow(group, currency, *values) for (group, currency), values in self._rows.items()]
+        rows.sort(key=lambda one: (-one.time, one.group, one.currency))
+        unpaid = [UnpaidTime(state, currency, *sums) for (currency, state), sums in sorted(self._unpaid.items())]
+        return GpuReport(rows, [one for one in unpaid if one.time], *counts)
+
+
+def _add(sums: list[int], place: int, added: TimeAndCost) -> None:
+    sums[place] += added.time
+    sums[place + 1] += added.cost
+
+
+def _add_server(
+    sums: _DaySums,
+    shown: _Shown,
+    key: ServerDay,
+    groups: Mapping[GpuGroup, TimeAndCost],
+    states: Mapping[str, TimeAndCost],
+) -> None:
+    for values, used in groups.items():
+        if (group := shown.group_of(values)) is not None:
+            sums.add_used(group, key.currency, used)
+    payers, idle_left = _idle_parts(shown, key.server, groups, states[IDLE])
+    for values, idle in payers.items():
+        if (group := shown.group_of(values)) is not None:
+            sums.add_idle(group, key.currency, idle)
+    if shown.has_unpaid_of(key.server):
+        for state, unpaid in states.items():
+            sums.add_unpaid(state, key.currency, idle_left if state == IDLE else unpaid)
 
 
 def _idle_parts(
-    asked: GpuQuestion, server: str, idle: int, groups: Mapping[GpuGroup, TimeAndCost]
-) -> dict[GpuGroup, int]:
-    """By group; ``NOBODY_PAYS`` has the rest."""
-    if asked.idle is IdlePolicy.OWN_ROW or not idle:
-        return {NOBODY_PAYS: idle}
-    by_name = {_SEPARATOR.join(group): group for group in groups}
-    used = {name: groups[group][0] for name, group in by_name.items()}
-    reserved = asked.reserved.get(server, {})
-    parts = idle_by_team(asked.idle, idle, used, reserved)
-    return {NOBODY_PAYS if name == NOBODY else by_name.get(name, (name,)): time for name, time in parts.items()}
+    shown: _Shown, server: str, groups: Mapping[GpuGroup, TimeAndCost], idle: TimeAndCost
+) -> tuple[dict[GpuGroup, TimeAndCost], TimeAndCost]:
+    """What groups pay of a server's idle time in a day, and what nobody pays.
+
+    A team's part is divided by what its groups used.
+    """
+    if shown.asked.idle is IdlePolicy.OWN_ROW or not idle.time:
+        return {}, idle
+    of_teams: dict[str, list[GpuGroup]] = {}
+    for values in groups:
+        of_teams.setdefault(_named(values[shown.team_place]), []).append(values)
+    used = {name: sum(groups[one].time for one in of_team) for name, of_team in of_teams.items()}
+    reserved = {_named(team): share for team, share in shown.asked.reserved.get(server, {}).items()}
+    times: dict[GpuGroup, int] = {}
+    nobody = 0
+    for name, time in idle_by_team(shown.asked.idle, idle.time, used, reserved).items():
+        if name == NOBODY:
+            nobody = time
+        elif not used.get(name):
+            times[shown.without_use(name[1:], server)] = time
+        else:
+            parts = exact_parts(time, [groups[one].time for one in of_teams[name]])
+            times |= dict(zip(of_teams[name], parts, strict=True))
+    *costs, cost_of_nobody = exact_parts(idle.cost, [*times.values(), nobody])
+    paid = {group: TimeAndCost(time, cost) for (group, time), cost in zip(times.items(), costs, strict=True)}
+    return paid, TimeAndCost(nobody, cost_of_nobody)
 
 
-def _last_revisions(asked: GpuQuestion) -> Subquery:
-    columns = GPU_SLICES.c
-    query = select(columns.server, columns.begin_us, columns.method, func.max(columns.revision).label("revision"))
-    wanted = and_(columns.method == asked.method, columns.begin_us >= asked.begin_us, columns.begin_us < asked.end_us)
-    return query.where(wanted).group_by(columns.server, columns.begin_us, columns.method).subquery()
-
-
-def _is_last(table: Table, last: Subquery) -> ColumnElement[bool]:
-    return and_(*(table.c[name] == last.c[name] for name in ("server", "begin_us", "method", "revision")))
-
-
-def _used(
-    connection: Connection, asked: GpuQuestion, last: Subquery
-) -> dict[tuple[str, str], dict[GpuGroup, TimeAndCost]]:
-    """By server and currency, then by group."""
-    shares, slices = GPU_SHARES.c, GPU_SLICES.c
-    by = [shares[name] for name in asked.by]
-    query = (
-        select(shares.server, slices.currency, func.sum(shares.gpu_us), func.sum(shares.cost), *by)
-        .select_from(last)
-        .join(GPU_SLICES, _is_last(GPU_SLICES, last))
-        .join(GPU_SHARES, _is_last(GPU_SHARES, last))
-        .group_by(shares.server, slices.currency, *by)
-    )
-    found: dict[tuple[str, str], dict[GpuGroup, TimeAndCost]] = {}
-    for server, currency, time, cost, *group in connection.execute(query):
-        found.setdefault((server, currency), {})[tuple(group)] = int(time), int(cost)
-    return found
-
-
-def _unpaid(connection: Connection, last: Subquery) -> dict[tuple[str, str], dict[str, TimeAndCost]]:
-    """By server and currency, then by state."""
-    slices = GPU_SLICES.c
-    sums = [func.sum(slices[name]) for state in UNPAID for name in (state, f"{state}_cost")]
-    query = select(slices.server, slices.currency, *sums).select_from(last).join(GPU_SLICES, _is_last(GPU_SLICES, last))
-    found = {}
-    for server, currency, *values in connection.execute(query.group_by(slices.server, slices.currency)):
-        pairs = zip(values[::2], values[1::2], strict=True)
-        found[server, currency] = {
-            state: (int(time), int(cost)) for state, (time, cost) in zip(UNPAID, pairs, strict=True)
-        }
-    return found
-
-
-def _counts(connection: Connection, last: Subquery) -> tuple[int, int, int]:
-    """Slices; those without a price; those that were revised."""
-    query = select(GPU_SLICES.c.price, GPU_SLICES.c.revision, func.count()).select_from(last)
-    rows = connection.execute(
-        query.join(GPU_SLICES, _is_last(GPU_SLICES, last)).group_by(GPU_SLICES.c.price, GPU_SLICES.c.revision)
-    ).all()
-    slices = sum(count for _, _, count in rows)
-    unpriced = sum(count for price, _, count in rows if price == UNKNOWN_PRICE)
-    return slices, unpriced, sum(count for _, revision, count in rows if revision > 1)
+def _named(team: str) -> str:
+    """So that a team without a name is not ``NOBODY``."""
+    return f"={team}"

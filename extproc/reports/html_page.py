@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Final
 
+from extproc.reports.gpu_sections import gpu_sections
 from extproc.reports.html_parts import NAME_CHARS_MAX, name_cell, page_of, plain_name, section_of, table_of
+from extproc.reports.movers import Movers
 from extproc.reports.periods import Period
 from extproc.reports.plots import SERIES_MAX, Plot, Series, lines, shortened, stacked_bars
-from extproc.reports.report import Figures, Movers, Report
+from extproc.reports.report import Figures, Report
 from extproc.reports.units import (
     change_in_words,
     count_in_words,
@@ -58,6 +60,7 @@ def _with_figures(report: Report) -> Iterable[str]:
             ("first token p95", lambda one: one.first_token_p95_ms),
         ]
         yield _of_periods(report, "latency", "Latency", latencies, duration_in_words)
+    yield from gpu_sections(report)
     groups = [([name_cell(one) for one in group], figures) for group, figures in report.groups]
     yield _table("Groups, over all periods", report.dimensions, [*groups, (_sum_cells(report), report.total)])
     if report.movers is not None and report.movers.groups:

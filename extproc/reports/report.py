@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from extproc.reports.dimensions import Dimension
+from extproc.reports.gpu_figures import GpuUsage
 from extproc.reports.latencies import DurationTable
+from extproc.reports.movers import Mover, Movers, largest_changes
 from extproc.reports.periods import BadRange, DayRange, Period, PeriodSize, period_before, periods_of
 from extproc.reports.query import Group, LedgerQuery, PeriodUsages
 from extproc.reports.usage import COUNTS, GroupUsage, Measure
 
 ROWS_MAX: Final = 200_000
-MOVERS_MAX: Final = 5
 _US_PER_MS: Final = 1_000
 _QUANTILES: Final = {
     "duration_p50_ms": ("duration", 0.5),
@@ -82,30 +83,14 @@ def _together(usages: PeriodUsages) -> PeriodUsages:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A group in a period. ``before``: in the period before; None: the two are not of the same length."""
+    """A group in a period. ``before``: in the period before; None: the two are not of the same length, or the group has
+    GPU time and no entry.
+    """
 
     period: Period
     group: Group
     figures: Figures
     before: Figures | None
-
-
-@dataclass(frozen=True, slots=True)
-class Mover:
-    """A group that changed much. ``before``, ``after``: of the report's measure."""
-
-    group: Group
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Movers:
-    """The groups that changed most, the largest change first, and between which two periods."""
-
-    before: Period
-    period: Period
-    groups: Sequence[Mover]
 
 
 @dataclass(slots=True)
@@ -117,6 +102,7 @@ class Report:
         by_period: of all groups, in the order of ``periods``.
         groups: over all periods, the largest first.
         movers: None: no two periods can be compared.
+        gpu: None: the configuration has no GPUs.
     """
 
     days: DayRange
@@ -130,6 +116,7 @@ class Report:
     groups: list[tuple[Group, Figures]] = field(default_factory=list)
     total: Figures = NOTHING
     movers: Movers | None = None
+    gpu: GpuUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +216,7 @@ class _Reading:
             Mover(group, *(one.get(number, NOTHING).measured(measure) for one in (earlier, figures)))
             for group, number in self._numbers.items()
         ]
-        moved.sort(key=lambda one: (-abs(one.after - one.before), one.group))
-        return Movers(earlier_period, period, [one for one in moved if one.after != one.before][:MOVERS_MAX])
+        return Movers(earlier_period, period, largest_changes(moved))
 
     def _ordered(self, figures: Mapping[int, Figures], measure: Measure) -> list[tuple[Group, Figures]]:
         named = [(group, figures[number]) for group, number in self._numbers.items() if number in figures]

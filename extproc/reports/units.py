@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Final
 
 from extproc.reports.periods import Period, PeriodSize
@@ -10,6 +12,8 @@ MICRO_PER_USD: Final = 1_000_000
 _CENTS_MICRO_USD: Final = 10_000
 _STEPS: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 _PLAIN_BELOW: Final = 10_000  # 2,416 says more than 2.4K, and takes as much room
+_US_PER_H: Final = 3_600_000_000
+_NANO_PER_MICRO: Final = 1_000
 _MS_PER_S, _S_PER_MIN, _MIN_PER_H = 1_000, 60, 60
 
 
@@ -51,6 +55,38 @@ def duration_in_words(duration_ms: int | None) -> str:
         return f"{seconds:.1f} s"
     minutes = seconds / _S_PER_MIN
     return f"{minutes:.0f} min" if minutes < 2 * _MIN_PER_H else f"{minutes / _MIN_PER_H:.1f} h"
+
+
+def gpu_hours_in_words(time_us: int) -> str:
+    """GPU time as hours, such as 1,248 or 2.5; little of it with three digits behind the point."""
+    hours = time_us / _US_PER_H
+    if hours >= 100:
+        return f"{hours:,.0f}"
+    if time_us and hours < 0.0005:
+        return "<0.001"
+    return f"{hours:.{1 if hours >= 10 else 3}f}".rstrip("0").rstrip(".")
+
+
+def costs_in_words(costs: Mapping[str, int]) -> str:
+    """Such as $12.34, or 12.34 EUR + $1.00; empty: there is none. Args: costs: by currency [billionths]."""
+    found = []
+    for currency, nano in costs.items():
+        dollars = money_in_words((nano * 2 + _NANO_PER_MICRO) // (2 * _NANO_PER_MICRO))
+        if nano:
+            found.append(dollars if currency == "USD" else f"{dollars.replace('$', '', 1)} {currency}")
+    return " + ".join(found)
+
+
+def share_in_words(share: Fraction | None) -> str:
+    """Such as 38 %; empty: there is none, or nothing to have a share of."""
+    return f"{float(share) * 100:.{0 if share >= Fraction(1, 10) else 1}f} %" if share else ""
+
+
+def rate_in_words(rate: Fraction | None) -> str:
+    """Such as 1,240 or 3.2; empty: there is none."""
+    if rate is None:
+        return ""
+    return f"{float(rate):,.{0 if rate >= 100 else 1}f}"
 
 
 def change_in_words(before: int | None, after: int) -> str:

@@ -13,6 +13,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -57,6 +58,7 @@ class AllocationTerms(NamedTuple):
         server_of: an address; None: the configuration does not have it.
         lives: of the servers that were asked between two times, by address.
         samples: what a server said of itself between two times.
+        files: folder of Parquet files that are read in place of the database, whatever was allocated before.
         step_costs_of: a model and a version.
     """
 
@@ -65,6 +67,7 @@ class AllocationTerms(NamedTuple):
     lives: Callable[[Connection, int, int], Mapping[str, ServerLife]]
     samples: Callable[[Connection, str, int, int], ServerSamples]
     step_costs_of: Callable[[Connection, str, str], StepCosts]
+    files: Path | None = None
 
 
 class DayResult(NamedTuple):
@@ -99,7 +102,7 @@ def allocate_day(
     """Allocate a day, or a part of it, and store what is new in one transaction.
 
     Args: span_us: begin and end, on full hours. told: see ``read_exchanges``; what it raises ends this.
-    Raises: StoreFailed.
+    Raises: StoreFailed. of files.
     """
     for _ in range(_TRIES_MAX):
         with contextlib.suppress(_Overtaken):
@@ -118,10 +121,10 @@ def _allocated(
     begin_us, end_us = span_us
     with store.reading() as connection:
         up_to = connection.execute(select(func.coalesce(func.max(ENTRIES.c.number), 0))).scalar_one()
-        if _is_done(connection, terms.method, span_us):
+        if terms.files is None and _is_done(connection, terms.method, span_us):
             return DayResult(begin_us)
         known = _last_rows(connection, terms.method, span_us)
-        read = read_exchanges(connection, begin_us, end_us, told)
+        read = _read(connection, terms, span_us, told)
         lives = terms.lives(connection, begin_us, end_us)
         found = list(_changed(connection, terms, span_us, read, lives, known))
     unknown = {name: len(one.payer) for name, one in read.servers.items() if terms.server_of(name) is None}
@@ -136,6 +139,16 @@ def _allocated(
     revised = sum(of_row["revision"] > 1 for _, of_row in found)
     exchanges = sum(len(one.payer) for one in read.servers.values())
     return DayResult(begin_us, exchanges, len(found) - revised, revised, unknown)
+
+
+def _read(
+    connection: Connection, terms: AllocationTerms, span_us: tuple[int, int], told: Callable[[int], None]
+) -> ReadExchanges:
+    if terms.files is None:
+        return read_exchanges(connection, *span_us, told)
+    from extproc.ledger.allocation.parquet_reading import read_exchanges_of_files  # with pyarrow
+
+    return read_exchanges_of_files(terms.files, *span_us, told)
 
 
 def _changed(

@@ -24,7 +24,7 @@ from extproc.ledger.allocation.settings import AskedAddress, ConfiguredServer, S
 from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, forget_samples, note_facts
 from extproc.ledger.leader import Leadership
 from extproc.ledger.store import LedgerStore
-from extproc.server.operations.metrics_page import OK
+from extproc.model_servers.metrics_page import OK
 
 STORE_S: Final = 60.0
 """Between two writes of what was said."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Final
 
 from sqlalchemy import Connection, select
 
 from extproc.allocation.server_life import SampledLife, server_life
 from extproc.allocation.slices import GpuTerms
-from extproc.config.gpus import MILLION, GpusSection, PriceChange, price_at, reserved_millionths
+from extproc.config.gpus import MILLION, GpusSection, PriceChange, price_at
 from extproc.ledger.allocation.allocating import ServerTerms
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS
 from extproc.ledger.allocation.stored_samples import GpuFacts, sampled_servers, samples_around
@@ -47,21 +46,6 @@ def server_terms(connection: Connection, section: GpusSection) -> dict[str, Serv
         facts = GpuFacts(one.endpoint, one.gpus, one.kind, one.price)
         known.setdefault(one.endpoint, [(_EVER_US, facts)])
     return {server: _terms(history, prices, section.currency) for server, history in known.items()}
-
-
-def reserved_parts(connection: Connection, section: GpusSection) -> dict[str, dict[str, Fraction]]:
-    """By server, what each team has reserved of it. Of a name with several addresses that holds for each."""
-    by_endpoint = {
-        one.endpoint: {team: Fraction(part, MILLION) for team, part in reserved_millionths(one).items()}
-        for one in section.servers
-    }
-    columns = GPU_SERVERS.c
-    found = dict(by_endpoint)
-    rows = connection.execute(select(columns.server, columns.endpoint).order_by(columns.since_us))
-    for server, endpoint in rows:  # the last endpoint of a server counts
-        if server not in by_endpoint:
-            found[server] = by_endpoint.get(endpoint, {})
-    return {server: parts for server, parts in found.items() if parts}
 
 
 def _terms(

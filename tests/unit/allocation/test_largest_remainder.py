@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.allocation.largest_remainder import largest_remainder
+from extproc.allocation.largest_remainder import exact_parts, largest_remainder
 
 weights = st.floats(0, 1e12, allow_subnormal=False)
 groups = st.lists(st.tuples(st.lists(weights, min_size=1, max_size=8), st.integers(0, 10**14)), min_size=1, max_size=6)
@@ -58,3 +58,22 @@ def test_a_total_without_anybody() -> None:
     with pytest.raises(ValueError, match="nobody"):
         divided([0.0], 1)
     assert largest_remainder(np.zeros(0), np.zeros(0, dtype=np.int64), np.array([0])).tolist() == []
+
+
+@given(st.integers(0, 10**30), st.lists(st.integers(0, 10**24), min_size=1, max_size=8))
+def test_exact_parts_are_less_than_one_from_their_quota(total: int, whole_weights: list[int]) -> None:
+    """However large; who has no weight gets nothing."""
+    whole = sum(whole_weights)
+    if not whole:
+        return
+    found = exact_parts(total, whole_weights)
+    assert sum(found) == total
+    assert all(abs(part * whole - total * one) < whole for part, one in zip(found, whole_weights, strict=True))
+
+
+def test_exact_parts_of_nothing() -> None:
+    """Nobody is needed for it; for anything else somebody is. Ties go by place."""
+    assert exact_parts(0, []) == []
+    assert exact_parts(10, [1, 1, 1]) == [4, 3, 3]
+    with pytest.raises(ValueError, match="nobody"):
+        exact_parts(1, [0])

@@ -28,6 +28,7 @@ from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.journal import JournalKind
 from extproc.sinks.review.store import Store
+from tests.unit.cli.gpu_samples import allocate_january
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.ledger.crashes import kill, sink_of
 from tests.unit.ledger.rollouts.samples import add_healthy, add_rate
@@ -105,6 +106,8 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-02-06", "--period", "month", "--only", "team=search"],
         ["config.yaml", "--from", "2025-01-05", "--to", "2025-01-06"],
         ["config.yaml", "--reconcile", "usage.csv"],
+        ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--period", "day"],
+        ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "user"],
     ],
     "ledger query": [["-c", "config.yaml"]],
     "ledger tail": [["-c", "config.yaml"], ["-c", "config.yaml", "--findings"]],
@@ -383,6 +386,7 @@ def _fill_ledger(folder: Path) -> None:
         }
         connection.execute(insert(CHANGES), {"budget": "monthly", "budget_key": "search", **at, **made})
         store_states(connection, _drifting())
+    allocate_january(ledger)
     ledger.close()
 
 

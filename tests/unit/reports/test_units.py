@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
-from extproc.reports.units import change_in_words, count_in_words, duration_in_words, exact_money, money_in_words
+from extproc.reports.units import (
+    change_in_words,
+    costs_in_words,
+    count_in_words,
+    duration_in_words,
+    exact_money,
+    gpu_hours_in_words,
+    money_in_words,
+    rate_in_words,
+    share_in_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +95,42 @@ def test_durations(duration_ms: int | None, words: str) -> None:
 def test_changes(before: int | None, after: int, words: str) -> None:
     """In percent of what was before."""
     assert change_in_words(before, after) == words
+
+
+@pytest.mark.parametrize(
+    ("time_us", "words"),
+    [
+        (0, "0"),
+        (1, "<0.001"),
+        (3_600_000, "0.001"),
+        (9_000_000_000, "2.5"),
+        (48 * 3_600_000_000, "48"),
+        (1_248 * 3_600_000_000, "1,248"),
+    ],
+)
+def test_gpu_hours(time_us: int, words: str) -> None:
+    """Some time is never nothing."""
+    assert gpu_hours_in_words(time_us) == words
+
+
+def test_costs_of_several_currencies() -> None:
+    """Each by itself; what is nothing is left out."""
+    assert costs_in_words({"EUR": 12_340_000_000, "USD": 120_000_000_000, "CHF": 0}) == "12.34 EUR + $120.00"
+    assert costs_in_words({"USD": 0}) == ""
+    assert costs_in_words({"USD": 1_500}) == "$0.000002"
+
+
+def test_shares_and_rates() -> None:
+    """Nothing has none."""
+    assert [share_in_words(one) for one in (None, Fraction(0), Fraction(1, 50), Fraction(3, 8))] == [
+        "",
+        "",
+        "2.0 %",
+        "38 %",
+    ]
+    assert [rate_in_words(one) for one in (None, Fraction(0), Fraction(16, 5), Fraction(1_240))] == [
+        "",
+        "0.0",
+        "3.2",
+        "1,240",
+    ]

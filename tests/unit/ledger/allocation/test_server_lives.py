@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from extproc.allocation.server_samples import ServerSample, ServerSamples
@@ -10,7 +9,7 @@ from extproc.allocation.slices import GpuTerms
 from extproc.config.gpus import GpuPrice, GpuServer, GpusSection
 from extproc.ledger.allocation.allocating import ServerTerms
 from extproc.ledger.allocation.sample_tables import HOUR_US
-from extproc.ledger.allocation.server_lives import reserved_parts, server_lives, server_terms
+from extproc.ledger.allocation.server_lives import server_lives, server_terms
 from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, note_facts
 from extproc.ledger.store import LedgerStore
 
@@ -68,27 +67,6 @@ def test_gpus_and_prices_over_time(store: LedgerStore) -> None:
         ),
     )
     assert found["10.0.0.8:8000"].terms == (GpuTerms(0, 1, None), GpuTerms(NOVEMBER_US, 1, 700_000_000))
-
-
-def test_what_is_reserved_holds_for_each_address_of_a_name(store: LedgerStore) -> None:
-    """By the endpoint that a server had last; one that is listed by its address has its own."""
-    named = GpuServer(endpoint="vllm-a:8000", gpus=2, kind="H100", price="h100", reserved_by={"search": 0.5})
-    listed = GpuServer(endpoint="10.0.0.8:8000", gpus=2, kind="H100", price="h100", reserved_by={"chat": 0.25})
-    history = (
-        (SERVER, "vllm-old:8000", NOVEMBER_US),
-        (SERVER, "vllm-a:8000", DECEMBER_US),
-        ("10.0.0.8:8000", "vllm-a:8000", NOVEMBER_US),
-        ("10.0.0.9:8000", "vllm-old:8000", NOVEMBER_US),
-    )
-    with store.writing() as connection:
-        for address, endpoint, since_us in history:
-            note_facts(connection, address, GpuFacts(endpoint, 2, "H100", "h100"), since_us)
-        found = reserved_parts(connection, section(named, listed, server("10.0.0.7:9000")))
-    assert found == {
-        "vllm-a:8000": {"search": Fraction(1, 2)},
-        SERVER: {"search": Fraction(1, 2)},
-        "10.0.0.8:8000": {"chat": Fraction(1, 4)},
-    }
 
 
 def test_a_price_that_the_configuration_does_not_have_any_more_is_not_known(store: LedgerStore) -> None:

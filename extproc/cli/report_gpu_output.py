@@ -1,0 +1,97 @@
+"""How ``extproc report`` shows GPU time on a terminal and in a pipe: columns, words of a sentence, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns, GpuFigures
+from extproc.reports.report import Report
+from extproc.reports.units import costs_in_words, gpu_hours_in_words, rate_in_words, share_in_words
+
+STATES_IN_WORDS: Final = {
+    "idle": "idle",
+    "starting": "starting up",
+    "sleeping": "asleep",
+    "unexplained": "unexplained",
+}
+
+
+class ShownColumn(NamedTuple):
+    """``rank``: the higher, the sooner a narrow terminal leaves it out; 0: never."""
+
+    name: str
+    rank: int
+    values: Sequence[str]
+
+
+_READ: Final[Sequence[tuple[str, int, Callable[[GpuFigures], str]]]] = (
+    ("GPU-hours", 1, lambda one: gpu_hours_in_words(one.time_us)),
+    ("GPU cost", 2, lambda one: costs_in_words(one.costs)),
+    ("idle", 4, lambda one: share_in_words(one.idle_share)),
+    ("tokens/GPU-s", 3, lambda one: rate_in_words(one.tokens_per_gpu_second)),
+)
+
+
+def gpu_table_columns(report: Report) -> Iterator[ShownColumn]:
+    """The columns of each method; its name is in their heads if there are several."""
+    several = report.gpu.columns if report.gpu else ()
+    for place, columns in enumerate(several):
+        before = f"{columns.method} " if len(several) > 1 else ""
+        figures = [columns.rows.get((row.period.start_us, row.group), NO_GPU_TIME) for row in report.rows]
+        for name, rank, read in _READ:
+            values = [read(one) if one.time_us else "" for one in figures]
+            if any(values):
+                yield ShownColumn(before + name, rank + place, values)
+
+
+def gpu_words_of_group(report: Report, group: tuple[str, ...]) -> str:
+    """What follows in the sentence of a group: `48 GPU-hours, $120.00`, by each method; empty: nothing."""
+    several = report.gpu.columns if report.gpu else ()
+    return _by_method(several, [one.groups.get(group, NO_GPU_TIME) for one in several])
+
+
+def gpu_words_of_total(report: Report) -> str:
+    """Likewise, of all GPUs."""
+    several = report.gpu.columns if report.gpu else ()
+    return _by_method(several, [one.total for one in several])
+
+
+def _by_method(several: Sequence[GpuColumns], figures: Sequence[GpuFigures]) -> str:
+    words = []
+    for columns, one in zip(several, figures, strict=True):
+        if one.time_us:
+            costs = costs_in_words(one.costs)
+            by = f" by {columns.method}" if len(several) > 1 else ""
+            words.append(f"{gpu_hours_in_words(one.time_us)} GPU-hours{by}" + (f", {costs}" if costs else ""))
+    return ", ".join(words)
+
+
+def gpu_notes(report: Report) -> Iterator[str]:
+    """What nobody pays, which days are allocated, and why there is nothing."""
+    if report.gpu is None:
+        return
+    if report.gpu.absent:
+        yield report.gpu.absent
+    for columns in report.gpu.columns:
+        yield f"GPU time by {columns.method}{_days_in_words(columns)}: {_all_in_words(columns)}."
+
+
+def _days_in_words(columns: GpuColumns) -> str:
+    days = columns.days
+    if days.whole == days.asked:
+        return ""
+    in_part = f", and a part of {days.in_part}" if days.in_part else ""
+    return f", allocated for {days.whole} of {days.asked} days{in_part}"
+
+
+def _all_in_words(columns: GpuColumns) -> str:
+    """All of it, and what nobody pays."""
+    costs = costs_in_words(columns.total.costs)
+    whole = f"{gpu_hours_in_words(columns.total.time_us)} GPU-hours" + (f", {costs}" if costs else "")
+    unpaid = []
+    for one in columns.unpaid:
+        cost = costs_in_words({one.currency: one.cost})
+        hours = f"{gpu_hours_in_words(one.time)} {STATES_IN_WORDS[one.state]}"
+        unpaid.append(f"{hours} ({cost})" if cost else hours)
+    return f"{whole}. Nobody pays: {', '.join(unpaid)}" if unpaid else whole

@@ -1,0 +1,102 @@
+"""GPU time in a report: figures of their own for each method by which it was allocated.
+
+A change of the method is another column, so no figure changes in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Final
+
+from extproc.reports.gpu_time import UnpaidTime
+from extproc.reports.movers import Movers
+
+_US_PER_S: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuFigures:
+    """Of a group, or of all GPUs. Figures of parts add up to those of the whole.
+
+    Attributes:
+        used_us, idle_us: GPU time of exchanges, and in which nothing ran. Of a group: what it pays of idle time.
+        other_us: GPU time in which servers started, slept, or did what no entry has. Of a group 0.
+        tokens: input and output of the entries that ran on these GPUs.
+        costs: of all this time, by currency [billionths].
+    """
+
+    used_us: int = 0
+    idle_us: int = 0
+    other_us: int = 0
+    tokens: int = 0
+    costs: Mapping[str, int] = field(default_factory=dict)
+
+    def plus(self, other: GpuFigures) -> GpuFigures:
+        """With those of another part."""
+        currencies = {**self.costs, **other.costs}
+        return GpuFigures(
+            used_us=self.used_us + other.used_us,
+            idle_us=self.idle_us + other.idle_us,
+            other_us=self.other_us + other.other_us,
+            tokens=self.tokens + other.tokens,
+            costs={name: self.costs.get(name, 0) + other.costs.get(name, 0) for name in sorted(currencies)},
+        )
+
+    @property
+    def time_us(self) -> int:
+        """All that is paid for."""
+        return self.used_us + self.idle_us + self.other_us
+
+    @property
+    def idle_share(self) -> Fraction | None:
+        """Of that time; None: there is none."""
+        return Fraction(self.idle_us, self.time_us) if self.time_us else None
+
+    @property
+    def tokens_per_gpu_second(self) -> Fraction | None:
+        """Of all that is paid for; None: there is none."""
+        return Fraction(self.tokens * _US_PER_S, self.time_us) if self.time_us else None
+
+
+NO_GPU_TIME: Final = GpuFigures()
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedDays:
+    """Of the days of a report that have begun: those of which all is allocated, and those of which a part is."""
+
+    asked: int
+    whole: int
+    in_part: int
+
+
+@dataclass(slots=True)
+class GpuColumns:
+    """By one method.
+
+    Attributes:
+        rows: by the start of the period, and the group.
+        by_period: of all GPUs, with what nobody pays, in the order of the report's periods.
+        groups: over all periods. total: of all GPUs over all periods.
+        unpaid: what nobody pays of it.
+        movers: groups whose GPU time changed most [us]; None: no two periods are allocated that can be compared.
+    """
+
+    method: str
+    days: AllocatedDays
+    rows: Mapping[tuple[int, tuple[str, ...]], GpuFigures]
+    by_period: Sequence[GpuFigures]
+    groups: Mapping[tuple[str, ...], GpuFigures]
+    total: GpuFigures
+    unpaid: Sequence[UnpaidTime]
+    movers: Movers | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuUsage:
+    """``columns``: by each method. ``absent``: why there are none, as a sentence."""
+
+    columns: Sequence[GpuColumns]
+    absent: str = ""

@@ -1,0 +1,76 @@
+"""What ``extproc report`` prints of GPU time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from extproc.cli import _app as app
+from tests.unit.cli.samples import fill
+
+DAYS = ("--from", "2026-01-05", "--to", "2026-01-06")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The samples, in the current folder."""
+    monkeypatch.chdir(fill(tmp_path))
+    return tmp_path
+
+
+def printed(*arguments: str, columns: int = 140) -> str:
+    """The output of a report."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *arguments], env={"COLUMNS": str(columns)})
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def test_a_table_with_gpu_time() -> None:
+    """Columns, the sentence of the team, and what nobody pays."""
+    assert printed(*DAYS, "--only", "server=127.0.0.1:8001", columns=100) == (
+        "Usage by team, 2026-01-05 to 2026-01-06 (UTC), server 127.0.0.1:8001\n"
+        "\n"
+        "team    requests  input  output    cost  change  GPU-hours  GPU cost   idle  tokens/GPU-s     p95\n"
+        "search         2   2.4M    800K  $12.34     new          6    $15.00  100 %           148  904 ms\n"
+        "\n"
+        "search: 2.4M input tokens, 800K output tokens, $12.34 for tokens, 6 GPU-hours, $15.00\n"
+        "GPU time by even_ps: 10 GPU-hours, $25.00. Nobody pays: 4 starting up ($10.00).\n"
+        "\n"
+        "Changed most, 2026-01-05 to 2026-01-06 against the time before:\n"
+        "search: $0.00 to $12.34 (new)\n"
+    )
+
+
+def test_two_methods_are_two_groups_of_columns() -> None:
+    """Each named; JSON has both."""
+    CliRunner().invoke(app, ["allocate", "gpus.yaml", *DAYS])
+    text = printed(*DAYS, columns=400)
+    assert "even_ps GPU-hours" in text
+    assert "weighted_ps_v1 GPU-hours" in text
+    data = json.loads(printed(*DAYS, "--json"))
+    assert [one["method"] for one in data["gpu"]["methods"]] == ["even_ps", "weighted_ps_v1"]
+
+
+def test_other_groupings_have_none_and_say_why() -> None:
+    """In a sentence."""
+    text = printed(*DAYS, "--by", "user")
+    assert "\nGPU time is not kept by user, so it is left out. It is kept by team, project, " in text
+    assert "GPU-hours" not in text
+    assert "extproc allocate --from 2025-12-05" in printed("--from", "2025-12-05", "--to", "2026-01-04", "--by", "tier")
+
+
+def test_days_that_are_not_allocated_are_told() -> None:
+    """And a period has its own GPU time."""
+    text = printed("--from", "2026-01-03", "--to", "2026-01-06", "--period", "day")
+    assert "GPU time by even_ps, allocated for 2 of 4 days: 10 GPU-hours, $25.00. Nobody pays: " in text
+    for day, words in (("05", "  2     $5.00  "), ("06", "  4    $10.00  ")):
+        assert any(line.startswith(f"2026-01-{day}") and words in line for line in text.splitlines())
+
+
+def test_a_narrow_terminal_keeps_gpu_hours() -> None:
+    """Rather than anything that is not tokens or cost."""
+    head = printed(*DAYS, columns=72).splitlines()[2]
+    assert head.split() == ["team", "input", "output", "cost", "change", "GPU-hours"]
