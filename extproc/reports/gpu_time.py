@@ -50,6 +50,11 @@ class GpuQuestion(NamedTuple):
     reserved: Mapping[str, Mapping[str, Fraction]] = _NONE_RESERVED
     only: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def span(self) -> AllocatedSpan:
+        """Of which slices."""
+        return AllocatedSpan(self.method, self.begin_us, self.end_us)
+
 
 class GpuRow(NamedTuple):
     """Attributes:
@@ -121,7 +126,7 @@ def gpu_days(connection: Connection, asked: GpuQuestion) -> dict[int, GpuReport]
 
     Raises: StoreFailed.
     """
-    last = LastSlices(connection, AllocatedSpan(asked.method, asked.begin_us, asked.end_us))
+    last = LastSlices(connection, asked.span)
     names = tuple(dict.fromkeys((*asked.by, _TEAM, *(name for name, _ in asked.only))))
     used, unpaid, counts = last.used(names), last.unpaid(), last.counts()
     shown = _Shown(asked, names)
