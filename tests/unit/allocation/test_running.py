@@ -20,6 +20,15 @@ def test_what_waited_at_the_server_is_cut_off() -> None:
     assert (ran.first_us[0], ran.last_us[0]) == (10_000_000, 12_000_000)
 
 
+def test_prompts_of_one_step_last_as_long_as_all_of_them_take() -> None:
+    """Two whose first tokens came within a step; a third came later."""
+    rows = [(0, at, 90_000_000, 1_000, 0, 50, 1, 1.0) for at in (10_000_000, 10_004_000, 10_020_000)]
+    ran = running(seen_of(rows), COSTS).served
+    lasted = ran.first_us - ran.start_us
+    assert lasted[:2].tolist() == [np.ceil(2 * LONGEST_US - 12_000)] * 2
+    assert lasted[2] == np.ceil(LONGEST_US)
+
+
 def test_what_did_not_wait_began_when_it_was_sent() -> None:
     """Its prefill lasts less than would be possible."""
     ran = running(seen_of([(5_000, 35_000, 900_000, 1_000, 0, 50, 1, 1.0)]), COSTS).served
