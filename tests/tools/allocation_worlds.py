@@ -13,12 +13,12 @@ from extproc.allocation.calibration import TooFewEquations, calibrate
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.methods import DEFAULT_METHOD, METHODS
 from extproc.allocation.running import UNKNOWN, SeenExchanges, running
-from extproc.allocation.served import Floats
+from extproc.allocation.served import Floats, Ints
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import UNKNOWN_PRICE, TimeSlices
 from extproc.allocation.step_costs import TYPICAL, StepCosts
 from extproc.allocation.timeline import timeline_of
-from tests.tools.allocation_paused import by_steps_made
+from tests.tools.allocation_paused import by_presence, presence
 from tests.tools.allocation_windows import calibrated_by_windows, costs_of
 from tests.tools.engine_simulator.engine import EngineSettings, simulated
 from tests.tools.engine_simulator.proxy_view import ProxyView, as_seen, as_served
@@ -37,6 +37,7 @@ LAWS: Final[dict[str, StepLaw]] = {
 ROOFLINE: Final = "roofline"
 _OTHER_HOURS = 1_000
 """Draws from here on are other hours of the same traffic."""
+_SCRAPE_S = 15
 _ROUNDS = 2
 """Of a calibration: how long prefills lasted depends on what it finds."""
 
@@ -105,11 +106,17 @@ class ProofCase:
         return ChargeErrors.of(weights * self.truth.sum() / weights.sum(), self.truth, self._teams())
 
     def tried_errors(self, costs: StepCosts) -> ChargeErrors:
-        """Of a rule that counts steps, by the times of a proxy."""
+        """Of a rule that counts steps by scrapes, and has the times of a proxy."""
         ran = running(self.seen(), costs)
         weights = np.zeros(len(self.truth))
-        weights[ran.place] = by_steps_made(ran.served, costs)
+        weights[ran.place] = by_presence(ran.served, costs, presence(ran.served, *self.scraped(_SCRAPE_S)))
         return ChargeErrors.of(weights * self.truth.sum() / weights.sum(), self.truth, self._teams())
+
+    def scraped(self, seconds: int) -> tuple[Ints, Ints]:
+        """Times of scrapes, and the steps that the server has counted up to each."""
+        every = seconds * SECOND_US
+        scrapes = np.arange(0, round(float(self.step_ends_us[-1])) + 2 * every, every)
+        return scrapes, np.searchsorted(self.step_ends_us, scrapes, "right")
 
     def _teams(self) -> list[str]:
         return [one.team for one in self.run.requests]
@@ -159,8 +166,7 @@ class ProofWorlds:
     def costs_of_windows(self, seconds: int) -> StepCosts:
         """Calibrated on other traffic by windows between scrapes."""
         case = self.other_traffic(ROOFLINE)
-        scrapes = np.arange(0, round(float(case.step_ends_us[-1])) + seconds * SECOND_US, seconds * SECOND_US)
-        steps = np.searchsorted(case.step_ends_us, scrapes, "right")
+        scrapes, steps = case.scraped(seconds)
         costs = TYPICAL
         for _ in range(_ROUNDS):
             costs = calibrated_by_windows(running(case.seen(), costs).served, scrapes, steps, TYPICAL.chunk_tokens)

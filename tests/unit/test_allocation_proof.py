@@ -13,10 +13,11 @@ from extproc.allocation.methods import DEFAULT_METHOD, METHODS
 from extproc.allocation.running import running
 from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import TYPICAL
+from extproc.allocation.timeline import timeline_of
 from extproc.reports.plots import SERIES_MAX
 from tests.tools.allocation_counterfactual import STEP_GAME, counterfactual_games, overlapping
 from tests.tools.allocation_figures import AllocationScene, error_figures
-from tests.tools.allocation_paused import by_steps_made
+from tests.tools.allocation_paused import by_presence, presence
 from tests.tools.allocation_proof import SCENES, main
 from tests.tools.allocation_windows import calibrated_by_windows
 from tests.tools.allocation_worlds import ChargeErrors, ProofSizes, ProofWorlds, charged
@@ -102,10 +103,8 @@ def test_the_floor_of_an_affine_law_has_its_coefficients() -> None:
 def test_windows_find_coefficients_of_an_affine_law() -> None:
     """By steps that the server counted."""
     case = SHORT.other_traffic("affine")
-    scrapes = np.arange(0, int(case.step_ends_us[-1]), 60_000_000)
-    steps = np.searchsorted(case.step_ends_us, scrapes, "right")
     served = running(case.seen(ProxyView(lag_us=0.0)), TYPICAL).served
-    costs = calibrated_by_windows(served, scrapes, steps, TYPICAL.chunk_tokens)
+    costs = calibrated_by_windows(served, *case.scraped(60), TYPICAL.chunk_tokens)
     assert costs.step == pytest.approx(6_000, rel=0.03)
     assert costs.prefill_us(np.array([4_000]), np.array([0]))[0] == pytest.approx(118_400, rel=0.2)
     assert costs.kv_token == pytest.approx(0.049, rel=0.25)
@@ -119,14 +118,24 @@ def test_mixes_are_what_they_are_called() -> None:
 
 
 def test_counting_steps_finds_who_was_out_of_the_engine() -> None:
-    """An exchange that wrote half as much in the same time as its twin was out of it for half of the time."""
-    alike = [np.full(3, value) for value in (0, 30_000, 9_000_000, 100, 0)]
-    start, first, last, prompt, cached = alike
-    written = np.array([1_200, 1_200, 600])
+    """An exchange that wrote half as much in the same time as its twins was out of it for half of the time."""
+    start, first, last, prompt, cached = (np.full(3, value) for value in (0, 30_000, 45_000_000, 100, 0))
+    written = np.array([6_001, 6_001, 3_001])
     served = ServedExchanges(start, first, last, prompt, cached, written, np.ones(3, np.int64), np.ones(3))
-    weights = by_steps_made(served, TYPICAL)
-    assert weights[0] == pytest.approx(weights[1])
-    assert weights[2] / weights[0] == pytest.approx(0.5, abs=0.1)
+    scrapes = np.arange(0, 60_000_000, 15_000_000)
+    found = presence(served, scrapes, scrapes * 6_000 // 44_970_000)
+    assert found == pytest.approx([1.0, 1.0, 0.5], rel=0.01)
+    assert by_presence(served, TYPICAL, found) == pytest.approx(np.array([1.0, 1.0, 0.5]) * 18e6, rel=0.03)
+
+
+def test_who_is_there_all_the_time_pays_as_by_the_product() -> None:
+    """The rule that was tried differs in nothing else."""
+    case = SHORT.cases(MIXED)[0]
+    served = running(case.seen(), TYPICAL).served
+    timeline = timeline_of(served, np.array([served.start_us[0], np.max(served.last_us)]))
+    shares = METHODS[DEFAULT_METHOD](timeline, TYPICAL)
+    weights = np.bincount(shares.exchange, shares.weight, minlength=len(served))
+    assert np.abs(by_presence(served, TYPICAL, np.ones(len(served))) - weights).sum() < 0.01 * weights.sum()
 
 
 def test_games_are_of_requests_that_overlap() -> None:
