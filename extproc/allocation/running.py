@@ -3,7 +3,8 @@
 A proxy knows when it sent a request, when the first text of a stream arrived, and when the answer had ended. It does
 not know how long a request waited at the server, so a prefill that would have lasted much longer than its work takes is
 cut at its begin: what waits computes nothing. A step computes several prompts, and their first tokens come at once; so
-it counts the work of all of these. Of an answer that is no stream the first token is placed by its own work alone.
+it counts the work of all of these. Of an answer that is no stream the first
+token is placed by its own work, or if it waited for long by the steps that its tokens took, if the server counts them.
 """
 
 from __future__ import annotations
@@ -56,18 +57,30 @@ class RunExchanges(NamedTuple):
     place: Ints
 
 
-def running(seen: SeenExchanges, costs: StepCosts) -> RunExchanges:
+class CountedSteps(NamedTuple):
+    """Steps of one engine of a server, by samples of it. ``at_us``: rising. ``steps``: up to each, not falling."""
+
+    at_us: Ints
+    steps: Ints
+
+
+NOT_COUNTED: Final = CountedSteps(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
+def running(seen: SeenExchanges, costs: StepCosts, counted: CountedSteps = NOT_COUNTED) -> RunExchanges:
     """When each ran. Those that had ended before they were sent, or at once, ran at no time, and are left out."""
     at = np.flatnonzero(is_possible(seen))
     sent, ended = seen.sent_us[at], seen.ended_us[at]
     prompt = np.maximum(seen.prompt[at], 0)
     cached = np.clip(seen.cached[at], 0, prompt)
-    own = costs.prefill_us(prompt, cached) + costs.step * costs.chunks(prompt, cached)
-    has_first = seen.first_us[at] != UNKNOWN
-    first = np.where(has_first, np.clip(seen.first_us[at], sent, ended), np.minimum(ended, sent + _longest(own, costs)))
-    start = np.maximum(sent, first - _longest(_of_steps(own, first, costs), costs))
     sequences, computed = np.maximum(seen.sequences[at], 1), np.maximum(seen.computed[at], 1.0)
     written = np.maximum(seen.written[at], 0)
+    own = costs.prefill_us(prompt, cached) + costs.step * costs.chunks(prompt, cached)
+    unseen = np.minimum(ended, sent + _longest(own, costs))
+    if len(counted.at_us) > 1:
+        unseen = np.where(computed == 1.0, _after_a_queue(unseen, ended, written / sequences, counted), unseen)
+    first = np.where(seen.first_us[at] == UNKNOWN, unseen, np.clip(seen.first_us[at], sent, ended))
+    start = np.maximum(sent, first - _longest(_of_steps(own, first, costs), costs))
     served = ServedExchanges(start, first, ended, prompt, cached, written, sequences, computed)
     order = np.lexsort((seen.number[at], ended, start))
     return RunExchanges(served.of(order), at[order])
@@ -76,6 +89,24 @@ def running(seen: SeenExchanges, costs: StepCosts) -> RunExchanges:
 def is_possible(seen: SeenExchanges) -> npt.NDArray[np.bool_]:
     """Whether each took any time."""
     return seen.ended_us > seen.sent_us
+
+
+def _after_a_queue(first: Ints, ended: Ints, tokens: Floats, counted: CountedSteps) -> Ints:
+    """First tokens that nobody saw, of answers that waited at the server.
+
+    An answer takes a step for each token, so its first token is so many steps before its last one. Between two samples
+    steps are only spread evenly; so this counts where it shows a longer wait than samples are apart.
+
+    Args: first: without a queue. tokens: of each sequence.
+    """
+    at_us, steps = counted
+    begun = np.interp(ended, at_us, steps) - np.maximum(tokens - 1.0, 0.0)
+    before = np.clip(np.searchsorted(steps, begun, "right") - 1, 0, len(steps) - 2)
+    apart = np.diff(at_us)[before]
+    within = (begun - steps[before]) / np.maximum(np.diff(steps)[before], 1)
+    by_steps = at_us[before] + np.rint(np.clip(within, 0.0, 1.0) * apart).astype(np.int64)
+    is_known = (ended <= at_us[-1]) & (begun >= steps[0]) & (by_steps - first > apart)
+    return np.where(is_known, np.minimum(by_steps, ended), first)
 
 
 def _of_steps(own: Floats, first: Ints, costs: StepCosts) -> Floats:
