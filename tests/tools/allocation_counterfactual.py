@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from extproc.allocation.methods import METHODS
-from extproc.allocation.served import Ints
+from extproc.statistics.arrays import Ints
 from tests.tools.allocation_worlds import LAWS, ROOFLINE, ChargeErrors, ProofWorlds, charged
 from tests.tools.engine_simulator.engine import simulated
 from tests.tools.engine_simulator.proxy_view import as_seen

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from extproc.allocation.methods import DEFAULT_METHOD
-from extproc.allocation.served import Floats
+from extproc.statistics.arrays import Floats
 from tests.tools.allocation_worlds import ChargeErrors, ProofWorlds
 from tests.tools.proof_figures import ProofFigure
 

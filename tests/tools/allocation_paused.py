@@ -11,10 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
-from extproc.allocation.timeline import Phase, timeline_of, up_to
+from extproc.allocation.timeline import RunningPhase, timeline_of, up_to
 from extproc.allocation.weighted_ps import PREFILL_SHARE_MAX
+from extproc.statistics.arrays import Floats, Ints
 
 _PRESENT_MIN: Final = 0.02
 _SCRAPES_MIN: Final = 2
@@ -63,5 +64,5 @@ def by_presence(served: ServedExchanges, costs: StepCosts, present: Floats) -> F
     return weights
 
 
-def _between(integral: Floats, phase: Phase) -> Floats:
+def _between(integral: Floats, phase: RunningPhase) -> Floats:
     return integral[phase.end] - integral[phase.begin]

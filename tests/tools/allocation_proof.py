@@ -121,6 +121,10 @@ def less_known(worlds: ProofWorlds) -> Iterator[AllocationFigure]:
         ):
             errors = [one.errors(used, view=view) for one in cases]
             yield from error_figures(f"{mix.name}_{name}", f"{mix.says}, {says}", errors)
+        for seconds in _WINDOWS_S:
+            errors = [one.counted_errors(costs, ProxyView(streams=False), seconds) for one in cases]
+            says = f"{mix.says}, no streams, steps each {seconds} s"
+            yield from error_figures(f"{mix.name}_no_stream_scrapes_{seconds}s", says, errors)
         smaller = worlds.cases(with_budget(mix, _BUDGET))
         errors = [one.errors(costs._replace(chunk_tokens=_BUDGET)) for one in smaller]
         yield from error_figures(f"{mix.name}_budget_{_BUDGET}", f"{mix.says}, {_BUDGET:,} tokens a step", errors)

@@ -12,10 +12,11 @@ import numpy as np
 
 from extproc.allocation.calibration import work_in_spans
 from extproc.allocation.intervals import Intervals
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.step_fit import fit_steps
 from extproc.allocation.timeline import timeline_of, up_to
+from extproc.statistics.arrays import Floats, Ints
 
 _BUSY_SHARE_MIN: Final = 0.05
 

@@ -12,12 +12,12 @@ from extproc.allocation.allocate import allocate
 from extproc.allocation.calibration import TooFewEquations, calibrate
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.methods import DEFAULT_METHOD, METHODS
-from extproc.allocation.running import UNKNOWN, SeenExchanges, running
-from extproc.allocation.served import Floats, Ints
+from extproc.allocation.running import NOT_COUNTED, UNKNOWN, CountedSteps, SeenExchanges, running
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import UNKNOWN_PRICE, TimeSlices
 from extproc.allocation.step_costs import TYPICAL, StepCosts
 from extproc.allocation.timeline import timeline_of
+from extproc.statistics.arrays import Floats
 from tests.tools.allocation_paused import by_presence, presence
 from tests.tools.allocation_windows import calibrated_by_windows, costs_of
 from tests.tools.engine_simulator.engine import EngineSettings, simulated
@@ -37,7 +37,7 @@ LAWS: Final[dict[str, StepLaw]] = {
 ROOFLINE: Final = "roofline"
 _OTHER_HOURS = 1_000
 """Draws from here on are other hours of the same traffic."""
-_SCRAPE_S = 15
+SCRAPE_S = 15
 _ROUNDS = 2
 """Of a calibration: how long prefills lasted depends on what it finds."""
 
@@ -98,6 +98,11 @@ class ProofCase:
         """Of what the product charges."""
         return ChargeErrors.of(charged(self.seen(view), costs, method), self.truth, self._teams())
 
+    def counted_errors(self, costs: StepCosts, view: ProxyView, seconds: int) -> ChargeErrors:
+        """Of what the product charges if it knows steps by scrapes."""
+        found = charged(self.seen(view), costs, DEFAULT_METHOD, self.scraped(seconds))
+        return ChargeErrors.of(found, self.truth, self._teams())
+
     def floor_errors(self) -> ChargeErrors:
         """Of the default method with the best coefficients and the server's own times: what the rule itself errs."""
         served = as_served(self.run)
@@ -109,26 +114,26 @@ class ProofCase:
         """Of a rule that counts steps by scrapes, and has the times of a proxy."""
         ran = running(self.seen(), costs)
         weights = np.zeros(len(self.truth))
-        weights[ran.place] = by_presence(ran.served, costs, presence(ran.served, *self.scraped(_SCRAPE_S)))
+        weights[ran.place] = by_presence(ran.served, costs, presence(ran.served, *self.scraped(SCRAPE_S)))
         return ChargeErrors.of(weights * self.truth.sum() / weights.sum(), self.truth, self._teams())
 
-    def scraped(self, seconds: int) -> tuple[Ints, Ints]:
-        """Times of scrapes, and the steps that the server has counted up to each."""
+    def scraped(self, seconds: int) -> CountedSteps:
+        """What the server has counted."""
         every = seconds * SECOND_US
         scrapes = np.arange(0, round(float(self.step_ends_us[-1])) + 2 * every, every)
-        return scrapes, np.searchsorted(self.step_ends_us, scrapes, "right")
+        return CountedSteps(scrapes, np.searchsorted(self.step_ends_us, scrapes, "right"))
 
     def _teams(self) -> list[str]:
         return [one.team for one in self.run.requests]
 
 
-def charged(seen: SeenExchanges, costs: StepCosts, method: str) -> Floats:
+def charged(seen: SeenExchanges, costs: StepCosts, method: str, counted: CountedSteps = NOT_COUNTED) -> Floats:
     """What the product charges each exchange, of a server with one GPU. [us]"""
     borders = _around(seen.sent_us, seen.ended_us)
     slices = TimeSlices(borders, np.ones(1, dtype=np.int64), np.full(1, UNKNOWN_PRICE))
     none = Intervals.union(borders[:0], borders[:0])
     life = ServerLife(Intervals.union(borders[:1], borders[1:]), none, none)
-    found = allocate(seen, life, slices, costs, method)
+    found = allocate(seen, life, slices, costs, method, counted)
     return np.bincount(found.exchange, found.share, minlength=len(seen.number)).astype(np.float64)
 
 

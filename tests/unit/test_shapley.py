@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.allocation.served import Floats
+from extproc.statistics.arrays import Floats
 from tests.tools.engine_simulator.engine import EngineSettings, simulated
 from tests.tools.engine_simulator.runs import EngineRequest, EngineSteps
 from tests.tools.engine_simulator.shapley import exact_values, game_values, sampled_values, step_values

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
+from extproc.statistics.arrays import Floats, Ints
 from tests.tools.engine_simulator.kv_blocks import Held, KvBlocks, Prefix
 from tests.tools.engine_simulator.records import StepRecords
 from tests.tools.engine_simulator.runs import EngineRequest, EngineRun

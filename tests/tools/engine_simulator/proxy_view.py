@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from extproc.allocation.running import UNKNOWN, SeenExchanges
-from extproc.allocation.served import Floats, Ints, ServedExchanges
+from extproc.allocation.served import ServedExchanges
+from extproc.statistics.arrays import Floats, Ints
 from tests.tools.engine_simulator.runs import EngineRun
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
+from extproc.statistics.arrays import Floats, Ints
 from tests.tools.engine_simulator.runs import EngineSteps
 from tests.tools.engine_simulator.step_laws import StepWork
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extproc.allocation.served import Floats, Ints
+from extproc.statistics.arrays import Floats, Ints
 from tests.tools.engine_simulator.step_laws import StepWork
 
 

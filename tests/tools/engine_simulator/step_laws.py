@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from extproc.allocation.served import Floats
 from extproc.allocation.step_costs import StepCosts
+from extproc.statistics.arrays import Floats
 
 
 class StepWork(NamedTuple):
