@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.largest_remainder import largest_remainder
 from extproc.allocation.methods import METHODS
-from extproc.allocation.running import NOT_COUNTED, CountedSteps, SeenExchanges, running
+from extproc.allocation.running import SeenExchanges, running
 from extproc.allocation.server_time import ServerLife, ServerState, of_gpus, state_times
 from extproc.allocation.slices import TimeSlices
 from extproc.allocation.step_costs import StepCosts

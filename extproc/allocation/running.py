@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
 from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
 from extproc.statistics.arrays import Floats, Ints
@@ -55,16 +56,6 @@ class RunExchanges(NamedTuple):
 
     served: ServedExchanges
     place: Ints
-
-
-class CountedSteps(NamedTuple):
-    """Steps of one engine of a server, by samples of it. ``at_us``: rising. ``steps``: up to each, not falling."""
-
-    at_us: Ints
-    steps: Ints
-
-
-NOT_COUNTED: Final = CountedSteps(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 def running(seen: SeenExchanges, costs: StepCosts, counted: CountedSteps = NOT_COUNTED) -> RunExchanges:

@@ -22,7 +22,7 @@ _SCRAPES_MIN: Final = 2
 """An exchange that lasts shorter is taken to be there all the time."""
 
 
-def presence(served: ServedExchanges, scrapes_us: Ints, steps: Ints) -> Floats:
+def presence(served: ServedExchanges, scrapes_us: Ints, steps: Floats) -> Floats:
     """The part of the steps in which each wrote.
 
     Args: scrapes_us: rising, as far apart as each other. steps: that the server has counted up to each.

@@ -21,7 +21,7 @@ from extproc.statistics.arrays import Floats, Ints
 _BUSY_SHARE_MIN: Final = 0.05
 
 
-def calibrated_by_windows(served: ServedExchanges, scrapes_us: Ints, steps: Ints, chunk_tokens: int) -> StepCosts:
+def calibrated_by_windows(served: ServedExchanges, scrapes_us: Ints, steps: Floats, chunk_tokens: int) -> StepCosts:
     """Fit the costs of a step of one server.
 
     Args: scrapes_us: rising. steps: in which anything was decoded, up to each scrape.

@@ -10,9 +10,10 @@ import numpy as np
 
 from extproc.allocation.allocate import allocate
 from extproc.allocation.calibration import TooFewEquations, calibrate
+from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.methods import DEFAULT_METHOD, METHODS
-from extproc.allocation.running import NOT_COUNTED, UNKNOWN, CountedSteps, SeenExchanges, running
+from extproc.allocation.running import UNKNOWN, SeenExchanges, running
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import UNKNOWN_PRICE, TimeSlices
 from extproc.allocation.step_costs import TYPICAL, StepCosts
@@ -121,7 +122,7 @@ class ProofCase:
         """What the server has counted."""
         every = seconds * SECOND_US
         scrapes = np.arange(0, round(float(self.step_ends_us[-1])) + 2 * every, every)
-        return CountedSteps(scrapes, np.searchsorted(self.step_ends_us, scrapes, "right"))
+        return CountedSteps(scrapes, np.searchsorted(self.step_ends_us, scrapes, "right").astype(np.float64))
 
     def _teams(self) -> list[str]:
         return [one.team for one in self.run.requests]

@@ -123,7 +123,7 @@ def test_counting_steps_finds_who_was_out_of_the_engine() -> None:
     written = np.array([6_001, 6_001, 3_001])
     served = ServedExchanges(start, first, last, prompt, cached, written, np.ones(3, np.int64), np.ones(3))
     scrapes = np.arange(0, 60_000_000, 15_000_000)
-    found = presence(served, scrapes, scrapes * 6_000 // 44_970_000)
+    found = presence(served, scrapes, scrapes * 6_000 / 44_970_000)
     assert found == pytest.approx([1.0, 1.0, 0.5], rel=0.01)
     assert by_presence(served, TYPICAL, found) == pytest.approx(np.array([1.0, 1.0, 0.5]) * 18e6, rel=0.03)
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.allocation.running import NOT_COUNTED, UNKNOWN, CountedSteps, SeenExchanges, running
+from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
+from extproc.allocation.running import UNKNOWN, SeenExchanges, running
 from tests.unit.allocation.samples import COSTS, many, seen_of
 
 PREFILL_US = 1_000 * 27.0 + 0.0013 * 1_000 * 500
@@ -43,7 +44,7 @@ def test_a_short_answer_without_a_stream() -> None:
     assert (ran.start_us[0], ran.first_us[0], ran.last_us[0]) == (0, 20_000, 20_000)
 
 
-COUNTED = CountedSteps(np.arange(0, 90_000_001, 15_000_000), np.array([0, 1_500, 3_000, 3_000, 4_000, 5_000, 6_000]))
+COUNTED = CountedSteps(np.arange(0, 90_000_001, 15_000_000), np.array([0.0, 1_500, 3_000, 3_000, 4_000, 5_000, 6_000]))
 """A hundred steps a second, then a pause of 15 s, then fewer."""
 
 
