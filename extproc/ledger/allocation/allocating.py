@@ -29,13 +29,14 @@ from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.unexplained import unexplained_work
 from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, ServerExchanges, read_exchanges
+from extproc.ledger.allocation.revisions import last_revisions
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import NOBODY, SliceRow, slice_rows
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.slots import insert_into
 from extproc.ledger.store import LedgerStore
 
-DAY_US: Final = 86_400_000_000
 _ROWS_AT_ONCE: Final = 1_000
 _TRIES_MAX: Final = 4
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
@@ -122,7 +123,7 @@ def _allocated(
         up_to = connection.execute(select(func.coalesce(func.max(ENTRIES.c.number), 0))).scalar_one()
         if terms.files is None and _is_done(connection, terms.method, span_us):
             return DayResult(begin_us)
-        known = _last_revisions(connection, terms.method, span_us)
+        known = _last_rows(connection, terms.method, span_us)
         read = _read(connection, terms, span_us, told)
         lives = terms.lives(connection, begin_us, end_us)
         found = list(_changed(connection, terms, span_us, read, lives, known))
@@ -132,7 +133,7 @@ def _allocated(
         done = {"begin_us": begin_us, "method": terms.method, "end_us": end_us, "entries_up_to": up_to}
         statement = insert_into(connection, GPU_DAYS).values(done)  # first: until its end others wait for this row
         connection.execute(statement.on_conflict_do_update(index_elements=["begin_us", "method"], set_=done))
-        if _numbers(connection, terms.method, span_us) != {slot: one["revision"] for slot, one in known.items()}:
+        if last_revisions(connection, terms.method, *span_us) != {slot: one["revision"] for slot, one in known.items()}:
             raise _Overtaken
         _write(connection, [(row, written | of_row) for row, of_row in found])
     revised = sum(of_row["revision"] > 1 for _, of_row in found)
@@ -195,23 +196,13 @@ def _costs_of(
     return terms.step_costs_of(connection, "" if payer is None else payer.model, "" if payer is None else payer.version)
 
 
-def _last_revisions(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:
+def _last_rows(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:
     columns = GPU_SLICES.c
     query = select(GPU_SLICES).where(
         columns.begin_us >= span_us[0], columns.begin_us < span_us[1], columns.method == method
     )
     rows = connection.execute(query.order_by(columns.revision)).mappings()
     return {(row["begin_us"], row["server"]): row for row in rows}
-
-
-def _numbers(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], int]:
-    """The last revision of each slice."""
-    columns = GPU_SLICES.c
-    query = select(columns.begin_us, columns.server, func.max(columns.revision)).where(
-        columns.begin_us >= span_us[0], columns.begin_us < span_us[1], columns.method == method
-    )
-    rows = connection.execute(query.group_by(columns.begin_us, columns.server))
-    return {(begin_us, server): revision for begin_us, server, revision in rows}
 
 
 def _is_done(connection: Connection, method: str, span_us: tuple[int, int]) -> bool:

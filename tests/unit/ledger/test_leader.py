@@ -79,7 +79,7 @@ def test_it_beats_once_a_second(store: LedgerStore, matter: Table) -> None:
 
 def test_two_matters_have_leaders_of_their_own(store: LedgerStore) -> None:
     """Who decides rollouts need not ask model servers."""
-    deciding, asking = (Leadership(table, "one") for table in MATTERS)
+    deciding, asking = (Leadership(table, "one") for table in (LEADER, SAMPLING_LEADER))
     assert keep(store, deciding, 0.0)
     assert keep(store, Leadership(SAMPLING_LEADER, "two"), 0.0)
     assert not keep(store, asking, 0.0)
