@@ -61,10 +61,12 @@ def _of_method(report: Report, columns: GpuColumns, prefix: str) -> Iterator[str
     caption = f"by {columns.method}"
     if columns.movers is not None and columns.movers.groups:
         yield _movers(report, columns.movers, caption)
-    total = ([text_cell("all GPUs")] + [text_cell("")] * (len(report.dimensions) - 1), columns.total)
-    unpaid = ([text_cell(_NOBODY)] + [text_cell("")] * (len(report.dimensions) - 1), _unpaid(columns))
     groups = [([name_cell(one) for one in group], figures) for group, figures in _largest(columns.groups)]
-    yield _table(f"GPU time of groups, {caption}", report.dimensions or [""], [*groups, unpaid, total])
+    empty = ['<td class="name"></td>'] * (len(report.dimensions) - 1)
+    if columns.unpaid:
+        groups.append(([text_cell(_NOBODY), *empty], _unpaid(columns)))
+    groups.append(([text_cell("all GPUs"), *empty], columns.total))
+    yield _table(f"GPU time of groups, {caption}", report.dimensions or [""], groups)
     if len(report.periods) > 1:
         labels = [[text_cell(period_in_words(one, report.size))] for one in report.periods]
         rows = list(zip(labels, columns.by_period, strict=True))
@@ -97,13 +99,15 @@ def _stacked(report: Report, columns: GpuColumns, id: str) -> str:
     drawn = largest if len(largest) < SERIES_MAX else largest[: SERIES_MAX - 2]
     numbers = {group: number for number, group in enumerate(drawn)}
     names = [plain_name(group_in_words(group)) for group in drawn]
-    names += ["others"] * (len(drawn) < len(largest)) + [_NOBODY]
+    names += ["others"] * (len(drawn) < len(largest)) + [_NOBODY] * bool(columns.unpaid)
     places = {period.start_us: place for place, period in enumerate(report.periods)}
     times = [[0] * len(places) for _ in names]
-    times[-1] = [one.time_us for one in columns.by_period]
+    unpaid = [one.time_us for one in columns.by_period]
     for (start_us, group), figures in columns.rows.items():
         times[numbers.get(group, len(drawn))][places[start_us]] += figures.time_us
-        times[-1][places[start_us]] -= figures.time_us
+        unpaid[places[start_us]] -= figures.time_us
+    if columns.unpaid:
+        times[-1] = unpaid
     series = [Series(name, [_millihours(one) for one in of_one]) for name, of_one in zip(names, times, strict=True)]
     labels = [period_in_words(one, report.size) for one in report.periods]
     title = f"GPU-hours by {report.size.value}, and by group"
@@ -113,8 +117,11 @@ def _stacked(report: Report, columns: GpuColumns, id: str) -> str:
 
 def _bars(columns: GpuColumns, id: str) -> str:
     drawn = _largest(columns.groups)[:_GROUPS_DRAWN_MAX]
-    names = [plain_name(group_in_words(group)) for group, _ in drawn] + [_NOBODY]
-    times = [figures.time_us for _, figures in drawn] + [_unpaid(columns).time_us]
+    names = [plain_name(group_in_words(group)) for group, _ in drawn]
+    times = [figures.time_us for _, figures in drawn]
+    if columns.unpaid:
+        names.append(_NOBODY)
+        times.append(_unpaid(columns).time_us)
     series = [Series("GPU-hours", [_millihours(one) for one in times])]
     described = f"The largest first: {', '.join(names)}."
     plot = Plot(id, "GPU-hours of the largest groups", described, names, series, _hours_in_words)

@@ -7,7 +7,7 @@ weeks and months.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, select
 
@@ -34,11 +34,18 @@ class TimeAndCost(NamedTuple):
 
 
 class ServerDay(NamedTuple):
-    """What a server was in a day. ``day_us``: its midnight."""
+    """A server in a day, at one price: what a bill would have as one charge.
+
+    Attributes:
+        day_us: its midnight. kind: of its GPUs.
+        price: of one GPU for an hour [billionths of the currency]; -1: not known.
+    """
 
     day_us: int
     server: str
+    kind: str
     currency: str
+    price: int
 
 
 class WorkedTime(NamedTuple):
@@ -78,37 +85,36 @@ class LastSlices:
 
     def used(self, by: Sequence[str]) -> dict[ServerDay, dict[GpuGroup, TimeAndCost]]:
         """By exchanges. Args: by: names of ``DIMENSIONS``."""
-        shares, slices, day = GPU_SHARES.c, GPU_SLICES.c, self._last.c.day_us
+        shares, key = GPU_SHARES.c, self._key()
         columns = [shares[name] for name in by]
         query = (
-            select(day, shares.server, slices.currency, func.sum(shares.gpu_us), func.sum(shares.cost), *columns)
+            select(*key, func.sum(shares.gpu_us), func.sum(shares.cost), *columns)
             .select_from(self._last)
             .join(GPU_SLICES, _is_last(GPU_SLICES, self._last))
             .join(GPU_SHARES, _is_last(GPU_SHARES, self._last))
-            .group_by(day, shares.server, slices.currency, *columns)
+            .group_by(*key, *columns)
         )
         found: dict[ServerDay, dict[GpuGroup, TimeAndCost]] = {}
-        for day_us, server, currency, time, cost, *group in self._connection.execute(query):
-            of_day = found.setdefault(ServerDay(int(day_us), server, currency), {})
-            of_day[tuple(group)] = TimeAndCost(int(time), int(cost))
+        for row in self._connection.execute(query):
+            time, cost, *group = row[len(key) :]
+            found.setdefault(ServerDay(*row[: len(key)]), {})[tuple(group)] = TimeAndCost(int(time), int(cost))
         return found
 
     def unpaid(self) -> dict[ServerDay, dict[str, TimeAndCost]]:
         """By nobody, by state (``UNPAID``)."""
-        slices, day = GPU_SLICES.c, self._last.c.day_us
-        sums = [func.sum(slices[name]) for state in UNPAID for name in (state, f"{state}_cost")]
+        key = self._key()
+        sums = [func.sum(GPU_SLICES.c[name]) for state in UNPAID for name in (state, f"{state}_cost")]
         query = (
-            select(day, slices.server, slices.currency, *sums)
+            select(*key, *sums)
             .select_from(self._last)
             .join(GPU_SLICES, _is_last(GPU_SLICES, self._last))
-            .group_by(day, slices.server, slices.currency)
+            .group_by(*key)
         )
         found = {}
-        for day_us, server, currency, *values in self._connection.execute(query):
-            numbers = [int(one) for one in values]
-            pairs = zip(UNPAID, numbers[::2], numbers[1::2], strict=True)
-            found[ServerDay(int(day_us), server, currency)] = {
-                state: TimeAndCost(time, cost) for state, time, cost in pairs
+        for row in self._connection.execute(query):
+            numbers = [int(one) for one in row[len(key) :]]
+            found[ServerDay(*row[: len(key)])] = {
+                state: TimeAndCost(*numbers[2 * place : 2 * place + 2]) for place, state in enumerate(UNPAID)
             }
         return found
 
@@ -161,6 +167,10 @@ class LastSlices:
         for day_us, tokens, *group in self._connection.execute(query.group_by(of.c.day_us, *columns)):
             found.setdefault(int(day_us), {})[tuple(group)] = int(tokens)
         return found
+
+    def _key(self) -> list[ColumnElement[Any]]:
+        """Of a ``ServerDay``."""
+        return [self._last.c.day_us, *(GPU_SLICES.c[name] for name in ServerDay._fields[1:])]
 
 
 def methods_between(connection: Connection, begin_us: int, end_us: int) -> list[str]:

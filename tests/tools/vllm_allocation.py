@@ -80,9 +80,7 @@ def traffic() -> list[Ask]:
     asked: list[Ask] = []
     for number in range(24):
         at_s, tokens = chance.uniform(0, SECONDS), chance.randrange(30, 90)
-        asked += [Ask(team, at_s, 20, tokens, number) for team in ("chat", "twin")]
-    for number in range(48):
-        asked.append(Ask("double", chance.uniform(0, SECONDS), 20, chance.randrange(30, 90), number))
+        asked += [Ask(team, at_s, 20, tokens, number) for team in ("chat", "twin", "double", "double")]
     for number in range(10):
         asked.append(Ask("rag", chance.uniform(0, SECONDS), 350, chance.randrange(10, 40), number))
     return asked
