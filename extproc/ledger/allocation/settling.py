@@ -24,13 +24,12 @@ from extproc.config.gpus import GpusSection
 from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.allocating import allocate_day, days_between
 from extproc.ledger.allocation.settled import settled_us, settles_from_us
+from extproc.ledger.allocation.settling_run import EXCHANGES_MAX
 from extproc.ledger.allocation.terms import allocation_terms
 from extproc.ledger.store import LedgerStore
 
 LASTS_S_MAX: Final = 1_800
 """Then the system ends it."""
-EXCHANGES_MAX: Final = 2_000_000
-"""A day with more is left to the command; they take 450 MB."""
 _NICE: Final = 19
 _US_PER_S: Final = 1_000_000
 
@@ -43,11 +42,12 @@ def settle(settings: dict[str, Any]) -> dict[str, Any]:
     """Allocate yesterday and today, as far as their hours are settled.
 
     Args: settings: ``url`` and ``folder`` of the ledger, ``section``: JSON of the section `gpus`, ``now_us``.
-    Returns: ``problems``: sentences; ``unknown``: exchanges of servers that the configuration does not have.
+    Returns: as ``SettledDays``.
     """
     now_us: int = settings["now_us"]
     section = GpusSection.model_validate_json(settings["section"])
     problems: list[str] = []
+    too_large: list[str] = []
     unknown: Counter[str] = Counter()
     try:
         store = LedgerStore(settings["url"], Path(settings["folder"]), creates=False)
@@ -58,15 +58,12 @@ def settle(settings: dict[str, Any]) -> dict[str, Any]:
                 try:
                     unknown.update(allocate_day(store, terms, span_us, now_us, _bounded).unknown)
                 except DayTooLarge:
-                    day = datetime.fromtimestamp(span_us[0] // _US_PER_S, UTC).date()
-                    problems.append(
-                        f"{day} has more than {EXCHANGES_MAX:,} exchanges, which is left to `extproc allocate`"
-                    )
+                    too_large.append(str(datetime.fromtimestamp(span_us[0] // _US_PER_S, UTC).date()))
         finally:
             store.close()
     except StoreFailed as failure:
         problems.append(f"the store: {failure}")
-    return {"problems": problems, "unknown": dict(unknown)}
+    return {"problems": problems, "too_large": too_large, "unknown": dict(unknown)}
 
 
 def _bounded(exchanges: int) -> None:
