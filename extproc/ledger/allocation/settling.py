@@ -1,6 +1,6 @@
 """The process that allocates what is settled: ``python -m extproc.ledger.allocation.settling``, once an hour.
 
-A day of a million exchanges takes seconds of a core and hundreds of megabytes. In a process of its own, of the lowest
+A day of a million exchanges takes seconds of a core and hundreds of megabytes. In a process of its own, of low
 priority, that delays no entry, and the memory is given back. Its standard input has the settings, as a line of JSON,
 and says by its end that the parent is gone; on its standard output it writes one line. It takes yesterday and today,
 one day at a time, each in a transaction: whatever ends it, a day is written whole or not at all.
@@ -30,7 +30,9 @@ from extproc.ledger.store import LedgerStore
 
 LASTS_S_MAX: Final = 1_800
 """Then the system ends it."""
-_NICE: Final = 19
+_NICENESS: Final = 10
+"""A tenth of a core where others want it. Not the lowest: SQLite has one writer, and others wait while a day is written.
+"""
 _US_PER_S: Final = 1_000_000
 
 
@@ -74,7 +76,7 @@ def _bounded(exchanges: int) -> None:
 def main() -> None:
     """Run with the settings of standard input."""
     signal.alarm(LASTS_S_MAX)
-    os.nice(_NICE)
+    os.nice(_NICENESS)
     settings = orjson.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     found = settle(settings)
