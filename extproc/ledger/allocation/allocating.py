@@ -21,6 +21,7 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from extproc.allocation.allocate import allocate
+from extproc.allocation.counted_steps import counted_steps
 from extproc.allocation.running import SeenExchanges, running
 from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
@@ -169,9 +170,12 @@ def _changed(
         before = [one for (_, of_server), one in known.items() if of_server == name]
         costs = _stored_costs(before) or _costs_of(connection, terms, read, exchanges)
         samples = terms.samples(connection, name, *span_us)
-        missing = unexplained_work(samples, running(exchanges.seen, costs).served, slices.borders_us, costs)
+        counted = counted_steps(samples)
+        served = running(exchanges.seen, costs, counted).served
+        missing = unexplained_work(samples, served, slices.borders_us, costs)
         exchanges = exchanges.with_work_of(missing, NOBODY)
-        allocated = allocate(exchanges.seen, lives.get(name, ServerLife.unknown()), slices, costs, terms.method)
+        life = lives.get(name, ServerLife.unknown())
+        allocated = allocate(exchanges.seen, life, slices, costs, terms.method, counted)
         for row in slice_rows(exchanges, read.payers, slices, allocated, costs):
             row.values.update(server=name, kind=server.kind, currency=server.currency)
             last = known.get((row.values["begin_us"], name))

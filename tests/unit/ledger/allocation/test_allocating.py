@@ -232,3 +232,16 @@ def test_work_that_no_entry_has(store: LedgerStore) -> None:
     assert row["busy"] + row["unexplained"] + row["idle"] == 2 * HOUR_US
     assert row["exchanges"] == 1
     assert 0 < row["busy"] < 2 * 60_000_000
+
+
+def test_an_answer_that_waited_at_the_server(store: LedgerStore) -> None:
+    """It is no stream, and came after ten minutes: by its steps it ran for the last quarter of a minute of them."""
+    minutes = 10 * 60_000_000
+    store.add(
+        [ran(1, HOUR_US, minutes, first_token_at_us=None, prompt_tokens=10, cached_tokens=0, completion_tokens=100)]
+    )
+    times = [MIDNIGHT_US + HOUR_US + number * 15_000_000 for number in range(45)]
+    steps = ServerSamples.of([ServerSample(at, 0, 0, steps=100 * number) for number, at in enumerate(times)])
+    allocated(store, samples={ONE: steps})
+    (row,) = slices(store, GPU_SLICES.c.server == ONE, GPU_SLICES.c.begin_us == times[0])
+    assert 2 * 14_000_000 < row["busy"] < 2 * 16_000_000
