@@ -31,8 +31,7 @@ from extproc.ledger.store import LedgerStore
 LASTS_S_MAX: Final = 1_800
 """Then the system ends it."""
 _NICENESS: Final = 10
-"""A tenth of a core where others want it. Not the lowest: SQLite has one writer, and others wait while a day is written.
-"""
+"""A tenth of a core where others want it. Not the lowest: others wait while it is the one who writes to SQLite."""
 _US_PER_S: Final = 1_000_000
 
 
