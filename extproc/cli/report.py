@@ -20,9 +20,8 @@ from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
-from extproc.config.document import Document
 from extproc.reports.dimensions import BadDimension, Dimension, dimension_of, dimensions_of
-from extproc.reports.periods import BadRange, DayRange, Period, PeriodSize, day_of, periods_of, zone_of
+from extproc.reports.periods import BadRange, DayRange, Period, PeriodSize, day_of, zone_of
 from extproc.reports.usage import Measure
 
 if TYPE_CHECKING:
@@ -76,6 +75,10 @@ def report_command(
         ReportFormat, typer.Option("--format", help="How the report is written; focus: rows of FOCUS 1.3, as CSV.")
     ] = ReportFormat.TABLE,
     issuer: Annotated[str, typer.Option(help="Of --format focus: who bills, and the account.")] = "llm-extproc",
+    method: Annotated[
+        str | None,
+        typer.Option(help="Only GPU time that this rule allocated; of --format focus by default weighted_ps_v1."),
+    ] = None,
     reconcile: Annotated[
         list[Path] | None,
         typer.Option(
@@ -120,6 +123,7 @@ def report_command(
     except (BadRange, BadDimension) as bad:
         _refuse_use(str(bad))
     kept = config_with_ledger(named)
+    from extproc.cli.report_focus import focus_text
     from extproc.reports.gpu_columns import add_gpu_time
     from extproc.reports.report import Question
 
@@ -131,13 +135,13 @@ def report_command(
     ):
         try:
             if to_format is ReportFormat.FOCUS:
-                text = _focus(connection, question, kept.document, issuer)
+                text = focus_text(connection, question, kept.document, issuer, method)
                 report = None
             else:
                 report = _report(connection, question, now_us, lambda one: line.say(f"Reading {one.first}"))
                 if (gpus := kept.document.gpus) is not None:
                     line.say("Reading GPU time")
-                    add_gpu_time(connection, gpus, question, report, now_us)
+                    add_gpu_time(connection, gpus, question, report, now_us, method)
         except BadRange as bad:
             _refuse_use(str(bad))
     if report is None:
@@ -171,15 +175,6 @@ def _report(connection: Connection, asked: Question, now_us: int, told: Callable
     from extproc.reports.report import report_of
 
     return report_of(asked, LedgerQuery(connection, asked.dimensions, asked.only), now_us, told)
-
-
-def _focus(connection: Connection, asked: Question, document: Document, issuer: str) -> str:
-    """Raises: BadRange."""
-    from extproc.reports.focus import DIMENSIONS, focus_csv, prices_of
-    from extproc.reports.query import LedgerQuery
-
-    query = LedgerQuery(connection, DIMENSIONS, asked.only)
-    return focus_csv(query, periods_of(asked.days, PeriodSize.DAY, 0), prices_of(document), issuer)
 
 
 def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None, to_format: ReportFormat) -> ExitCode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -68,6 +70,44 @@ def test_days_that_are_not_allocated_are_told() -> None:
     assert "GPU time by even_ps, allocated for 2 of 4 days: 10 GPU-hours, $25.00. Nobody pays: " in text
     for day, words in (("05", "  2     $5.00  "), ("06", "  4    $10.00  ")):
         assert any(line.startswith(f"2026-01-{day}") and words in line for line in text.splitlines())
+
+
+def test_one_method_of_several() -> None:
+    """`--method` names it; FOCUS has one in any case."""
+    CliRunner().invoke(app, ["allocate", "gpus.yaml", *DAYS])
+    assert "weighted_ps_v1" not in printed(*DAYS, "--method", "even_ps")
+    assert "is allocated by by_hand: run" in printed(*DAYS, "--method", "by_hand")
+    for arguments, method in (((), "weighted_ps_v1"), (("--method", "even_ps"), "even_ps")):
+        rows = csv.DictReader(io.StringIO(printed(*DAYS, "--format", "focus", *arguments)))
+        assert {row["AllocatedMethodId"] for row in rows} == {method, ""}
+
+
+def test_focus_has_the_only_method_there_is() -> None:
+    """By the policy of the configuration."""
+    rows = list(csv.DictReader(io.StringIO(printed(*DAYS, "--format", "focus"))))
+    assert {row["AllocatedMethodId"] for row in rows} == {"even_ps", ""}
+    assert {row["AllocatedResourceName"] for row in rows if row["ResourceId"]} == {"search, index", ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("--method", "by_hand"), 2, "no GPU time of these days is allocated by `by_hand`; run `extproc allocate`"),
+        (("--only", "route=night"), 0, "GPU time is not kept by route, so tokens are charged in place of it."),
+    ],
+)
+def test_focus_says_what_it_cannot(arguments: tuple[str, ...], code: int, told: str) -> None:
+    """On standard error."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *DAYS, "--format", "focus", *arguments])
+    assert (ran.exit_code, told in ran.stderr) == (code, True)
+
+
+def test_focus_of_methods_none_of_which_is_the_default() -> None:
+    """One must be named."""
+    CliRunner().invoke(app, ["allocate", "gpus.yaml", *DAYS, "--method", "tokens_1_2p5"])
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *DAYS, "--format", "focus"])
+    assert ran.exit_code == 2
+    assert "GPU time is allocated by even_ps, tokens_1_2p5; name one with --method" in ran.stderr
 
 
 def test_a_narrow_terminal_keeps_gpu_hours() -> None:
