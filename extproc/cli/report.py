@@ -83,7 +83,8 @@ def report_command(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Instead hold a provider's usage (JSON, CSV) or vLLM's metrics against the ledger; repeatable.",
+            help="Instead hold a provider's usage (JSON, CSV), vLLM's metrics or a bill of GPUs against the ledger;"
+            " repeatable.",
         ),
     ] = None,
     config: ConfigOption = None,
@@ -112,7 +113,7 @@ def report_command(
             )
         if to_format not in (ReportFormat.TABLE, ReportFormat.CSV, ReportFormat.JSON):
             _refuse_use(f"--reconcile has no --format {to_format.value}; there are table, csv and json")
-        raise typer.Exit(_reconciled(named, reconcile, only, ReportFormat.JSON if as_json else to_format))
+        raise typer.Exit(_reconciled(named, reconcile, only, method, ReportFormat.JSON if as_json else to_format))
     now_us = time.time_ns() // 1_000
     try:
         days = _days(first or _FROM_DEFAULT, last or _TO_DEFAULT, timezone, now_us)
@@ -177,11 +178,17 @@ def _report(connection: Connection, asked: Question, now_us: int, told: Callable
     return report_of(asked, LedgerQuery(connection, asked.dimensions, asked.only), now_us, told)
 
 
-def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None, to_format: ReportFormat) -> ExitCode:
+def _reconciled(
+    config: Path, files: Sequence[Path], only: Sequence[str] | None, method: str | None, to_format: ReportFormat
+) -> ExitCode:
     kept = config_with_ledger(config)
-    from extproc.cli.report_reconcile import print_reconciled, read_claims, served_of
+    from extproc.cli.report_bill import print_bill, reconciled_with_bill
+    from extproc.cli.report_reconcile import print_reconciled, read_files, served_of
     from extproc.reports.reconcile import reconciled
 
+    read = read_files(files)
+    if read.bill and only:
+        _refuse_use("a bill of GPUs is of all that ran on them: leave out --only")
     try:
         conditions = [_condition(one) for one in only or ()]
     except BadDimension as bad:
@@ -191,7 +198,13 @@ def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None,
         opened_ledger(kept) as store,
         store.reading() as connection,
     ):
-        found = reconciled(connection, read_claims(files), served_of(kept.document), conditions)
+        if read.bill:
+            bill = reconciled_with_bill(connection, read.bill, method)
+        else:
+            found = reconciled(connection, read.claims, served_of(kept.document), conditions)
+    if read.bill:
+        print_bill(bill, to_format.value)
+        return ExitCode.FAILED if bill.differences else ExitCode.OK
     print_reconciled(found, to_format.value)
     return ExitCode.FAILED if any(one.unexplained for one in found.differences) else ExitCode.OK
 

@@ -6,14 +6,12 @@ import typer
 from sqlalchemy import Connection
 
 from extproc.allocation.idle import IdlePolicy
-from extproc.allocation.methods import DEFAULT_METHOD
-from extproc.cli.output import refuse
+from extproc.cli.report_method import chosen_method
 from extproc.config.document import Document
 from extproc.config.gpus import GpusSection
 from extproc.reports.focus import DIMENSIONS, NO_CHARGES, focus_csv, prices_of
 from extproc.reports.focus_gpu import GpuCharges, gpu_charges
 from extproc.reports.gpu_columns import gpu_conditions, names_without_gpu_time
-from extproc.reports.gpu_sums import methods_between
 from extproc.reports.gpu_time import GpuQuestion, reserved_shares
 from extproc.reports.periods import PeriodSize, periods_of
 from extproc.reports.query import LedgerQuery
@@ -21,7 +19,7 @@ from extproc.reports.report import Question
 
 
 def focus_text(connection: Connection, asked: Question, document: Document, issuer: str, method: str | None) -> str:
-    """The file. Args: method: of allocation; None: the only one, or the default.
+    """The file. Args: method: of allocation; None: see ``chosen_method``.
 
     Raises: BadRange.
     """
@@ -36,17 +34,12 @@ def focus_text(connection: Connection, asked: Question, document: Document, issu
 def _charges(
     connection: Connection, section: GpusSection, asked: Question, span_us: tuple[int, int], method: str | None
 ) -> GpuCharges:
-    methods = methods_between(connection, *span_us)
-    if method is None and len(methods) > 1 and DEFAULT_METHOD not in methods:
-        refuse(f"extproc report: GPU time is allocated by {', '.join(methods)}; name one with --method")
-    if method is not None and method not in methods:
-        refuse(f"extproc report: no GPU time of these days is allocated by `{method[:40]}`; run `extproc allocate`")
-    if not methods:
+    chosen = chosen_method(connection, span_us, method)
+    if chosen is None:
         return NO_CHARGES
     if others := names_without_gpu_time([one for one, _ in asked.only]):
         typer.echo(f"GPU time is not kept by {others[0]}, so tokens are charged in place of it.", err=True)
         return NO_CHARGES
-    chosen = method or (DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[0])
     policy, reserved = IdlePolicy(section.idle), reserved_shares(connection, section)
     question = GpuQuestion(chosen, *span_us, (), policy, reserved, gpu_conditions(asked.only))
     return gpu_charges(connection, question)

@@ -114,3 +114,58 @@ def test_a_narrow_terminal_keeps_gpu_hours() -> None:
     """Rather than anything that is not tokens or cost."""
     head = printed(*DAYS, columns=72).splitlines()[2]
     assert head.split() == ["team", "input", "output", "cost", "change", "GPU-hours"]
+
+
+# --- a bill --------------------------------------------------------------------------------------------------------
+
+
+def reconciled(*arguments: str, code: int = 1) -> str:
+    """The output for a bill."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", "--reconcile", *arguments], env={"COLUMNS": "120"})
+    assert ran.exit_code == code, ran.output
+    return ran.stdout or ran.stderr
+
+
+def test_a_bill_that_does_not_agree() -> None:
+    """What differs, and why; the exit code says so."""
+    assert reconciled("bill.csv") == (
+        "day (UTC)   server          GPU-hours       cost  of\n"
+        "2026-01-06  127.0.0.1:8001                        6 hours at 17.00 USD theirs, 6 hours at 15.00 USD ours\n"
+        "                            +0.000000  +2.00 USD  PRICE DIFFERS\n"
+        "2 servers and days compared with even_ps: 1 agree, 1 do not\n"
+        "not explained +2.00 USD, rounding +0.00 USD\n"
+    )
+    rows = list(csv.DictReader(io.StringIO(reconciled("bill.csv", "--format", "csv"))))
+    assert [(row["cause"], row["cost_nano"]) for row in rows] == [("price", "2000000000")]
+
+
+def test_a_bill_that_agrees(folder: Path) -> None:
+    """In one line; and a day that is not allocated is told."""
+    line = "2026-01-05,127.0.0.1:8001,4,10,USD\n"
+    (folder / "bill.csv").write_text(f"day,resource,gpu_hours,cost,currency\n{line}")
+    assert reconciled("bill.csv", code=0) == (
+        "1 servers and days compared with even_ps: 1 agree, 0 do not\nrounding +0.00 USD\n"
+    )
+    (folder / "bill.csv").write_text(f"day,resource,gpu_hours,cost,currency\n{line}{line.replace('05,', '04,')}")
+    assert "1 of 2 days are allocated: run `extproc allocate` for the others." in reconciled("bill.csv")
+
+
+@pytest.mark.parametrize(
+    ("bill", "arguments", "told"),
+    [
+        ("day,server,gpu_hours,cost,currency\n2026-01-05,a,x,1,USD\n", (), "bill.csv:2: gpu_hours is no number"),
+        ("", ("--reconcile", "usage.csv"), "bill.csv is a bill of GPUs, and other files are not"),
+        ("", ("--only", "team=search"), "a bill of GPUs is of all that ran on them: leave out --only"),
+        ("", ("--method", "by_hand"), "no GPU time of these days is allocated by `by_hand`"),
+        (
+            "day,server,gpu_hours,cost,currency\n2025-01-05,a,1,1,USD\n",
+            (),
+            "no GPU time of the bill's days is allocated: run `extproc allocate --from 2025-01-05 --to 2025-01-05`",
+        ),
+    ],
+)
+def test_a_bill_that_is_refused(folder: Path, bill: str, arguments: tuple[str, ...], told: str) -> None:
+    """In a sentence."""
+    if bill:
+        (folder / "bill.csv").write_text(bill)
+    assert told in reconciled("bill.csv", *arguments, code=2)
