@@ -34,14 +34,14 @@ IN_WORDS: Final = {
 }
 
 
-class ReadFiles(NamedTuple):
+class OthersCounts(NamedTuple):
     """``bill``: lines of bills of GPUs; none: ``claims`` are all there is."""
 
     claims: list[UsageClaim]
     bill: list[BillLine]
 
 
-def read_files(files: Sequence[Path]) -> ReadFiles:
+def read_files(files: Sequence[Path]) -> OthersCounts:
     """What others counted; a file that cannot be read ends the command."""
     try:
         contents = [(file, _content(file)) for file in files]
@@ -49,14 +49,14 @@ def read_files(files: Sequence[Path]) -> ReadFiles:
         if bills and len(bills) < len(files):
             raise BadClaims(f"{bills[0]} is a bill of GPUs, and other files are not: reconcile them by themselves")
         if bills:
-            return ReadFiles([], [line for file, content in contents for line in bill_of(str(file), content)])
+            return OthersCounts([], [line for file, content in contents for line in bill_of(str(file), content)])
         pages, found = [], []
         for file, content in contents:
             if is_vllm_page(content):
                 pages.append((str(file), content, file.stat().st_mtime_ns // _NS_PER_US))
             else:
                 found += claims_of(str(file), content)
-        return ReadFiles(together([*found, *(claims_of_pages(pages) if pages else ())]), [])
+        return OthersCounts(together([*found, *(claims_of_pages(pages) if pages else ())]), [])
     except (BadClaims, OSError) as bad:
         refuse(said(bad))
 
