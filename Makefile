@@ -125,6 +125,9 @@ guard-report: $(DEV) $(WEIGHTS) ## Count what the guards find and miss, source b
 rollout-proof: $(DEV) ## Simulate how often a rollout decides falsely, and how soon it finds harm (ARGS=--help); three quarters of an hour
 	@$(BIN)/python -m tests.tools.rollout_proof $(ARGS)
 
+allocation-proof: $(DEV) ## Simulate how far what teams are charged for GPUs is from what their requests cost (ARGS=--help); ten minutes
+	@$(BIN)/python -m tests.tools.allocation_proof $(ARGS)
+
 quality-sim: $(DEV) ## Simulate how soon drift is found, and false alarms (ARGS=--help); some minutes
 	@$(BIN)/python -m tests.tools.quality_sim $(ARGS)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.largest_remainder import largest_remainder
 from extproc.allocation.methods import METHODS
@@ -31,14 +32,21 @@ class AllocatedTime(NamedTuple):
     share: Ints
 
 
-def allocate(seen: SeenExchanges, life: ServerLife, slices: TimeSlices, costs: StepCosts, method: str) -> AllocatedTime:
+def allocate(
+    seen: SeenExchanges,
+    life: ServerLife,
+    slices: TimeSlices,
+    costs: StepCosts,
+    method: str,
+    counted: CountedSteps = NOT_COUNTED,
+) -> AllocatedTime:
     """Divide the time of a server by a method of ``METHODS``.
 
     Args: seen: of this server, all that touch the slices.
     Raises: ValueError for costs that are none. KeyError for a method that is not there: a caller bug.
     """
     costs.check()
-    ran = running(seen, costs)
+    ran = running(seen, costs, counted)
     busy = Intervals.union(ran.served.start_us, ran.served.last_us)
     states = of_gpus(state_times(life, busy, slices.borders_us), slices.gpus)
     shares = METHODS[method](timeline_of(ran.served, slices.borders_us), costs)

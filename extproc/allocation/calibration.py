@@ -102,7 +102,7 @@ def calibrate(served: ServedExchanges, is_timed: Bools, chunk_tokens: int) -> Ca
     times = (served.last_us - served.first_us)[usable].astype(np.float64)
     clock = timeline.cuts_us.astype(np.float64)
     for _ in range(_PASSES):
-        works = [up_to(work) for work in _works(timeline, clock, chunk_tokens)]
+        works = [up_to(work) for work in work_in_spans(timeline, clock, chunk_tokens)]
         meanwhile = [np.maximum(work[end] - work[begin], 0.0) for work in works]
         columns = np.stack([steps[usable], *meanwhile], axis=1)
         fit = fit_steps(columns, times)
@@ -114,8 +114,8 @@ def calibrate(served: ServedExchanges, is_timed: Bools, chunk_tokens: int) -> Ca
     return _judged(fit, columns, times, costs)
 
 
-def _works(timeline: Timeline, clock: Floats, chunk_tokens: int) -> Iterator[Floats]:
-    """In each span: prompt tokens computed, tokens written, contexts of these, pairs.
+def work_in_spans(timeline: Timeline, clock: Floats, chunk_tokens: int) -> Iterator[Floats]:
+    """In each span: prompt tokens computed, tokens written, contexts of these, pairs; what costs are fitted to.
 
     Args: clock: by which tokens are written evenly, at each cut: that of steps, as far as it is known.
     """

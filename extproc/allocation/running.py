@@ -2,7 +2,9 @@
 
 A proxy knows when it sent a request, when the first text of a stream arrived, and when the answer had ended. It does
 not know how long a request waited at the server, so a prefill that would have lasted much longer than its work takes is
-cut at its begin: what waits computes nothing. Of an answer that is no stream the first token is placed likewise.
+cut at its begin: what waits computes nothing. A step computes several prompts, and their first tokens come at once; so
+it counts the work of all of these. Of an answer that is no stream the first
+token is placed by its own work, or if it waited for long by the steps that its tokens took, if the server counts them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
 from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import StepCosts
 from extproc.statistics.arrays import Floats, Ints
 
 PREFILL_TIMES: Final = 1.5
-"""A prefill lasts at most so many times its own work, as others are in its steps; and two steps more."""
+"""A prefill lasts at most so many times the work of its steps, as others decode in these; and two steps more."""
 STEPS_MORE: Final = 2.0
 UNKNOWN: Final = -(1 << 62)
 """A first token that nobody saw; no time."""
@@ -55,18 +58,20 @@ class RunExchanges(NamedTuple):
     place: Ints
 
 
-def running(seen: SeenExchanges, costs: StepCosts) -> RunExchanges:
+def running(seen: SeenExchanges, costs: StepCosts, counted: CountedSteps = NOT_COUNTED) -> RunExchanges:
     """When each ran. Those that had ended before they were sent, or at once, ran at no time, and are left out."""
     at = np.flatnonzero(is_possible(seen))
     sent, ended = seen.sent_us[at], seen.ended_us[at]
     prompt = np.maximum(seen.prompt[at], 0)
     cached = np.clip(seen.cached[at], 0, prompt)
-    longest = _longest_prefill(prompt, cached, costs)
-    has_first = seen.first_us[at] != UNKNOWN
-    first = np.where(has_first, np.clip(seen.first_us[at], sent, ended), np.minimum(ended, sent + longest))
-    start = np.maximum(sent, first - longest)
     sequences, computed = np.maximum(seen.sequences[at], 1), np.maximum(seen.computed[at], 1.0)
     written = np.maximum(seen.written[at], 0)
+    own = costs.prefill_us(prompt, cached) + costs.step * costs.chunks(prompt, cached)
+    unseen = np.minimum(ended, sent + _longest(own, costs))
+    if len(counted.at_us) > 1:
+        unseen = np.where(computed == 1.0, _after_a_queue(unseen, ended, written / sequences, counted), unseen)
+    first = np.where(seen.first_us[at] == UNKNOWN, unseen, np.clip(seen.first_us[at], sent, ended))
+    start = np.maximum(sent, first - _longest(_of_steps(own, first, costs), costs))
     served = ServedExchanges(start, first, ended, prompt, cached, written, sequences, computed)
     order = np.lexsort((seen.number[at], ended, start))
     return RunExchanges(served.of(order), at[order])
@@ -77,6 +82,31 @@ def is_possible(seen: SeenExchanges) -> npt.NDArray[np.bool_]:
     return seen.ended_us > seen.sent_us
 
 
-def _longest_prefill(prompt: Ints, cached: Ints, costs: StepCosts) -> Ints:
-    own = costs.prefill_us(prompt, cached) + costs.step * costs.chunks(prompt, cached)
+def _after_a_queue(first: Ints, ended: Ints, tokens: Floats, counted: CountedSteps) -> Ints:
+    """First tokens that nobody saw, of answers that waited at the server.
+
+    An answer takes a step for each token, so its first token is so many steps before its last one. Between two samples
+    steps are only spread evenly; so this counts where it shows a longer wait than samples are apart.
+
+    Args: first: without a queue. tokens: of each sequence.
+    """
+    at_us, steps = counted
+    begun = np.interp(ended, at_us, steps) - np.maximum(tokens - 1.0, 0.0)
+    before = np.clip(np.searchsorted(steps, begun, "right") - 1, 0, len(steps) - 2)
+    apart = np.diff(at_us)[before]
+    within = (begun - steps[before]) / np.maximum(np.diff(steps)[before], 1)
+    by_steps = at_us[before] + np.rint(np.clip(within, 0.0, 1.0) * apart).astype(np.int64)
+    is_known = (ended <= at_us[-1]) & (begun >= steps[0]) & (by_steps - first > apart)
+    return np.where(is_known, np.minimum(by_steps, ended), first)
+
+
+def _of_steps(own: Floats, first: Ints, costs: StepCosts) -> Floats:
+    """The work of all prefills that ended in the same step: each lasts as long as all of it takes."""
+    order = np.lexsort((own, first))
+    at, up_to_each = first[order], np.concatenate((np.zeros(1), np.cumsum(own[order])))
+    near = round(costs.step)
+    return up_to_each[np.searchsorted(at, first + near, "right")] - up_to_each[np.searchsorted(at, first - near)]
+
+
+def _longest(own: Floats, costs: StepCosts) -> Ints:
     return np.ceil(PREFILL_TIMES * own + STEPS_MORE * costs.step).astype(np.int64)

@@ -6,29 +6,37 @@ The database library is imported only when it runs.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
 from extproc.cli.gpu_days import SettledSpan, settled_span
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
-from extproc.cli.progress import progress
+from extproc.cli.progress import Progress, progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
 from extproc.config.gpus import GpusSection
+from extproc.domain.extras import MODULES, how_to_install, missing_modules
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from extproc.allocation.server_time import ServerLife
     from extproc.cli.allocate_output import AllocatedRun
-    from extproc.ledger.allocation.allocating import AllocationTerms
     from extproc.ledger.store import LedgerStore
 
 _MILLION: Final = 1_000_000
 
 app = typer.Typer(name="allocate", add_completion=False)
+
+
+class _Asked(NamedTuple):
+    """Attributes: files: in place of the database's entries."""
+
+    span: SettledSpan
+    method: str
+    by: tuple[str, ...]
+    files: Path | None
 
 
 @app.command("allocate")
@@ -44,6 +52,15 @@ def allocate_command(
     method: Annotated[
         str, typer.Option(help="Rule by which busy time is divided; each one's results are kept apart.")
     ] = "weighted_ps_v1",
+    entries: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            exists=True,
+            file_okay=False,
+            help="Read entries from Parquet files (`ledger.parquet`).",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,13 +76,14 @@ def allocate_command(
         refuse("extproc allocate: there is no `gpus:` section, so nobody knows which GPUs servers have")
     names = _dimensions(by)
     _check_method(method)
+    _check_files(entries)
     now_us = time.time_ns() // 1_000
     span = settled_span("allocate", first, last, now_us)
     from extproc.cli.allocate_output import allocated_data, print_allocated
     from extproc.cli.tables import result_console
 
     with opened_ledger(kept) as store:
-        found = _allocated(store, section, span, method, names, now_us)
+        found = _allocated(store, section, _Asked(span, method, names, entries), now_us)
     if as_json:
         print_json(allocated_data(found))
     else:
@@ -92,39 +110,39 @@ def _check_method(method: str) -> None:
 def _allocated(
     store: LedgerStore,
     section: GpusSection,
-    span: SettledSpan,
-    method: str,
-    by: tuple[str, ...],
+    asked: _Asked,
     now_us: int,
 ) -> AllocatedRun:
     from extproc.allocation.idle import IdlePolicy
     from extproc.cli.allocate_output import AllocatedRun
     from extproc.ledger.allocation.allocating import allocate_day, days_between
+    from extproc.ledger.allocation.reading import FilesUnusable
+    from extproc.ledger.allocation.terms import allocation_terms
     from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
 
     with progress("Reading the ledger") as line:
         with store.reading() as connection:
-            terms = _terms(connection, section, method)
+            terms = allocation_terms(connection, section, asked.method)._replace(files=asked.files)
         days = []
-        for begin_us, end_us in days_between(*span):
+        for begin_us, end_us in days_between(*asked.span):
             day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
             line.say(f"Allocating {day}")
-            days.append(allocate_day(store, terms, (begin_us, end_us), now_us))
+            told = partial(_tell, line, day)
+            try:
+                days.append(allocate_day(store, terms, (begin_us, end_us), now_us, told))
+            except FilesUnusable as unusable:
+                refuse(f"extproc allocate: {unusable}")
         line.say("Adding up")
         with store.reading() as connection:
             reserved = reserved_shares(connection, section)
-            asked = GpuQuestion(method, *span, by, IdlePolicy(section.idle), reserved)
-            return AllocatedRun(asked, gpu_report(connection, asked), tuple(days))
+            question = GpuQuestion(asked.method, *asked.span, asked.by, IdlePolicy(section.idle), reserved)
+            return AllocatedRun(question, gpu_report(connection, question), tuple(days))
 
 
-def _terms(connection: Connection, section: GpusSection, method: str) -> AllocationTerms:
-    from extproc.ledger.allocation.allocating import AllocationTerms
-    from extproc.ledger.allocation.calibrating import step_costs_of
-    from extproc.ledger.allocation.server_lives import server_lives, server_terms
-    from extproc.ledger.allocation.stored_samples import read_samples
+def _tell(line: Progress, day: date, entries: int) -> None:
+    line.say(f"Allocating {day}: {entries:,} exchanges")
 
-    def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
-        found = server_lives(within, begin_us, end_us, section.scrape_s * _MILLION)
-        return {name: one.life for name, one in found.items()}
 
-    return AllocationTerms(method, server_terms(connection, section).get, lives, read_samples, step_costs_of)
+def _check_files(files: Path | None) -> None:
+    if files is not None and missing_modules(MODULES["parquet"]):
+        refuse(f"extproc allocate: Parquet needs pyarrow. {how_to_install('parquet')}")

@@ -6,11 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 from extproc.cli.output import refuse
+from extproc.ledger.allocation.settled import settled_us
 from extproc.reports.periods import BadRange, DayRange, day_of, start_us
 
-SETTLED_US: Final = 3_600_000_000
-"""An hour counts when it is over for so long: most of what ran in it has ended, and is in the ledger."""
-_HOUR_US: Final = 3_600_000_000
 _US_PER_S: Final = 1_000_000
 
 
@@ -28,9 +26,8 @@ def settled_span(command: str, first: str, last: str, now_us: int) -> SettledSpa
         days = DayRange(day_of(first, "--from", today), day_of(last, "--to", today), UTC, "UTC")
     except BadRange as bad:
         refuse(f"extproc {command}: {bad}")
-    settled_us = (now_us - SETTLED_US) // _HOUR_US * _HOUR_US
     after = date.fromordinal(days.last.toordinal() + 1)
-    span = SettledSpan(start_us(days.first, UTC), min(start_us(after, UTC), settled_us))
+    span = SettledSpan(start_us(days.first, UTC), min(start_us(after, UTC), settled_us(now_us)))
     if span.begin_us >= span.end_us:
         refuse(f"extproc {command}: no hour of {days.first} is over for an hour yet; take an earlier --from")
     return span

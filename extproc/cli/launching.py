@@ -19,6 +19,7 @@ from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import refuse, refuse_configuration
 from extproc.config.checks import check_for_envoy
 from extproc.config.document import Document
+from extproc.config.endpoints import host_and_port
 from extproc.config.load import Loaded
 from extproc.config.problems import ConfigInvalid, Problem, shown
 from extproc.config.providers import files_of
@@ -31,7 +32,7 @@ from extproc.launch.child import TakeLine
 from extproc.launch.envoy_binary import EnvoyBinary, find_envoy
 from extproc.launch.supervisor import ChildFailed, Launch, Supervisor, Teller
 from extproc.server.operations.config_files import read_config
-from extproc.server.sockets.address import AddressTaken, reason_of, split
+from extproc.server.sockets.address import AddressTaken, reason_of
 from extproc.server.workers.log import WholeLines
 
 _STDOUT = 1
@@ -81,7 +82,7 @@ def _unreadable(loaded: Loaded) -> Iterator[Problem]:
 
 def why_taken(address: str) -> str:
     """Why Envoy cannot listen on HOST:PORT; empty if it can. Two Envoys would share a port without a word."""
-    host, port = split(address)
+    host, port = host_and_port(address)
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as tried:

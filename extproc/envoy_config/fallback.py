@@ -66,14 +66,14 @@ end
 function envoy_on_response(handle)
   local headers = handle:headers()
   local mark = headers:get("{ATTEMPT_HEADER}") or ""
-  local flags, details, version, server, provider = mark:match("^(%S+) (%S+) (%S+) (%S+) ?(%S*)$")
+  local flags, details, version, server, provider = mark:match("^(%S+) (%S+) (%S+) ?(%S*) ?(%S*)$")
   if not version then return end
   local why = reason(flags, details, headers:get(":status") or "", provider)
   local data = handle:streamInfo():dynamicMetadata()
   local before = data:get("llm_attempts")
   local made = before and before["made"] .. "," or ""
   made = made .. version .. "=" .. why .. "=" .. ((headers:get("retry-after") or ""):match("^%d+$") or "")
-  if provider == "" and server ~= "-" then made = made .. "=" .. server end
+  if provider == "" and server ~= "" then made = made .. "=" .. server end
   data:set("llm_attempts", "made", made)
   headers:replace("{ATTEMPT_HEADER}", why)
   headers:replace("{ATTEMPTS_HEADER}", made)
@@ -155,7 +155,10 @@ def next_version(document: Document, chain: FallbackChain) -> dict[str, Any]:
 
 
 def egress_route(key: VersionKey, cluster: str, version: Version, provider: Provider | None) -> dict[str, Any]:
-    """``RouteConfiguration`` of an internal listener: to the version's servers, with a mark on every answer."""
+    """``RouteConfiguration`` of an internal listener: to the version's servers, with a mark on every answer.
+
+    Where no server was asked, as where the processor has replied, the mark has nothing in the place of its address.
+    """
     told = f"%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% {'/'.join(key)} %UPSTREAM_HOST%"
     mark = told if provider is None else f"{told} provider"
     return {

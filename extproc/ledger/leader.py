@@ -9,13 +9,16 @@ Each matter that somebody leads has a table of its own, with one row.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, Protocol
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, select, update
 
 BEAT_S: Final = 1.0
 TAKEN_OVER_S: Final = 4.0
 """After so long without a beat the holder is dead, or cannot write."""
+LOOK_S: Final = 1.0
+"""Between two looks of a process that does not lead at who does."""
 
 
 def leader_table(name: str, metadata: MetaData) -> Table:
@@ -28,6 +31,18 @@ def leader_table(name: str, metadata: MetaData) -> Table:
         Column("term", BigInteger, nullable=False),  # one more with each new holder
         Column("beat", BigInteger, nullable=False),  # one more while the holder lives
     )
+
+
+class Transactions(Protocol):
+    """Of a store."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One that reads."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """One that writes."""
+        ...
 
 
 class NotLeading(Exception):
@@ -59,8 +74,24 @@ class Leadership:
         self._taken_over_s = taken_over_s
         self._seen: LeaderRow | None = None
         self._seen_s = 0.0
-        self._beaten_s = float("-inf")
+        self._beaten_s = self._looked_s = float("-inf")
         self.term: int | None = None  # None: another process leads
+
+    def leads(self, store: Transactions, now_s: float) -> bool:
+        """Whether this process leads; it beats, and looks whether it is to lead, when it is time. Raises: StoreFailed.
+
+        Args: now_s: of a monotonic clock.
+        """
+        leads = self.term is not None
+        if (leads and not self.is_due(now_s)) or (not leads and now_s - self._looked_s < LOOK_S):
+            return leads
+        self._looked_s = now_s
+        with store.reading() as connection:
+            row = leader_row(connection, self._table)
+        if not self.may_lead(row, now_s):
+            return False
+        with store.writing() as connection:
+            return self.keep(connection, now_s)
 
     def may_lead(self, row: LeaderRow, now_s: float) -> bool:
         """Whether `keep` would have this process lead. Args: row: as it was just read."""

@@ -27,6 +27,7 @@ from extproc.config.budgets import Budget
 from extproc.config.ledger import Ledger
 from extproc.domain.budgets import BudgetSums
 from extproc.ledger.allocation.sample_reports import SampleReports
+from extproc.ledger.allocation.time_reports import GpuTimeReports
 from extproc.ledger.budget_file import BudgetFile, write_budget_file
 from extproc.ledger.budget_watch import BudgetWatch
 from extproc.ledger.budget_webhook import crossing_message
@@ -54,7 +55,7 @@ _MB: Final = 1_000_000
 
 class Watched(NamedTuple):
     """The budgets that are watched, the file with the URL to which their crossings are posted, if any, and the settings
-    of drift, of rollouts and of GPUs.
+    of drift, of rollouts, of servers that are asked and of GPU time.
     """
 
     budgets: tuple[Budget, ...] = ()
@@ -62,13 +63,15 @@ class Watched(NamedTuple):
     drift: Mapping[str, Any] | None = None
     rollouts: Mapping[str, Any] | None = None
     gpus: Mapping[str, Any] | None = None
+    gpu_time: Mapping[str, Any] | None = None
 
     @classmethod
     def of_settings(cls, settings: Mapping[str, Any]) -> Watched:
         """As ``ShipperProcess`` writes them."""
         budgets = tuple(Budget.model_validate_json(one) for one in settings.get("budgets", ()))
         webhook_file = Path(settings["webhook_file"]) if settings.get("webhook_file") else None
-        return cls(budgets, webhook_file, settings.get("drift"), settings.get("rollouts"), settings.get("gpus"))
+        others = {name: settings.get(name) for name in ("drift", "rollouts", "gpus", "gpu_time")}
+        return cls(budgets, webhook_file, **others)
 
 
 class Shipping:
@@ -77,7 +80,7 @@ class Shipping:
     Args:
         folder: base of relative paths of the configuration.
         root: of the spool.
-        watched: budgets, drift and rollouts, and where they are posted; servers that are asked.
+        watched: budgets, drift and rollouts, and where they are posted; servers that are asked, and what allocates.
     """
 
     def __init__(self, terms: Ledger, folder: Path, root: Path, watched: Watched | None = None) -> None:
@@ -93,6 +96,7 @@ class Shipping:
         self._drift = DriftReports(self._write, self._tell)
         self._rollouts = RolloutReports(root, self._place_in_database, self._write, self._tell)
         self._samples = SampleReports(self._tell)
+        self._gpu_time = GpuTimeReports(terms.url, folder, self._write, self._tell)
         self._present: set[str] = set()  # spools, when it looked last
         self._summed: set[str] = set()  # those of which the last file has everything
         self._warned: list[str] = []
@@ -175,14 +179,15 @@ class Shipping:
         self._drift.use(store, self._next.drift)
         self._rollouts.use(store, self._next.rollouts)
         self._samples.use(store, self._next.gpus)
+        self._gpu_time.use(store, self._next.gpu_time)
         if store.warnings != self._warned:
             self._warned = store.warnings
             self._write({"problems": store.warnings})
         return store
 
     def _look(self, stored: bool) -> None:
-        """Look at budgets, drift, rollouts and samples of servers, if it is time, and report them. Called by the thread
-        of the database, after it shipped. Raises: StoreFailed, OSError.
+        """Look at budgets, drift, rollouts, samples of servers and GPU time, if it is time, and report them. Called by
+        the thread of the database, after it shipped. Raises: StoreFailed, OSError.
         """
         now_us = time.time_ns() // 1_000
         if self._next != self._watched or self._watch is None:
@@ -191,6 +196,7 @@ class Shipping:
         self._drift.look(now_us)
         self._rollouts.look()
         self._samples.look(last=self._parent_gone.is_set())
+        self._gpu_time.look(last=self._parent_gone.is_set())
 
     def _look_at_budgets(self, stored: bool, now_us: int) -> None:
         # What was there at the last call was shipped since, with all that was written before it was there.
@@ -220,6 +226,7 @@ class Shipping:
         self._drift.use(self._store, watched.drift)
         self._rollouts.use(self._store, watched.rollouts)
         self._samples.use(self._store, watched.gpus)
+        self._gpu_time.use(self._store, watched.gpu_time)
         self._watched = watched
 
     def _write_sums(self, sums: Sequence[BudgetSums], spools: set[str], now_us: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from extproc.config.document import Document
 from extproc.ledger.allocation.settings import sampling_settings
+from extproc.ledger.allocation.time_settings import time_settings
 from extproc.ledger.drift_settings import drift_settings
 from extproc.ledger.rollouts.settings import RolloutSettings
 
@@ -24,4 +25,5 @@ def watched_settings(document: Document, prompts: Mapping[str, str], folder: Pat
         "drift": drift_settings(document, folder),
         "rollouts": RolloutSettings.of_document(document, prompts, folder).as_json(),
         "gpus": sampling_settings(document),
+        "gpu_time": time_settings(document),
     }

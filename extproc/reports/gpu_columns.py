@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from extproc.allocation.idle import IdlePolicy
 from extproc.config.gpus import GpusSection
-from extproc.ledger.allocation.allocating import DAY_US
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.reports.dimensions import Dimension
 from extproc.reports.gpu_figures import NO_GPU_TIME, AllocatedDays, GpuColumns, GpuFigures, GpuUsage
 from extproc.reports.gpu_sums import (

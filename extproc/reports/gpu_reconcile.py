@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from extproc.ledger.allocation.allocating import DAY_US
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.reports.gpu_bill import BillLine
 from extproc.reports.gpu_figures import AllocatedDays
 from extproc.reports.gpu_sums import AllocatedSpan, allocated_days, endpoints_of_servers

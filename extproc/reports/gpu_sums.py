@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, select
 
 from extproc.allocation.slices import UNKNOWN_PRICE
-from extproc.ledger.allocation.allocating import DAY_US
 from extproc.ledger.allocation.reading import Payer
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
 from extproc.ledger.schema import ENTRIES

@@ -1,4 +1,4 @@
-"""Metrics of the ledger: what was spooled, dropped and stored, what waits, budgets, drift and rollouts."""
+"""Metrics of the ledger: what was spooled, dropped and stored, what waits, budgets, drift, rollouts and GPU time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 from extproc.sinks.drift_metrics import DriftMetrics
 from extproc.sinks.gathering_registry import GatheringRegistry
+from extproc.sinks.gpu_metrics import GpuMetrics
 from extproc.sinks.rollout_metrics import RolloutMetrics
 
 
@@ -64,6 +65,7 @@ class LedgerMetrics:
         )
         self._drift = DriftMetrics(gathering)
         self._rollouts = RolloutMetrics(gathering)
+        self._gpus = GpuMetrics(gathering)
         registry = gathering.library
         self._budget_percent = Gauge(
             "llm_extproc_budget_spent_percent",
@@ -132,6 +134,7 @@ class LedgerMetrics:
                 self._crossed.add((change["budget"], change["kind"]))
         self._drift.take(report)
         self._rollouts.take(report)
+        self._gpus.take(report)
         self._show_waiting(report)
         if "budgets" in report:
             self._budget_time.set(report["budgets"]["at_s"])

@@ -37,12 +37,14 @@ PLACES: Final = {
     "database": (5.8, 4),
     "children": (5.6, 6),
     "filters": (2.8, 5),
+    "model_servers": (3.6, 5),
     "envoy_config": (0, 6),
     "payload": (3.3, 6),
     "rollout": (4.3, 6),
     "config": (0.8, 7),
     "detectors": (0.8, 8),
-    "statistics": (5.0, 7),
+    "statistics": (4.7, 8),
+    "allocation": (5.1, 7),
     "domain": (1.3, 9),
 }
 """The column and the row of each package."""

@@ -15,7 +15,7 @@ from extproc.demo.installation import LOOPBACK
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Scripted
 from extproc.demo.seen import Request
-from extproc.server.sockets.resolve import addresses_of
+from extproc.model_servers.resolve import addresses_of
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, wait_until
 

@@ -15,7 +15,7 @@ import numpy as np
 from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import SimulatedTraffic, TrafficModel
 from extproc.statistics.arrays import Bools, Floats
-from tests.tools.rollout_figures import ProofFigure, in_percent
+from tests.tools.rollout_figures import RolloutFigure, in_percent
 from tests.tools.rollout_worlds import HEAVY_USERS, MANY_USERS, RATE, SOME_USERS, Sizes, over_chunks
 
 EXCHANGES = 40_000
@@ -28,7 +28,7 @@ CHANGED = 0.5
 """Of users, in the last figure: that ask something else than before, so that their rate is drawn anew."""
 
 
-def cuped(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def cuped(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """Refusals of 2 %, of users who ask as much and as they did before; and where half of them do not."""
     runs = max(sizes.found // 4, 2)
     for users, traffic in (("5000", SOME_USERS), ("20000", MANY_USERS), ("2000", HEAVY_USERS)):
@@ -39,8 +39,8 @@ def cuped(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
             says = f"{users} users, icc {correlation:g}, refusals of 2 %{', half changed' if changed else ''}"
             cut = 1.0 - float(np.sum(found["adjusted"] ** 2) / np.sum(found["plain"] ** 2))
             rho_squared = float(np.mean(found["rho_squared"]))
-            yield ProofFigure(f"cuped_variance_cut_{at}", f"{says}: variance less", max(cut, 0.0), runs)
-            yield ProofFigure(f"cuped_rho_squared_{at}", f"{says}: rho squared", rho_squared, runs)
+            yield RolloutFigure(f"cuped_variance_cut_{at}", f"{says}: variance less", max(cut, 0.0), runs)
+            yield RolloutFigure(f"cuped_rho_squared_{at}", f"{says}: rho squared", rho_squared, runs)
 
 
 def adjusted(

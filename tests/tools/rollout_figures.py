@@ -10,33 +10,19 @@ from typing import Any
 import numpy as np
 
 from extproc.statistics.arrays import Bools, Floats
+from tests.tools.proof_figures import LEAST, ProofFigure
 from tests.tools.rollout_worlds import ALPHA, Sizes
-
-MOST, LEAST = "<=", ">="
 
 
 @dataclass(frozen=True, slots=True)
-class ProofFigure:
+class RolloutFigure(ProofFigure):
     """A share of runs. ``delays``: exchanges of the canary, by run, where something is to be found."""
 
-    name: str
-    says: str
-    found: float
-    runs: int
-    target: float | None = None
-    bound: str = MOST
     delays: Floats | None = None
-
-    @property
-    def met(self) -> bool | None:
-        """None: there is no target."""
-        if self.target is None:
-            return None
-        return self.found <= self.target if self.bound == MOST else self.found >= self.target
 
     def as_json(self) -> dict[str, Any]:
         """Flat: by its name, and of delays the quantiles; null: never found."""
-        told: dict[str, Any] = {self.name: self.found}
+        told: dict[str, Any] = ProofFigure.as_json(self)
         if self.delays is not None:
             for name, share in (("median", 0.5), ("p95", 0.95)):
                 delay = float(np.quantile(self.delays, share, method="higher"))
@@ -49,7 +35,7 @@ class Scene:
     """Some figures of the same simulated traffic."""
 
     name: str
-    simulate: Callable[[Sizes, np.random.Generator], Iterator[ProofFigure]]
+    simulate: Callable[[Sizes, np.random.Generator], Iterator[RolloutFigure]]
 
 
 def in_percent(share: float) -> str:
@@ -57,17 +43,17 @@ def in_percent(share: float) -> str:
     return f"{100 * share:02.0f}"
 
 
-def false_figure(name: str, says: str, acted: Floats, target: float | None = ALPHA) -> ProofFigure:
+def false_figure(name: str, says: str, acted: Floats, target: float | None = ALPHA) -> RolloutFigure:
     """Of runs that acted at all, where they should not."""
-    return ProofFigure(name, says, float(np.mean(np.isfinite(acted))), len(acted), target)
+    return RolloutFigure(name, says, float(np.mean(np.isfinite(acted))), len(acted), target)
 
 
-def found_figure(name: str, says: str, acted: Floats, within: float, target: float | None) -> ProofFigure:
+def found_figure(name: str, says: str, acted: Floats, within: float, target: float | None) -> RolloutFigure:
     """Of runs that acted within so many exchanges of the canary."""
     says = f"{says}: within {within:,.0f}"
-    return ProofFigure(name, says, float(np.mean(acted <= within)), len(acted), target, LEAST, acted)
+    return RolloutFigure(name, says, float(np.mean(acted <= within)), len(acted), target, LEAST, acted)
 
 
-def share_figure(name: str, says: str, acted: Bools, target: float | None, bound: str) -> ProofFigure:
+def share_figure(name: str, says: str, acted: Bools, target: float | None, bound: str) -> RolloutFigure:
     """Of runs that did so."""
-    return ProofFigure(name, says, float(np.mean(acted)), len(acted), target, bound)
+    return RolloutFigure(name, says, float(np.mean(acted)), len(acted), target, bound)

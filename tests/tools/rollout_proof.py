@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,11 +25,10 @@ from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.walks import Looks
 from extproc.statistics.gate_evidence import GateMargins
 from extproc.statistics.hard_failure import BLAME
+from tests.tools.proof_figures import LEAST, MOST, as_json, heading, row
 from tests.tools.rollout_cuped import cuped
 from tests.tools.rollout_figures import (
-    LEAST,
-    MOST,
-    ProofFigure,
+    RolloutFigure,
     Scene,
     false_figure,
     found_figure,
@@ -90,7 +88,7 @@ def false_rollbacks(share: float, correlation: float) -> Scene:
     looks = Looks(100, 40_000) if share < 0.1 else Looks(50, 20_000)
     at = f"{in_percent(share)}_icc_{in_percent(correlation)}"
 
-    def simulate(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+    def simulate(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
         signal, seen = SignalModel(RATE, 0.02, correlation=correlation), _at(looks, sizes)
         acted = delays(signal, HEAVY_USERS, share, seen, sizes.runs, chance, partial(compared, seen.until))
         says = f"at {share:.0%}, 2,000 users, icc {correlation:g}"
@@ -115,7 +113,7 @@ def _at(looks: Looks, sizes: Sizes) -> Looks:
     return looks._replace(every=looks.every * sizes.every)
 
 
-def false_rollbacks_elsewhere(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def false_rollbacks_elsewhere(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """Of durations, and of feedback that comes late."""
     slower = SignalModel(LOG, sd=0.5, correlation=0.05)
     for share in (0.05, 0.5):
@@ -131,7 +129,7 @@ def false_rollbacks_elsewhere(sizes: Sizes, chance: np.random.Generator) -> Iter
     yield false_figure("false_rollback_feedback_late_25", says, acted[f"{ALPHA:g}"])
 
 
-def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """Of a version at the margin: refusals one point more often, or 5 % slower."""
     worse, rare = SignalModel(RATE, 0.02, correlation=0.05, change=ONE_POINT), partial(promotes, ERRORS)
     for name, traffic in (("2000", HEAVY_USERS), ("20000", MANY_USERS), ("independent", EACH_ITS_OWN)):
@@ -151,7 +149,7 @@ def false_promotions(sizes: Sizes, chance: np.random.Generator) -> Iterator[Proo
         yield false_figure(f"false_promotion_time_per_token_{in_percent(share)}", says, acted)
 
 
-def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """2 to 4 %, alpha split over eight gates, each exchange its own unit; then users."""
     doubled = SignalModel(RATE, 0.02, ratio=2.0)
     rules = partial(rolls_back, REFUSALS, ALPHA, SPLIT)
@@ -172,7 +170,7 @@ def refusals_doubled(sizes: Sizes, chance: np.random.Generator) -> Iterator[Proo
     yield found_figure(f"{name}_2000", f"{says}, 2,000 users, alpha", heavy[f"{ALPHA:g}"], 2_000, None)
 
 
-def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """20 % slower, alpha split over eight gates: shown to be slower at all, and by more than the default margin."""
     any_slower = GateMargins(0.0, FIVE_PERCENT)
     for sd, margins, target in ((0.5, any_slower, 0.95), (0.5, SLOWER, None), (0.8, any_slower, None)):
@@ -186,7 +184,7 @@ def time_per_token(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofF
             yield found_figure(name if margins is any_slower else f"{name}_beyond_margin", says, acted, 500, target)
 
 
-def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """From 0 to 20 %: by comparison, and against a declared rate. And in both arms, which is nobody's fault."""
     failing, outage = SignalModel(RATE, 0.0, change=0.2), SignalModel(RATE, 0.2)
     compares, declares = partial(rolls_back, ERRORS, SPLIT), partial(hard_failure, 0.01, ALPHA, ALPHA / 10)
@@ -205,7 +203,7 @@ def errors(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
         yield false_figure(f"blamed_rate_outage_of_both_{at}", says, blamed_at, 1 / BLAME)
 
 
-def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def whole_rollouts(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """Through 5, 25 and 50 %, with all required gates and the default margins, on several traffics."""
     every, fewer = sizes.every, sizes.walks // 4
     for users, traffic, runs, target in (
@@ -242,24 +240,12 @@ SCENES = (
 )
 
 
-def figures_of(scene: Scene, sizes: Sizes, seed: int) -> Iterator[ProofFigure]:
+def figures_of(scene: Scene, sizes: Sizes, seed: int) -> Iterator[RolloutFigure]:
     """Simulate; each scene has draws of its own."""
     return scene.simulate(sizes, np.random.default_rng([seed, *scene.name.encode()]))
 
 
-def row(figure: ProofFigure) -> str:
-    """A line of the table."""
-    target = "-" if figure.target is None else f"{figure.bound} {figure.target:g}"
-    verdict = {True: "met", False: "MISSED", None: "measured"}[figure.met]
-    return f"{figure.name:<60}{figure.says:<80}{target:>8}{figure.found:>9.4f}{figure.runs:>8,}  {verdict}"
-
-
-def heading() -> str:
-    """Of the table."""
-    return f"{'figure':<60}{'':<80}{'target':>8}{'found':>9}{'runs':>8}"
-
-
-def drawn(figures: Sequence[ProofFigure]) -> str:
+def drawn(figures: Sequence[RolloutFigure]) -> str:
     """The share of runs that have found what is worse, by exchanges of the canary, as an SVG of its own."""
     found = {one.name.removeprefix(_FOUND): one.delays for one in figures if one.delays is not None}
     places = np.geomspace(*_PLOT_EXCHANGES, _PLOT_STEPS).tolist()
@@ -271,14 +257,6 @@ def drawn(figures: Sequence[ProofFigure]) -> str:
     says = "For each kind of harm the share of simulated rollouts that were rolled back, by exchanges of the canary."
     labels = [f"{place:,.0f}" for place in places]
     return lines_alone(Plot("found", "Harm that is found", says, labels, series, lambda value: f"{value} %"))
-
-
-def as_json(figures: Sequence[ProofFigure], seed: int, quick: bool) -> dict[str, Any]:
-    """One flat object; ``targets`` and ``missed`` by the same names."""
-    flat = {name: value for one in figures for name, value in one.as_json().items()}
-    targets = {one.name: f"{one.bound} {one.target:g}" for one in figures if one.target is not None}
-    missed = [one.name for one in figures if one.met is False]
-    return {"seed": seed, "quick": quick, **flat, "targets": targets, "missed": missed}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

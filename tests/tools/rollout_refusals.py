@@ -38,8 +38,9 @@ from extproc.rollout.simulation.walks import Looks
 from extproc.statistics.arrays import Bools
 from extproc.statistics.gate_evidence import GateSums, gate_evidence
 from tests.tools.ngram_training import Example, Scorer, leave_one_source_out
+from tests.tools.proof_figures import LEAST, MOST
 from tests.tools.refusal_training import OWN, examples, trained
-from tests.tools.rollout_figures import LEAST, MOST, ProofFigure, false_figure, found_figure, in_percent, share_figure
+from tests.tools.rollout_figures import RolloutFigure, false_figure, found_figure, in_percent, share_figure
 from tests.tools.rollout_worlds import ALPHA, PLAN, RATE, REFUSALS, Sizes, compared, delays, rolls_back
 from tests.unit.ledger.samples import NOON_US, entry
 
@@ -128,7 +129,7 @@ class UsersAnswers:
         return pool[self._chance.integers(0, len(pool), shape, dtype=np.int32)]
 
 
-def real_refusals(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFigure]:
+def real_refusals(sizes: Sizes, chance: np.random.Generator) -> Iterator[RolloutFigure]:
     """What the guard does, false roll backs, a canary that refuses twice as often, and the same through a store."""
     spoken = verdicts(sizes.every)
     for name, says, pool in zip(
@@ -137,7 +138,7 @@ def real_refusals(sizes: Sizes, chance: np.random.Generator) -> Iterator[ProofFi
         spoken,
         strict=True,
     ):
-        yield ProofFigure(f"real_refusals_guard_{name}", f"real answers: {says}", float(pool.mean()), len(pool))
+        yield RolloutFigure(f"real_refusals_guard_{name}", f"real answers: {says}", float(pool.mean()), len(pool))
     same = AnswersModel(kind=RATE, refusals=spoken.refusals, others=spoken.ordinary)
     for share, until in ((0.05, 40_000), (0.5, 20_000)):
         looks = Looks(200 * sizes.every, until)

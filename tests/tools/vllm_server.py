@@ -28,7 +28,7 @@ MODEL = "tiny-chat"
 RANDOM = ("tests.tools.tiny_model", "--layers", "24")
 """About 10 ms a token: fast enough, and slow enough to be left in mid-answer."""
 PROMPTED = ("tests.tools.prompted_model",)
-TOOLS: Mapping[tuple[str, ...], tuple[str, ...]] = {RANDOM: ("tokens", "prompts"), PROMPTED: ("rollout",)}
+TOOLS: Mapping[tuple[str, ...], tuple[str, ...]] = {RANDOM: ("tokens", "prompts", "allocation"), PROMPTED: ("rollout",)}
 """By the model that they need."""
 START_S_MAX = 300.0
 END_S_MAX = 30.0
@@ -89,7 +89,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--python", type=Path, required=True, help="the interpreter that has vLLM")
     parser.add_argument("--times", default="5", help="requests of each kind")
-    parser.add_argument("--only", choices=["tokens", "prompts", "rollout"], help="of the tools one")
+    parser.add_argument("--only", choices=["tokens", "prompts", "allocation", "rollout"], help="of the tools one")
     given = parser.parse_args()
     codes = [0]
     for maker, tools in TOOLS.items():

@@ -18,10 +18,11 @@ from extproc.statistics.cluster_sums import ClusterSums
 from extproc.statistics.gate_evidence import FirstEvents, GateSums
 from extproc.statistics.references import SignalKind
 from extproc.statistics.sums import SumArrays
+from tests.tools.proof_figures import LEAST, as_json, row
 from tests.tools.rollout_baselines import INTERVAL, Baselines
 from tests.tools.rollout_cuped import adjusted
-from tests.tools.rollout_figures import LEAST, ProofFigure, Scene
-from tests.tools.rollout_proof import PLOTTED, SCENES, as_json, figures_of, main, row
+from tests.tools.rollout_figures import RolloutFigure, Scene
+from tests.tools.rollout_proof import PLOTTED, SCENES, figures_of, main
 from tests.tools.rollout_refusals import QUESTIONS, REFUSED, AnswersModel, StoredRollout, stored_rollout
 from tests.tools.rollout_worlds import HEAVY_USERS, Sizes
 
@@ -74,14 +75,14 @@ def test_what_is_found_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[
 )
 def test_what_is_missed_is_said(found: float, target: float | None, bound: str, verdict: str) -> None:
     """By the bound of its target; and named in JSON."""
-    figure = ProofFigure("some", "", found, 10, target, bound)
+    figure = RolloutFigure("some", "", found, 10, target, bound)
     assert row(figure).endswith(verdict)
     assert as_json([figure], 1, quick=True)["missed"] == (["some"] if verdict == "MISSED" else [])
 
 
 def test_a_harm_that_is_never_found_is_null() -> None:
     """JSON has no infinity."""
-    figure = ProofFigure("some", "", 0.5, 2, delays=np.array([10.0, math.inf]))
+    figure = RolloutFigure("some", "", 0.5, 2, delays=np.array([10.0, math.inf]))
     assert figure.as_json() == {"some": 0.5, "some_exchanges_median": None, "some_exchanges_p95": None}
 
 

@@ -2,13 +2,18 @@
 
 A day that was allocated is read again only if the ledger has entries since that ran in it. A slice that comes out as it
 was stays; another one gets a revision, by the step costs of its first one.
+
+Two processes may allocate one day at once: who writes second finds what the first one wrote, and begins again. So no
+slice has a revision twice, and none is written by what is older.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -16,21 +21,25 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from extproc.allocation.allocate import allocate
+from extproc.allocation.counted_steps import counted_steps
 from extproc.allocation.running import SeenExchanges, running
 from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import GpuTerms, slices_between
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.unexplained import unexplained_work
+from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, ServerExchanges, read_exchanges
+from extproc.ledger.allocation.revisions import last_revisions
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import NOBODY, SliceRow, slice_rows
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.slots import insert_into
 from extproc.ledger.store import LedgerStore
 
-DAY_US: Final = 86_400_000_000
 _ROWS_AT_ONCE: Final = 1_000
+_TRIES_MAX: Final = 4
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -50,6 +59,7 @@ class AllocationTerms(NamedTuple):
         server_of: an address; None: the configuration does not have it.
         lives: of the servers that were asked between two times, by address.
         samples: what a server said of itself between two times.
+        files: folder of Parquet files that are read in place of the database, whatever was allocated before.
         step_costs_of: a model and a version.
     """
 
@@ -58,6 +68,7 @@ class AllocationTerms(NamedTuple):
     lives: Callable[[Connection, int, int], Mapping[str, ServerLife]]
     samples: Callable[[Connection, str, int, int], ServerSamples]
     step_costs_of: Callable[[Connection, str, str], StepCosts]
+    files: Path | None = None
 
 
 class DayResult(NamedTuple):
@@ -91,28 +102,54 @@ def allocate_day(
 ) -> DayResult:
     """Allocate a day, or a part of it, and store what is new in one transaction.
 
-    Args: span_us: begin and end, on full hours. told: see ``read_exchanges``.
-    Raises: StoreFailed.
+    Args: span_us: begin and end, on full hours. told: see ``read_exchanges``; what it raises ends this.
+    Raises: StoreFailed. of files.
     """
+    for _ in range(_TRIES_MAX):
+        with contextlib.suppress(_Overtaken):
+            return _allocated(store, terms, span_us, now_us, told)
+    raise StoreFailed("others allocate the same day all the time", may_pass=True)
+
+
+class _Overtaken(Exception):
+    """Another process wrote slices of the day meanwhile, perhaps by newer entries."""
+
+
+def _allocated(
+    store: LedgerStore, terms: AllocationTerms, span_us: tuple[int, int], now_us: int, told: Callable[[int], None]
+) -> DayResult:
+    """Raises: StoreFailed, _Overtaken: nothing was written."""
     begin_us, end_us = span_us
     with store.reading() as connection:
         up_to = connection.execute(select(func.coalesce(func.max(ENTRIES.c.number), 0))).scalar_one()
-        if _is_done(connection, terms.method, span_us):
+        if terms.files is None and _is_done(connection, terms.method, span_us):
             return DayResult(begin_us)
-        known = _last_revisions(connection, terms.method, span_us)
-        read = read_exchanges(connection, begin_us, end_us, told)
+        known = _last_rows(connection, terms.method, span_us)
+        read = _read(connection, terms, span_us, told)
         lives = terms.lives(connection, begin_us, end_us)
         found = list(_changed(connection, terms, span_us, read, lives, known))
     unknown = {name: len(one.payer) for name, one in read.servers.items() if terms.server_of(name) is None}
     written = {"method": terms.method, "allocated_at_us": now_us}
     with store.writing() as connection:
-        _write(connection, [(row, written | of_row) for row, of_row in found])
         done = {"begin_us": begin_us, "method": terms.method, "end_us": end_us, "entries_up_to": up_to}
-        statement = insert_into(connection, GPU_DAYS).values(done)
+        statement = insert_into(connection, GPU_DAYS).values(done)  # first: until its end others wait for this row
         connection.execute(statement.on_conflict_do_update(index_elements=["begin_us", "method"], set_=done))
+        if last_revisions(connection, terms.method, *span_us) != {slot: one["revision"] for slot, one in known.items()}:
+            raise _Overtaken
+        _write(connection, [(row, written | of_row) for row, of_row in found])
     revised = sum(of_row["revision"] > 1 for _, of_row in found)
     exchanges = sum(len(one.payer) for one in read.servers.values())
     return DayResult(begin_us, exchanges, len(found) - revised, revised, unknown)
+
+
+def _read(
+    connection: Connection, terms: AllocationTerms, span_us: tuple[int, int], told: Callable[[int], None]
+) -> ReadExchanges:
+    if terms.files is None:
+        return read_exchanges(connection, *span_us, told)
+    from extproc.ledger.allocation.parquet_reading import read_exchanges_of_files  # with pyarrow
+
+    return read_exchanges_of_files(terms.files, *span_us, told)
 
 
 def _changed(
@@ -133,9 +170,12 @@ def _changed(
         before = [one for (_, of_server), one in known.items() if of_server == name]
         costs = _stored_costs(before) or _costs_of(connection, terms, read, exchanges)
         samples = terms.samples(connection, name, *span_us)
-        missing = unexplained_work(samples, running(exchanges.seen, costs).served, slices.borders_us, costs)
+        counted = counted_steps(samples)
+        served = running(exchanges.seen, costs, counted).served
+        missing = unexplained_work(samples, served, slices.borders_us, costs)
         exchanges = exchanges.with_work_of(missing, NOBODY)
-        allocated = allocate(exchanges.seen, lives.get(name, ServerLife.unknown()), slices, costs, terms.method)
+        life = lives.get(name, ServerLife.unknown())
+        allocated = allocate(exchanges.seen, life, slices, costs, terms.method, counted)
         for row in slice_rows(exchanges, read.payers, slices, allocated, costs):
             row.values.update(server=name, kind=server.kind, currency=server.currency)
             last = known.get((row.values["begin_us"], name))
@@ -160,7 +200,7 @@ def _costs_of(
     return terms.step_costs_of(connection, "" if payer is None else payer.model, "" if payer is None else payer.version)
 
 
-def _last_revisions(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:
+def _last_rows(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:
     columns = GPU_SLICES.c
     query = select(GPU_SLICES).where(
         columns.begin_us >= span_us[0], columns.begin_us < span_us[1], columns.method == method

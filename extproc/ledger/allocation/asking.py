@@ -10,8 +10,8 @@ from typing import Final
 
 from extproc.allocation.server_samples import ServerSample
 from extproc.ledger.allocation.vllm_page import read_sample
-from extproc.server.operations.metrics_page import FAILED, OK, MetricsPage, ScrapeFailed
-from extproc.server.sockets.resolve import RESOLVE_S, addresses_of
+from extproc.model_servers.metrics_page import FAILED, OK, MetricsPage, ScrapeFailed
+from extproc.model_servers.resolve import RESOLVE_S, addresses_of
 
 ANSWER_S_MAX: Final = 4.0
 """Time to connect, and again for the page; below the least time between two questions."""

@@ -20,10 +20,10 @@ from extproc.statistics.arrays import Ints
 LASTS_US_MAX: Final = 86_400_000_000
 """An exchange that began longer before a slice is not looked for: a day."""
 ROWS_AT_ONCE: Final = 50_000
-_SEPARATOR: Final = "\x1f"
+SEPARATOR: Final = "\x1f"
 """Of names in one text, which is read sooner than eight; no name of a caller or of the configuration has it."""
 _E = ENTRIES.c
-_NUMBERS: Final = (
+NUMBERS: Final = (
     *("sent_at_us", "first", "ended_at_us"),
     *("prompt_tokens", "cached_tokens", "completion_tokens", "choices"),
 )
@@ -65,6 +65,51 @@ class ReadExchanges(NamedTuple):
     payers: list[Payer]
 
 
+class FilesUnusable(Exception):
+    """Files of entries cannot be read. The message says which, and why."""
+
+
+class GatheredExchanges:
+    """Parts of columns, until there are no more."""
+
+    def __init__(self) -> None:
+        self._parts: list[list[Ints]] = []
+        self._names: dict[str, int] = {}
+        self.count = 0
+
+    def take(self, numbers: Sequence[Ints], names: Sequence[str], of_each: Ints) -> None:
+        """A part.
+
+        Args:
+            numbers: number of the entry, then ``NUMBERS``.
+            names: server and payer as one text, each once. of_each: place among them.
+        """
+        for name in names:
+            self._names.setdefault(name, len(self._names))
+        places = np.array([self._names[name] for name in names], dtype=np.int64)
+        self._parts.append([*numbers, places[of_each]])
+        self.count += len(of_each)
+
+    def exchanges(self) -> ReadExchanges:
+        """All of them, by server."""
+        if not self._parts:
+            return ReadExchanges({}, [])
+        *columns, named = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+        self._parts.clear()
+        split = [name.split(SEPARATOR) for name in self._names]
+        servers = {server: place for place, server in enumerate(sorted({one[0] for one in split}))}
+        payers = {payer: place for place, payer in enumerate(sorted({Payer(*one[1:]) for one in split}))}
+        of_server = np.array([servers[one[0]] for one in split], dtype=np.int64)[named]
+        of_payer = np.array([payers[Payer(*one[1:])] for one in split], dtype=np.int64)[named]
+        order = np.argsort(of_server, kind="stable")
+        borders = np.searchsorted(of_server[order], np.arange(len(servers) + 1))
+        found = {}
+        for server, place in servers.items():
+            at = order[borders[place] : borders[place + 1]]
+            found[server] = ServerExchanges(_seen([column[at] for column in columns]), of_payer[at])
+        return ReadExchanges(found, list(payers))
+
+
 def read_exchanges(
     connection: Connection, begin_us: int, end_us: int, told: Callable[[int], None] = lambda _: None
 ) -> ReadExchanges:
@@ -74,43 +119,24 @@ def read_exchanges(
 
     Args: told: is called with the number of entries that were read so far.
     """
-    parts: list[list[Ints]] = []
-    names: dict[str, int] = {}
-    count = 0
+    gathered = GatheredExchanges()
     streamed = connection.execution_options(stream_results=True)
     for rows in streamed.execute(_query(begin_us, end_us)).partitions(ROWS_AT_ONCE):
         *numbers, of_names = zip(*rows, strict=True)
-        for name in set(of_names) - names.keys():
-            names[name] = len(names)
-        named = np.fromiter(map(names.__getitem__, of_names), np.int64, len(rows))
-        parts.append([*(np.array(column, dtype=np.int64) for column in numbers), named])
-        count += len(rows)
-        told(count)
-    if not parts:
-        return ReadExchanges({}, [])
-    *columns, named = (np.concatenate(part) for part in zip(*parts, strict=True))
-    parts.clear()
-    split = [name.split(_SEPARATOR) for name in names]
-    servers = {server: place for place, server in enumerate(sorted({one[0] for one in split}))}
-    payers = {payer: place for place, payer in enumerate(sorted({Payer(*one[1:]) for one in split}))}
-    of_server = np.array([servers[one[0]] for one in split], dtype=np.int64)[named]
-    of_payer = np.array([payers[Payer(*one[1:])] for one in split], dtype=np.int64)[named]
-    order = np.argsort(of_server, kind="stable")
-    borders = np.searchsorted(of_server[order], np.arange(len(servers) + 1))
-    found = {}
-    for server, place in servers.items():
-        at = order[borders[place] : borders[place + 1]]
-        found[server] = ServerExchanges(_seen([column[at] for column in columns]), of_payer[at])
-    return ReadExchanges(found, list(payers))
+        names = {name: place for place, name in enumerate(set(of_names))}
+        of_each = np.fromiter(map(names.__getitem__, of_names), np.int64, len(rows))
+        gathered.take([np.array(column, dtype=np.int64) for column in numbers], list(names), of_each)
+        told(gathered.count)
+    return gathered.exchanges()
 
 
 def _query(begin_us: int, end_us: int) -> Select[Any]:
     first = func.coalesce(_E.first_token_at_us, UNKNOWN).label("first")
-    numbers = [first if name == "first" else _E[name] for name in _NUMBERS]
+    numbers = [first if name == "first" else _E[name] for name in NUMBERS]
     refused_by_server = and_(_E.outcome == EntryOutcome.UPSTREAM_ERROR.value, _E.completion_tokens == 0)
     named: ColumnElement[str] = _E.server
     for name in Payer._fields:
-        named = named + _SEPARATOR + _E[name]
+        named = named + SEPARATOR + _E[name]
     return select(_E.number, *numbers, named).where(
         _E.started_at_us >= begin_us - LASTS_US_MAX,
         _E.started_at_us < end_us,

@@ -22,9 +22,9 @@ from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
 from extproc.ledger.allocation.samples import SAMPLES_MAX
 from extproc.ledger.allocation.settings import AskedAddress, ConfiguredServer, SamplingSettings
 from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, forget_samples, note_facts
-from extproc.ledger.leader import Leadership, leader_row
+from extproc.ledger.leader import Leadership
 from extproc.ledger.store import LedgerStore
-from extproc.server.operations.metrics_page import OK
+from extproc.model_servers.metrics_page import OK
 
 STORE_S: Final = 60.0
 """Between two writes of what was said."""
@@ -110,16 +110,7 @@ class ServerSampling:
 
     def _leads(self, now_s: float) -> bool:
         """Whether this process asks."""
-        if self.settings.is_guard:
-            return True
-        if not self._leadership.is_due(now_s):
-            return self._leadership.term is not None
-        with self._store.reading() as connection:
-            row = leader_row(connection, SAMPLING_LEADER)
-        if not self._leadership.may_lead(row, now_s):
-            return False
-        with self._store.writing() as connection:
-            return self._leadership.keep(connection, now_s)
+        return self.settings.is_guard or self._leadership.leads(self._store, now_s)
 
     # --- whom to ask -----------------------------------------------------------------------------------------------
 

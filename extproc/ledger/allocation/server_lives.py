@@ -9,17 +9,16 @@ from sqlalchemy import Connection, select
 
 from extproc.allocation.server_life import SampledLife, server_life
 from extproc.allocation.slices import GpuTerms
-from extproc.config.gpus import GpusSection, PriceChange, price_at
+from extproc.config.gpus import MILLION, GpusSection, PriceChange, price_at
 from extproc.ledger.allocation.allocating import ServerTerms
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS
 from extproc.ledger.allocation.stored_samples import GpuFacts, sampled_servers, samples_around
 
-_SECOND_US: Final = 1_000_000
 _EVER_US: Final = 0
 
 
 def server_lives(
-    connection: Connection, begin_us: int, end_us: int, interval_us: int = 15 * _SECOND_US
+    connection: Connection, begin_us: int, end_us: int, interval_us: int = 15 * MILLION
 ) -> dict[str, SampledLife]:
     """By server, of all that were asked so that something is known of that time.
 

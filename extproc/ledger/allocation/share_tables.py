@@ -2,13 +2,15 @@
 
 ``gpu_slices`` has the time of each server, slice by slice, ``gpu_shares`` who used what of it. Both by method, so that
 another rule is another column of a report, and no bill changes in silence. ``gpu_days`` says what was allocated so far,
-and ``gpu_step_costs`` has the coefficients that were fitted.
+and ``gpu_step_costs`` has the coefficients that were fitted. ``gpu_allocation_leader`` says which process allocates by
+itself.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
+from extproc.ledger.leader import leader_table
 from extproc.ledger.schema import METADATA
 
 GPU_SLICES = Table(
@@ -75,3 +77,4 @@ STEP_COSTS = Table(
     Column("residual_ppm", Integer, nullable=False),  # median, in millionths of what was measured
 )
 Index("gpu_shares_by_team", GPU_SHARES.c.team, GPU_SHARES.c.begin_us)
+ALLOCATION_LEADER = leader_table("gpu_allocation_leader", METADATA)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from extproc.config.endpoints import is_name
+from extproc.model_servers.resolve import RESOLVE_S, addresses_of
 from extproc.server.operations.process import in_own_thread
-from extproc.server.sockets.resolve import RESOLVE_S, addresses_of
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from extproc.exchange.endpoint_loads import EndpointLoad
+from extproc.model_servers.metrics_page import FAILED, OK, UNREACHABLE, MetricsPage, ScrapeFailed
 from extproc.server.operations.endpoint_names import EndpointNames
-from extproc.server.operations.metrics_page import FAILED, OK, UNREACHABLE, MetricsPage, ScrapeFailed
 from extproc.server.operations.vllm_metrics import read_load
 from extproc.sinks.metrics import Metrics
 

@@ -16,9 +16,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from extproc.config.endpoints import host_and_port
 from extproc.ledger.rollouts.verdict_board import PageAnswer, without_ledger
 from extproc.server.operations.health import Health
-from extproc.server.sockets.address import AddressTaken, family_of, reason_of, split
+from extproc.server.sockets.address import AddressTaken, family_of, reason_of
 
 BODY_BYTES_MAX: Final = 65_536
 """Of a request: Flagger sends one, which is not looked at."""
@@ -142,7 +143,7 @@ def open_pages(
     verdict: RolloutVerdictPage = lambda *_: without_ledger(),
 ) -> OpsServer:
     """Serve the pages at the address of `server.metrics`. Raises: AddressTaken."""
-    host, port = split(address)
+    host, port = host_and_port(address)
     try:
         return OpsServer(host, port, registry, health, alive, verdict)
     except OSError as error:

@@ -6,6 +6,8 @@ import os
 import socket
 from pathlib import Path
 
+from extproc.config.endpoints import host_and_port
+
 UNIX = "unix:"
 # Envoy often runs as another user. The socket is for its group: on a volume with a setgid folder (Kubernetes' fsGroup)
 # the socket gets the folder's group.
@@ -45,7 +47,7 @@ def bound(key: str, listen: str) -> socket.socket:
     """A bound socket, not shared with another process. Raises: AddressTaken."""
     make_way(key, listen)
     is_unix = listen.startswith(UNIX)
-    host, port = ("", 0) if is_unix else split(listen)
+    host, port = ("", 0) if is_unix else host_and_port(listen)
     made = socket.socket(socket.AF_UNIX if is_unix else family_of(host))
     try:
         if is_unix:
@@ -75,17 +77,11 @@ def why_not(listen: str) -> str:
             with socket.socket(socket.AF_UNIX) as trial:
                 trial.bind(listen.removeprefix(UNIX))
         else:
-            host, port = split(listen)
+            host, port = host_and_port(listen)
             socket.create_server((host, port), family=family_of(host)).close()
     except OSError as error:
         return reason_of(error)
     return "it cannot be bound"
-
-
-def split(address: str) -> tuple[str, int]:
-    """Host without brackets, and port."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def family_of(host: str) -> socket.AddressFamily:

@@ -14,8 +14,9 @@ import os
 import socket
 
 from extproc.config.document import Server
+from extproc.config.endpoints import host_and_port
 from extproc.server.operations.socket_files import SocketFiles
-from extproc.server.sockets.address import UNIX, AddressTaken, bound, family_of, make_way, reason_of, split
+from extproc.server.sockets.address import UNIX, AddressTaken, bound, family_of, make_way, reason_of
 
 KEY = "server.listen"
 _BACKLOG = 1_024
@@ -115,7 +116,7 @@ def _aside(address: str, number: int) -> str:
 
 def _shared(address: str) -> socket.socket:
     """A bound TCP socket that shares its address with others of its kind. Raises: AddressTaken."""
-    host, port = split(address)
+    host, port = host_and_port(address)
     made = socket.socket(family_of(host))
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -29,6 +29,11 @@ def rate(metric: str, by: str = "", where: str = "") -> str:
     return total(f"rate({selector(metric, where)}[$__rate_interval])", by)
 
 
+def hourly_rate(metric: str, by: str = "", where: str = "") -> str:
+    """A counter that moves once an hour, by second."""
+    return total(f"rate({selector(metric, where)}[2h])", by)
+
+
 def risen(metric: str, by: str = "", where: str = "") -> str:
     """A counter, over the range of time that is shown."""
     return total(f"increase({selector(metric, where)}[$__range])", by)

@@ -1,16 +1,19 @@
-"""Who uses how much: tokens and money by team and project, budgets, rate limits."""
+"""Who uses how much: tokens and money by team and project, GPU time, budgets, rate limits."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from tests.tools.dashboards.grafana import Dashboard, Panel, Query, Row, Variable
-from tests.tools.dashboards.queries import TEAMS, rate, risen, share, total
+from tests.tools.dashboards.queries import TEAMS, hourly_rate, rate, risen, selector, share, total
 
 _COST: Final = "llm_cost_micro_usd_total"
 _MICRO: Final = "/ 1e6"
 _ANSWERED: Final = f'{TEAMS}, outcome=~"completed|cut|aborted"'
 _AN_HOUR: Final = "* 3600 / 1e6"
+_MODEL: Final = 'model=~"$model"'
+_GPU: Final = "llm_gpu_seconds_total"
+_GPU_IDLE: Final = "llm_gpu_idle_seconds_total"
 
 _MONEY = Row(
     "Money",
@@ -105,6 +108,68 @@ _TOKENS = Row(
     ],
 )
 
+_GPUS = Row(
+    "GPU time",
+    [
+        Panel(
+            "GPU-hours by team in the time shown",
+            "What was allocated to each, an hour or two late; the 20 largest. extproc allocate has the exact sums, with"
+            " idle time and cost.",
+            [Query(f"topk(20, {risen(_GPU, 'team', TEAMS)} / 3600)", "{{team}}")],
+            kind="bargauge",
+            width=6,
+        ),
+        Panel(
+            "GPUs used by team",
+            "How many GPUs each kept busy, as a mean of two hours. A team that jumps: long prompts, much recomputed, or"
+            " alone on a server, which it then pays whole.",
+            [Query(hourly_rate(_GPU, "team", TEAMS), "{{team}}")],
+            stacked=True,
+            width=9,
+        ),
+        Panel(
+            "GPUs by what they do",
+            "All GPUs of the models that are chosen. Mostly idle: fewer servers, or idle time to its team with"
+            " gpus.idle. unexplained: see the last panel of this row.",
+            [
+                Query(hourly_rate(_GPU, where=_MODEL), "used"),
+                Query(hourly_rate(_GPU_IDLE, where=_MODEL), "idle"),
+                Query(hourly_rate("llm_gpu_other_seconds_total", "state", _MODEL), "{{state}}"),
+            ],
+            stacked=True,
+            width=9,
+        ),
+        Panel(
+            "Idle part of GPU time",
+            "By model, of the time in which its servers could have answered. High at night: batch work then, or servers"
+            " that sleep.",
+            [
+                Query(
+                    f"{hourly_rate(_GPU_IDLE, 'model', _MODEL)} / ({hourly_rate(_GPU_IDLE, 'model', _MODEL)}"
+                    f" + {hourly_rate(_GPU, 'model', _MODEL)})",
+                    "{{model}}",
+                )
+            ],
+            unit="percentunit",
+            max=1,
+            width=12,
+        ),
+        Panel(
+            "GPU time that is not explained",
+            "By server, the part of the last six hours for work that no entry of the ledger has. Above 0.05: somebody"
+            " asks the server past Envoy, or entries are missing.",
+            [
+                Query(
+                    f"max by (model, server) ({selector('llm_gpu_unexplained_share', _MODEL)})",
+                    "{{model}}: {{server}}",
+                )
+            ],
+            unit="percentunit",
+            width=12,
+        ),
+    ],
+)
+
 _LIMITS = Row(
     "Budgets and rate limits",
     [
@@ -160,7 +225,7 @@ _LIMITS = Row(
 TEAMS_AND_COST = Dashboard(
     name="teams",
     title="llm-extproc: teams and cost",
-    about="Who uses how much: tokens and money by team and project, budgets, rate limits.",
+    about="Who uses how much: tokens and money by team and project, GPU time, budgets, rate limits.",
     variables=[Variable("team", "Team", "llm_requests_total"), Variable("model", "Model", "llm_requests_total")],
-    rows=[_MONEY, _TOKENS, _LIMITS],
+    rows=[_MONEY, _TOKENS, _GPUS, _LIMITS],
 )

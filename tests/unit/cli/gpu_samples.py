@@ -12,7 +12,8 @@ from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.allocation.step_costs import TYPICAL
-from extproc.ledger.allocation.allocating import DAY_US, AllocationTerms, ServerTerms, allocate_day
+from extproc.ledger.allocation.allocating import AllocationTerms, ServerTerms, allocate_day
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 
 SERVER: Final = "127.0.0.1:8001"

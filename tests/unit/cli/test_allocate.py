@@ -16,6 +16,7 @@ from extproc.cli.allocate import app
 from extproc.ledger.allocation.stored_samples import add_samples
 from extproc.ledger.store import LedgerStore
 from tests.unit.cli.samples import fill
+from tests.unit.ledger.samples import entry
 
 TEN_US = 1_767_607_200_000_000
 """Of 2026-01-05."""
@@ -98,3 +99,32 @@ def test_what_it_refuses(arguments: list[str], told: str) -> None:
     found = CliRunner().invoke(app, [*given, *arguments])
     assert found.exit_code == 2
     assert told in found.stderr
+
+
+def test_entries_of_files(folder: Path) -> None:
+    """For days that the database has no more; whatever was allocated before."""
+    pytest.importorskip("pyarrow")
+    from extproc.ledger.parquet_file import ParquetFile
+
+    files = folder / "files" / "day=2026-01-05"
+    files.mkdir(parents=True)
+    times = {"started_at_us": TEN_US, "sent_at_us": TEN_US, "first_token_at_us": TEN_US + 1_000}
+    times["ended_at_us"] = TEN_US + HOUR_US
+    with ParquetFile(files / "one.parquet") as file:
+        file.write([entry(**times, server=SERVER, team="far")])
+    before, found = (
+        json.loads(ran("--json", *more).stdout) for more in ([], ["--entries", "files", "--to", "2026-01-05"])
+    )
+    assert [row["group"] for row in before["rows"]] == [["search"]]
+    assert [(row["group"], row["used_us"]) for row in found["rows"]] == [(["far"], 2 * HOUR_US)]
+    assert found["revised"] == 1
+
+
+def test_files_that_are_none(folder: Path) -> None:
+    """It says which."""
+    files = folder / "files" / "day=2026-01-05"
+    files.mkdir(parents=True)
+    (files / "one.parquet").write_bytes(b"none")
+    found = ran("--entries", "files", code=2)
+    assert "files: " in found.stderr
+    assert "one.parquet" in found.stderr

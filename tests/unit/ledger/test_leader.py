@@ -9,13 +9,14 @@ from sqlalchemy import Table, create_engine
 from sqlalchemy.pool import StaticPool
 
 from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
+from extproc.ledger.allocation.share_tables import ALLOCATION_LEADER
 from extproc.ledger.leader import BEAT_S, TAKEN_OVER_S, Leadership, NotLeading, leader_row
 from extproc.ledger.migrations import bring_up_to_date
 from extproc.ledger.rollouts.tables import LEADER
 from extproc.ledger.store import LedgerStore
 from tests.thorough import examples
 
-MATTERS = (LEADER, SAMPLING_LEADER)
+MATTERS = (LEADER, SAMPLING_LEADER, ALLOCATION_LEADER)
 
 
 @pytest.fixture(params=MATTERS, ids=lambda table: str(table.name))
@@ -78,7 +79,7 @@ def test_it_beats_once_a_second(store: LedgerStore, matter: Table) -> None:
 
 def test_two_matters_have_leaders_of_their_own(store: LedgerStore) -> None:
     """Who decides rollouts need not ask model servers."""
-    deciding, asking = (Leadership(table, "one") for table in MATTERS)
+    deciding, asking = (Leadership(table, "one") for table in (LEADER, SAMPLING_LEADER))
     assert keep(store, deciding, 0.0)
     assert keep(store, Leadership(SAMPLING_LEADER, "two"), 0.0)
     assert not keep(store, asking, 0.0)

@@ -9,7 +9,8 @@ from typing import Any, Final
 from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.allocation.slices import HOUR_US
 from extproc.config.gpus import GpusSection
-from extproc.ledger.allocation.allocating import DAY_US, ServerTerms, allocate_day
+from extproc.ledger.allocation.allocating import ServerTerms, allocate_day
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from extproc.reports.dimensions import dimension_of, dimensions_of

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.allocation.slices import HOUR_US
-from extproc.ledger.allocation.allocating import DAY_US
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 from extproc.reports.csv_text import report_csv
 from extproc.reports.data import report_data

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.ledger.allocation.allocating import DAY_US
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.stored_samples import GpuFacts, note_facts
 from extproc.ledger.store import LedgerStore
 from extproc.reports.gpu_bill import BillLine, bill_of

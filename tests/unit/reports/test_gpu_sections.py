@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from extproc.ledger.allocation.allocating import DAY_US
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 from extproc.reports.html_page import html_page
 from extproc.reports.periods import PeriodSize

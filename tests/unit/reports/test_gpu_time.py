@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from extproc.allocation.idle import IdlePolicy
 from extproc.allocation.slices import HOUR_US
 from extproc.config.gpus import GpusSection
-from extproc.ledger.allocation.allocating import DAY_US, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.stored_samples import GpuFacts, note_facts
 from extproc.ledger.store import LedgerStore
 from extproc.reports.gpu_sums import DIMENSIONS

@@ -1,4 +1,6 @@
-"""The tables of what model servers say of themselves, without any, and with nobody who asks."""
+"""The tables of what model servers say of themselves, without any, and with nobody who asks, or who
+allocates by itself.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,12 @@ def upgrade() -> None:
         Column("kind", Text, nullable=False),
         Column("price", Text, nullable=False),
     )
-    leader = op.create_table(
-        "gpu_sampling_leader",
-        Column("id", Integer, primary_key=True, autoincrement=False),
-        Column("holder", Text, nullable=False),
-        Column("term", BigInteger, nullable=False),
-        Column("beat", BigInteger, nullable=False),
-    )
-    op.bulk_insert(leader, [{"id": 1, "holder": "", "term": 0, "beat": 0}])
+    for matter in ("sampling", "allocation"):
+        leader = op.create_table(
+            f"gpu_{matter}_leader",
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("holder", Text, nullable=False),
+            Column("term", BigInteger, nullable=False),
+            Column("beat", BigInteger, nullable=False),
+        )
+        op.bulk_insert(leader, [{"id": 1, "holder": "", "term": 0, "beat": 0}])

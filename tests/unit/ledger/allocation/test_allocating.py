@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from extproc.allocation.methods import METHODS
 from extproc.allocation.server_samples import ServerSample, ServerSamples
+from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
-from extproc.ledger.allocation.allocating import DAY_US, DayResult, allocate_day, days_between
+from extproc.database.engine import StoreFailed
+from extproc.ledger.allocation.allocating import AllocationTerms, DayResult, allocate_day, days_between
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
 from extproc.ledger.store import LedgerStore
@@ -100,6 +107,74 @@ def test_what_comes_late_revises_its_slices_only(store: LedgerStore) -> None:
     assert allocated(store).exchanges is None
 
 
+def test_two_at_once(store: LedgerStore, url: str) -> None:
+    """Both have read before one writes: the second one finds that all is done, and nothing is there twice."""
+    store.add(day_of_traffic(60))
+    both_have_read = threading.Barrier(2)
+    found: list[DayResult] = []
+
+    def one() -> None:
+        own = LedgerStore(url, Path("/"))
+        found.append(allocate_day(own, delayed(terms(), both_have_read.wait), DAY, NOW_US))
+        own.close()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.new for one in found) == [0, 48]
+    assert [row["revision"] for row in slices(store)] == [1] * 48
+    assert sum(paid(store).values()) == sum(row["busy"] for row in slices(store))
+
+
+def test_who_has_read_less_does_not_write_over_who_has_read_more(store: LedgerStore, url: str) -> None:
+    """It begins again, with what came meanwhile."""
+    store.add(day_of_traffic(30))
+    allocated(store)
+    other = LedgerStore(url, Path("/"))
+    store.add([ran(998, 2 * HOUR_US, 1_000_000, team="late")])
+
+    def meanwhile() -> None:
+        other.add([ran(999, 2 * HOUR_US, 1_000_000, team="later")])
+        assert allocated(other).revised == 1
+
+    assert allocate_day(store, delayed(terms(), meanwhile), DAY, NOW_US) == DayResult(MIDNIGHT_US)
+    (revised,) = slices(store, GPU_SLICES.c.revision > 1)
+    assert {"late", "later"} <= paid(store, GPU_SHARES.c.revision == revised["revision"]).keys()
+    other.close()
+
+
+def delayed(of: AllocationTerms, meanwhile: Callable[[], object]) -> AllocationTerms:
+    """Terms with something that happens after the first reading of entries."""
+    times = iter([meanwhile])
+
+    def lives(connection: Connection, begin_us: int, end_us: int) -> Mapping[str, ServerLife]:
+        for happens in times:
+            happens()
+        return of.lives(connection, begin_us, end_us)
+
+    return of._replace(lives=lives)
+
+
+def test_others_that_never_stop(store: LedgerStore, url: str) -> None:
+    """After some tries it is a failure that may pass."""
+    store.add(day_of_traffic(10))
+    other = LedgerStore(url, Path("/"))
+    numbers = itertools.count(100)
+
+    def lives(connection: Connection, begin_us: int, end_us: int) -> Mapping[str, ServerLife]:
+        for _ in range(2):  # the second one is not in what the other has written
+            allocated(other)
+            other.add([ran(next(numbers), HOUR_US, 1_000_000)])
+        return terms().lives(connection, begin_us, end_us)
+
+    with pytest.raises(StoreFailed) as failed:
+        allocate_day(store, terms()._replace(lives=lives), DAY, NOW_US)
+    assert failed.value.may_pass
+    other.close()
+
+
 def test_another_method_is_something_else(store: LedgerStore) -> None:
     """What one has written, another one leaves as it is."""
     store.add(day_of_traffic(60))
@@ -157,3 +232,16 @@ def test_work_that_no_entry_has(store: LedgerStore) -> None:
     assert row["busy"] + row["unexplained"] + row["idle"] == 2 * HOUR_US
     assert row["exchanges"] == 1
     assert 0 < row["busy"] < 2 * 60_000_000
+
+
+def test_an_answer_that_waited_at_the_server(store: LedgerStore) -> None:
+    """It is no stream, and came after ten minutes: by its steps it ran for the last quarter of a minute of them."""
+    minutes = 10 * 60_000_000
+    store.add(
+        [ran(1, HOUR_US, minutes, first_token_at_us=None, prompt_tokens=10, cached_tokens=0, completion_tokens=100)]
+    )
+    times = [MIDNIGHT_US + HOUR_US + number * 15_000_000 for number in range(45)]
+    steps = ServerSamples.of([ServerSample(at, 0, 0, steps=100 * number) for number, at in enumerate(times)])
+    allocated(store, samples={ONE: steps})
+    (row,) = slices(store, GPU_SLICES.c.server == ONE, GPU_SLICES.c.begin_us == times[0])
+    assert 2 * 14_000_000 < row["busy"] < 2 * 16_000_000

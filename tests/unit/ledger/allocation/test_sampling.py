@@ -20,7 +20,7 @@ from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SAMPLI
 from extproc.ledger.allocation.sampling import STORE_S, TAKEN_OVER_S, TOLD_AFTER, ServerSampling
 from extproc.ledger.allocation.settings import ConfiguredServer, SamplingSettings
 from extproc.ledger.allocation.stored_samples import read_samples, sampled_servers
-from extproc.ledger.leader import leader_row
+from extproc.ledger.leader import LOOK_S, leader_row
 from extproc.ledger.store import LedgerStore
 from tests.hangs import HANG_S
 from tests.unit.ledger.allocation.model_pages import PageServer, vllm_page
@@ -133,12 +133,12 @@ def test_one_process_asks_and_another_one_goes_on(store: LedgerStore, servers: l
     second.look(TAKEN_OVER_S)
     assert second.sampling._servers == {}
     first.look(last=True)
-    second.look()
+    second.look(LOOK_S)
     assert list(second.sampling._servers) == [server.endpoint]
     third.look()
-    third.look(TAKEN_OVER_S - 0.1)
+    third.look(TAKEN_OVER_S - LOOK_S)
     assert third.sampling._servers == {}
-    third.look(0.1)
+    third.look(LOOK_S)
     assert list(third.sampling._servers) == [server.endpoint]
     second.look(100.0)  # it was slow, and learns it
     assert second.sampling._servers == {} or all(one.asked is None for one in second.sampling._servers.values())

@@ -14,9 +14,9 @@ from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Gate, Scripted
 from extproc.demo.seen import Request
 from extproc.exchange.endpoint_loads import EndpointLoad
+from extproc.model_servers.metrics_page import FAILED, OK, UNREACHABLE, UNREADABLE
 from extproc.server.operations import endpoint_names, endpoint_watch
 from extproc.server.operations.endpoint_watch import EndpointWatch
-from extproc.server.operations.metrics_page import FAILED, OK, UNREACHABLE, UNREADABLE
 from extproc.sinks.metrics import Metrics
 from tests.unit.server.fakes import Logged
 from tests.unit.server.loops import in_loop, until

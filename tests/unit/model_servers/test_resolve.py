@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extproc.server.sockets.resolve import ADDRESSES_MAX, addresses_of
+from extproc.model_servers.resolve import ADDRESSES_MAX, addresses_of
 
 
 def infos(*addresses: str) -> Sequence[Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Scripted
-from extproc.server.operations import metrics_page
-from extproc.server.operations.metrics_page import FAILED, UNREACHABLE, UNREADABLE, MetricsPage, ScrapeFailed
+from extproc.model_servers import metrics_page
+from extproc.model_servers.metrics_page import FAILED, UNREACHABLE, UNREADABLE, MetricsPage, ScrapeFailed
 
 PLAIN = (("content-type", "text/plain"),)
 PAGE = b"up 1\n"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from typing import Final, TypeVar
 
-from extproc.server.sockets.address import split
+from extproc.config.endpoints import host_and_port
 
 ReadT = TypeVar("ReadT")
 
@@ -39,7 +39,7 @@ class MetricsPage:
 
     def __init__(self, endpoint: str, answer_s_max: float) -> None:
         self._answer_s_max = answer_s_max
-        self._connection = HTTPConnection(*split(endpoint), timeout=answer_s_max)
+        self._connection = HTTPConnection(*host_and_port(endpoint), timeout=answer_s_max)
 
     def ask(self, read: Callable[[bytes], ReadT | None]) -> ReadT:
         """What the page says now. Raises: ScrapeFailed.

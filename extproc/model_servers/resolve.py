@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Final
 
-from extproc.server.sockets.address import split
+from extproc.config.endpoints import host_and_port
 
 RESOLVE_S: Final = 5.0
 """How often a name is resolved: as Envoy does by default."""
@@ -20,7 +20,7 @@ def addresses_of(endpoint: str) -> tuple[str, ...]:
 
     As in Envoy: IPv4 only if there is no IPv6. Raises: OSError.
     """
-    host, port = split(endpoint)
+    host, port = host_and_port(endpoint)
     try:
         answer = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:  # of an empty or overlong part
