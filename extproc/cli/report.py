@@ -124,6 +124,8 @@ def report_command(
     except (BadRange, BadDimension) as bad:
         _refuse_use(str(bad))
     kept = config_with_ledger(named)
+    if method is not None and kept.document.gpus is None:
+        _refuse_use("--method is of GPU time, and there is no `gpus:` section")
     from extproc.cli.report_focus import focus_text
     from extproc.reports.gpu_columns import add_gpu_time
     from extproc.reports.report import Question
@@ -218,6 +220,8 @@ def _print(report: Report, to_format: ReportFormat) -> None:
         from extproc.reports.csv_text import report_csv
 
         sys.stdout.write(report_csv(report))
+        if report.gpu is not None and report.gpu.absent:
+            typer.echo(report.gpu.absent, err=True)  # the file has no room for a sentence
     elif to_format is ReportFormat.HTML:
         from extproc.reports.html_page import html_page
 

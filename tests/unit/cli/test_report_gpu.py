@@ -64,6 +64,23 @@ def test_other_groupings_have_none_and_say_why() -> None:
     assert "extproc allocate --from 2025-12-05" in printed("--from", "2025-12-05", "--to", "2026-01-04", "--by", "tier")
 
 
+def test_a_csv_file_has_no_room_for_a_sentence() -> None:
+    """So standard error has it."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *DAYS, "--by", "user", "--format", "csv"])
+    assert ran.stderr.startswith("GPU time is not kept by user, so it is left out.")
+    assert "gpu_" not in ran.stdout
+    assert "gpu_even_ps_used_us" in printed(*DAYS, "--format", "csv")
+
+
+def test_a_method_without_gpus_is_refused() -> None:
+    """Rather than ignored."""
+    ran = CliRunner().invoke(app, ["report", "config.yaml", *DAYS, "--method", "even_ps"])
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "extproc report: --method is of GPU time, and there is no `gpus:` section\n",
+    )
+
+
 def test_days_that_are_not_allocated_are_told() -> None:
     """And a period has its own GPU time."""
     text = printed("--from", "2026-01-03", "--to", "2026-01-06", "--period", "day")
