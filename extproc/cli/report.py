@@ -20,9 +20,8 @@ from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
-from extproc.config.document import Document
 from extproc.reports.dimensions import BadDimension, Dimension, dimension_of, dimensions_of
-from extproc.reports.periods import BadRange, DayRange, Period, PeriodSize, day_of, periods_of, zone_of
+from extproc.reports.periods import BadRange, DayRange, Period, PeriodSize, day_of, zone_of
 from extproc.reports.usage import Measure
 
 if TYPE_CHECKING:
@@ -76,11 +75,16 @@ def report_command(
         ReportFormat, typer.Option("--format", help="How the report is written; focus: rows of FOCUS 1.3, as CSV.")
     ] = ReportFormat.TABLE,
     issuer: Annotated[str, typer.Option(help="Of --format focus: who bills, and the account.")] = "llm-extproc",
+    method: Annotated[
+        str | None,
+        typer.Option(help="Only GPU time that this rule allocated; of --format focus by default weighted_ps_v1."),
+    ] = None,
     reconcile: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Instead hold a provider's usage (JSON, CSV) or vLLM's metrics against the ledger; repeatable.",
+            help="Instead hold a provider's usage (JSON, CSV), vLLM's metrics or a bill of GPUs against the ledger;"
+            " repeatable.",
         ),
     ] = None,
     config: ConfigOption = None,
@@ -109,7 +113,7 @@ def report_command(
             )
         if to_format not in (ReportFormat.TABLE, ReportFormat.CSV, ReportFormat.JSON):
             _refuse_use(f"--reconcile has no --format {to_format.value}; there are table, csv and json")
-        raise typer.Exit(_reconciled(named, reconcile, only, ReportFormat.JSON if as_json else to_format))
+        raise typer.Exit(_reconciled(named, reconcile, only, method, ReportFormat.JSON if as_json else to_format))
     now_us = time.time_ns() // 1_000
     try:
         days = _days(first or _FROM_DEFAULT, last or _TO_DEFAULT, timezone, now_us)
@@ -120,6 +124,9 @@ def report_command(
     except (BadRange, BadDimension) as bad:
         _refuse_use(str(bad))
     kept = config_with_ledger(named)
+    if method is not None and kept.document.gpus is None:
+        _refuse_use("--method is of GPU time, and there is no `gpus:` section")
+    from extproc.cli.report_focus import focus_text
     from extproc.reports.gpu_columns import add_gpu_time
     from extproc.reports.report import Question
 
@@ -131,13 +138,13 @@ def report_command(
     ):
         try:
             if to_format is ReportFormat.FOCUS:
-                text = _focus(connection, question, kept.document, issuer)
+                text = focus_text(connection, question, kept.document, issuer, method)
                 report = None
             else:
                 report = _report(connection, question, now_us, lambda one: line.say(f"Reading {one.first}"))
                 if (gpus := kept.document.gpus) is not None:
                     line.say("Reading GPU time")
-                    add_gpu_time(connection, gpus, question, report, now_us)
+                    add_gpu_time(connection, gpus, question, report, now_us, method)
         except BadRange as bad:
             _refuse_use(str(bad))
     if report is None:
@@ -173,20 +180,17 @@ def _report(connection: Connection, asked: Question, now_us: int, told: Callable
     return report_of(asked, LedgerQuery(connection, asked.dimensions, asked.only), now_us, told)
 
 
-def _focus(connection: Connection, asked: Question, document: Document, issuer: str) -> str:
-    """Raises: BadRange."""
-    from extproc.reports.focus import DIMENSIONS, focus_csv, prices_of
-    from extproc.reports.query import LedgerQuery
-
-    query = LedgerQuery(connection, DIMENSIONS, asked.only)
-    return focus_csv(query, periods_of(asked.days, PeriodSize.DAY, 0), prices_of(document), issuer)
-
-
-def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None, to_format: ReportFormat) -> ExitCode:
+def _reconciled(
+    config: Path, files: Sequence[Path], only: Sequence[str] | None, method: str | None, to_format: ReportFormat
+) -> ExitCode:
     kept = config_with_ledger(config)
-    from extproc.cli.report_reconcile import print_reconciled, read_claims, served_of
+    from extproc.cli.report_bill import print_bill, reconciled_with_bill
+    from extproc.cli.report_reconcile import print_reconciled, read_files, served_of
     from extproc.reports.reconcile import reconciled
 
+    read = read_files(files)
+    if read.bill and only:
+        _refuse_use("a bill of GPUs is of all that ran on them: leave out --only")
     try:
         conditions = [_condition(one) for one in only or ()]
     except BadDimension as bad:
@@ -196,7 +200,13 @@ def _reconciled(config: Path, files: Sequence[Path], only: Sequence[str] | None,
         opened_ledger(kept) as store,
         store.reading() as connection,
     ):
-        found = reconciled(connection, read_claims(files), served_of(kept.document), conditions)
+        if read.bill:
+            bill = reconciled_with_bill(connection, read.bill, method)
+        else:
+            found = reconciled(connection, read.claims, served_of(kept.document), conditions)
+    if read.bill:
+        print_bill(bill, to_format.value)
+        return ExitCode.FAILED if bill.differences else ExitCode.OK
     print_reconciled(found, to_format.value)
     return ExitCode.FAILED if any(one.unexplained for one in found.differences) else ExitCode.OK
 
@@ -210,6 +220,8 @@ def _print(report: Report, to_format: ReportFormat) -> None:
         from extproc.reports.csv_text import report_csv
 
         sys.stdout.write(report_csv(report))
+        if report.gpu is not None and report.gpu.absent:
+            typer.echo(report.gpu.absent, err=True)  # the file has no room for a sentence
     elif to_format is ReportFormat.HTML:
         from extproc.reports.html_page import html_page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +16,7 @@ from extproc.config.document import Document
 from extproc.config.version_units import served_model
 from extproc.reports.claims import FILE_BYTES_MAX, BadClaims, UsageClaim, claims_of, together
 from extproc.reports.csv_text import Cell, csv_of, time_in
+from extproc.reports.gpu_bill import BillLine, bill_of, is_gpu_bill
 from extproc.reports.periods import zone_of
 from extproc.reports.reconcile import DifferenceCause, FigureDifference, Reconciled
 from extproc.reports.units import exact_money
@@ -33,22 +34,40 @@ IN_WORDS: Final = {
 }
 
 
-def read_claims(files: Sequence[Path]) -> list[UsageClaim]:
-    """The claims of files; one that cannot be read ends the command."""
-    pages, found = [], []
+class OthersCounts(NamedTuple):
+    """``bill``: lines of bills of GPUs; none: ``claims`` are all there is."""
+
+    claims: list[UsageClaim]
+    bill: list[BillLine]
+
+
+def read_files(files: Sequence[Path]) -> OthersCounts:
+    """What others counted; a file that cannot be read ends the command."""
     try:
-        for file in files:
-            with file.open("rb") as opened:
-                content = opened.read(FILE_BYTES_MAX + 1)
-            if len(content) > FILE_BYTES_MAX:
-                raise BadClaims(f"{file}: more than {FILE_BYTES_MAX >> 20} MiB")
+        contents = [(file, _content(file)) for file in files]
+        bills = [file for file, content in contents if is_gpu_bill(content)]
+        if bills and len(bills) < len(files):
+            raise BadClaims(f"{bills[0]} is a bill of GPUs, and other files are not: reconcile them by themselves")
+        if bills:
+            return OthersCounts([], [line for file, content in contents for line in bill_of(str(file), content)])
+        pages, found = [], []
+        for file, content in contents:
             if is_vllm_page(content):
                 pages.append((str(file), content, file.stat().st_mtime_ns // _NS_PER_US))
             else:
                 found += claims_of(str(file), content)
-        return together([*found, *(claims_of_pages(pages) if pages else ())])
+        return OthersCounts(together([*found, *(claims_of_pages(pages) if pages else ())]), [])
     except (BadClaims, OSError) as bad:
         refuse(said(bad))
+
+
+def _content(file: Path) -> bytes:
+    """Raises: BadClaims, OSError."""
+    with file.open("rb") as opened:
+        content = opened.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise BadClaims(f"{file}: more than {FILE_BYTES_MAX >> 20} MiB")
+    return content
 
 
 def served_of(document: Document) -> dict[tuple[str, str], str]:
@@ -77,6 +96,7 @@ def reconciled_data(found: Reconciled) -> dict[str, Any]:
             }
             for one in found.differences
         ],
+        "bill": None,
     }
 
 

@@ -174,8 +174,45 @@ class FigureDifferenceJson(TypedDict):
     unexplained: Annotated[int, "what nothing explains"]
 
 
+class BilledTimeJson(TypedDict):
+    """GPU time and its cost."""
+
+    gpu_us: Annotated[int, "GPU time [us]"]
+    cost_nano: Annotated[int, "in billionths of the currency"]
+
+
+class BillPartJson(BilledTimeJson):
+    """A part of a difference."""
+
+    cause: Annotated[
+        Literal["not_in_bill", "not_known", "currency", "hours", "price", "rounding"], "what it comes from"
+    ]
+
+
+class BillDifferenceJson(TypedDict):
+    """A server in a day, in one currency, that is not billed as it was allocated."""
+
+    day: Annotated[str, "of UTC"]
+    server: Annotated[str, "as the bill has it, or its address"]
+    currency: Annotated[str, "of both costs"]
+    theirs: Annotated[BilledTimeJson, "of the bill"]
+    ours: Annotated[BilledTimeJson, "that was allocated"]
+    parts: Annotated[list[BillPartJson], "they add up to `theirs` minus `ours`"]
+
+
+class ReconciledBillJson(TypedDict):
+    """A bill of GPUs against allocated time."""
+
+    method: Annotated[str, "by which time was allocated"]
+    days: Annotated[AllocatedDaysJson, "of the bill, from its first to its last"]
+    compared: Annotated[int, "servers and days, in each currency"]
+    differences: Annotated[list[BillDifferenceJson], "those that are not the same; rounding alone is no difference"]
+    rounding: Annotated[list[GpuCostJson], "what rounding of the bill makes together"]
+
+
 class ReconciledJson(TypedDict):
     """``report --reconcile``."""
 
     compared: Annotated[int, "figures"]
     differences: Annotated[list[FigureDifferenceJson], "those that are not the same; empty: all agree"]
+    bill: Annotated[ReconciledBillJson | None, "a bill of GPUs; null: of the usage of models"]

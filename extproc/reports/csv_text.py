@@ -42,11 +42,11 @@ def _cell(value: Cell) -> str | int:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return _digits(value)
+        return digits_of(value)
     return value if isinstance(value, int) else text_cell(value)
 
 
-def _digits(number: Decimal) -> str:
+def digits_of(number: Decimal) -> str:
     """Without an exponent, and always with a point: readers that guess types see a decimal where all are whole too."""
     plain = f"{number:f}"
     whole, _, fraction = plain.partition(".")

@@ -3,15 +3,19 @@
 A row for each day of UTC, team, project, model version and kind of token. Its cost is the number of tokens times the
 unit price, as the specification demands. The ledger rounds each exchange to whole micro-USD, so a row of the category
 Adjustment has the difference: all rows of a group add up to the ledger's cost.
+
+Entries that ran on GPUs whose time is allocated have rows of that time instead (``focus_gpu``), so nothing is charged
+twice.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
+from types import MappingProxyType
 from typing import Final
 
 from extproc.config.document import Document
@@ -19,62 +23,16 @@ from extproc.config.models import compile_version
 from extproc.domain.usage import Prices
 from extproc.reports.csv_text import Cell, csv_of
 from extproc.reports.dimensions import Dimension
+from extproc.reports.focus_cells import COLUMNS, costs_of_row, unit_prices
+from extproc.reports.focus_gpu import GpuCharges, gpu_rows
 from extproc.reports.periods import Period
 from extproc.reports.query import Group, LedgerQuery
 from extproc.reports.usage import GroupUsage
 
 DIMENSIONS: Final = tuple(
-    Dimension(name, (name,)) for name in ("team", "project", "model", "version", "price_revision")
+    Dimension(name, (name,)) for name in ("team", "project", "model", "version", "price_revision", "server")
 )
-COLUMNS: Final = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "CommitmentDiscountStatus",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "ContractedUnitPrice",
-    "EffectiveCost",
-    "HostProviderName",
-    "InvoiceId",
-    "InvoiceIssuerName",
-    "ListCost",
-    "ListUnitPrice",
-    "PricingCategory",
-    "PricingCurrency",
-    "PricingCurrencyContractedUnitPrice",
-    "PricingCurrencyEffectiveCost",
-    "PricingCurrencyListUnitPrice",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "ServiceCategory",
-    "ServiceName",
-    "ServiceProviderName",
-    "ServiceSubcategory",
-    "SkuId",
-    "SkuMeter",
-    "SkuPriceDetails",
-    "SkuPriceId",
-    "Tags",
-    "x_Model",
-    "x_ModelVersion",
-    "x_Project",
-    "x_Team",
-    "x_TokenType",
-    "x_Tokens",
-)
+NO_CHARGES: Final[GpuCharges] = MappingProxyType({})
 _MICRO_USD: Final = Decimal(1_000_000)
 _MTOK: Final = Decimal(1_000_000)
 _DIGITS: Final = 60  # so that no product of 64-bit numbers is rounded
@@ -101,28 +59,49 @@ def prices_of(document: Document) -> dict[str, Prices]:
     return found
 
 
-def focus_csv(query: LedgerQuery, days: Sequence[Period], prices: Mapping[str, Prices], issuer: str) -> str:
+def focus_csv(
+    query: LedgerQuery,
+    days: Sequence[Period],
+    prices: Mapping[str, Prices],
+    issuer: str,
+    gpu: GpuCharges = NO_CHARGES,
+) -> str:
     """The rows of some days of UTC.
 
     Args:
         query: by ``DIMENSIONS``.
         prices: by revision. Tokens of another one are a single row, with the cost that the ledger has.
         issuer: who bills: the name of the service's provider, and of the account.
+        gpu: charges of these days.
     """
     with localcontext(prec=_DIGITS):
-        return csv_of(COLUMNS, _rows(query, days, prices, issuer))
+        return csv_of(COLUMNS, _rows(query, days, prices, issuer, gpu))
 
 
 def _rows(
-    query: LedgerQuery, days: Sequence[Period], prices: Mapping[str, Prices], issuer: str
+    query: LedgerQuery, days: Sequence[Period], prices: Mapping[str, Prices], issuer: str, gpu: GpuCharges
 ) -> Iterator[list[Cell]]:
     for day in days:
-        usages = query.usages(day)
-        named = sorted((group, usages.sums[number]) for group, number in query.groups.items() if number in usages.sums)
-        for group, usage in named:
+        of_day, charges = _of_all_rows(day.first, issuer), gpu.get(day.start_us, ())
+        charged = {one.of.server for one in charges}
+        for group, usage in sorted(_usages(query, day, charged).items(), key=lambda one: one[0]):
             for row in _rows_of_group(group, usage, prices.get(group[-1])):
-                whole = _of_all_rows(day.first, issuer) | _of_group(group) | row
+                whole = of_day | _of_group(group) | row
                 yield [whole.get(name) for name in COLUMNS]
+        for charge in charges:
+            for row in gpu_rows(charge):
+                whole = of_day | row
+                yield [whole.get(name) for name in COLUMNS]
+
+
+def _usages(query: LedgerQuery, day: Period, without: Collection[str]) -> dict[Group, GroupUsage]:
+    """Of all servers but some, by the other dimensions."""
+    usages = query.usages(day).sums
+    found: dict[Group, GroupUsage] = {}
+    for (*names, server), number in query.groups.items():
+        if number in usages and server not in without:
+            found.setdefault(tuple(names), GroupUsage()).add(usages[number])
+    return found
 
 
 def _of_all_rows(day: date, issuer: str) -> dict[str, Cell]:
@@ -181,7 +160,7 @@ def _rows_of_group(group: Group, usage: GroupUsage, prices: Prices | None) -> It
             yield _priced(group, part)
             exact += _cost_usd(part)
     if rounding := usage.cost_micro_usd / _MICRO_USD - exact:
-        yield _costs(rounding) | {
+        yield costs_of_row(rounding) | {
             "ChargeCategory": "Adjustment",
             "ChargeDescription": f"Rounding of each exchange to whole micro-USD, {_version(group)}",
         }
@@ -194,8 +173,8 @@ def _cost_usd(part: _Part) -> Decimal:
 def _priced(group: Group, part: _Part) -> dict[str, Cell]:
     details = {"x_Model": group[2], "x_ModelVersion": group[3], "x_TokenType": part.kind}
     return (
-        _costs(_cost_usd(part))
-        | _unit_price(part.price / _MICRO_USD)
+        costs_of_row(_cost_usd(part))
+        | unit_prices(part.price / _MICRO_USD)
         | _sku(group, part.kind, part.meter, part.tokens)
         | {
             "PricingQuantity": part.tokens / _MTOK,
@@ -209,8 +188,8 @@ def _unpriced(group: Group, usage: GroupUsage) -> dict[str, Cell]:
     """Tokens whose prices the configuration has no more: the cost itself is the quantity that is priced."""
     cost = usage.cost_micro_usd / _MICRO_USD
     return (
-        _costs(cost)
-        | _unit_price(Decimal(1))
+        costs_of_row(cost)
+        | unit_prices(Decimal(1))
         | _sku(group, "all", "Input and Output Tokens", usage.tokens)
         | {
             "PricingQuantity": cost,
@@ -238,13 +217,3 @@ def _sku(group: Group, kind: str, meter: str, tokens: int) -> dict[str, Cell]:
 
 def _version(group: Group) -> str:
     return f"{group[2]}/{group[3]}" if group[2] or group[3] else "no version"
-
-
-def _costs(cost_usd: Decimal) -> dict[str, Cell]:
-    names = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost", "PricingCurrencyEffectiveCost")
-    return dict.fromkeys(names, cost_usd)
-
-
-def _unit_price(price_usd: Decimal) -> dict[str, Cell]:
-    names = ("ContractedUnitPrice", "ListUnitPrice")
-    return dict.fromkeys((*names, *(f"PricingCurrency{name}" for name in names)), price_usd)

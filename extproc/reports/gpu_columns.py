@@ -19,11 +19,18 @@ from extproc.reports.gpu_figures import NO_GPU_TIME, AllocatedDays, GpuColumns, 
 from extproc.reports.gpu_sums import (
     DIMENSIONS,
     AllocatedSpan,
-    LastSlices,
     allocated_days,
     methods_between,
 )
-from extproc.reports.gpu_time import IDLE, GpuQuestion, GpuReport, gpu_days, reserved_shares, sum_of_reports
+from extproc.reports.gpu_time import (
+    IDLE,
+    GpuQuestion,
+    GpuReport,
+    gpu_days,
+    reserved_shares,
+    server_tokens,
+    sum_of_reports,
+)
 from extproc.reports.movers import Mover, Movers, largest_changes
 from extproc.reports.periods import Period, PeriodSize, period_before
 from extproc.reports.query import Group
@@ -32,18 +39,26 @@ from extproc.reports.report import NOTHING, Question, Report, ReportRow
 _UTC: Final = "UTC"
 
 
-def add_gpu_time(connection: Connection, section: GpusSection, asked: Question, report: Report, now_us: int) -> None:
+def add_gpu_time(
+    connection: Connection,
+    section: GpusSection,
+    asked: Question,
+    report: Report,
+    now_us: int,
+    method: str | None = None,
+) -> None:
     """Set ``report.gpu``, and add rows of groups that have nothing else.
 
-    Args: asked: what the report was made from.
+    Args: asked: what the report was made from. method: None: all by which there is any.
     """
     absent = _why_absent(asked)
     first, last = report.periods[0], report.periods[-1]
     methods = [] if absent else methods_between(connection, first.start_us, last.end_us)
+    methods = [one for one in methods if method in (None, one)]
     if not methods:
-        absent = absent or (
-            f"No GPU time of these days is allocated: run `extproc allocate --from {first.first} --to {last.last}`."
-        )
+        by = f" by {method[:40]}" if method else ""
+        days = f"--from {first.first} --to {last.last}"
+        absent = absent or f"No GPU time of these days is allocated{by}: run `extproc allocate {days}`."
         report.gpu = GpuUsage((), absent)
         return
     reading = _Reading(connection, section, asked, report.periods, now_us)
@@ -51,22 +66,26 @@ def add_gpu_time(connection: Connection, section: GpusSection, asked: Question, 
     _add_groups(report, report.gpu.columns)
 
 
-def _why_absent(asked: Question) -> str:
-    if asked.days.zone_name != _UTC:
-        return f"GPU time is kept by hours of UTC, so days of {asked.days.zone_name} have none."
-    names = (*asked.dimensions, *(one for one, _ in asked.only))
-    others = [one.name for one in names if not set(one.columns) <= {*DIMENSIONS}]
-    kept = ", ".join(DIMENSIONS)
-    return f"GPU time is not kept by {others[0]}, so it is left out. It is kept by {kept}." if others else ""
+def names_without_gpu_time(names: Iterable[Dimension]) -> list[str]:
+    """Those of some names that GPU time is not kept by."""
+    return [one.name for one in names if not set(one.columns) <= {*DIMENSIONS}]
 
 
-def _conditions(only: Sequence[tuple[Dimension, str]]) -> tuple[tuple[str, str], ...]:
-    """As ``condition_of`` has them: of a version also without its model."""
+def gpu_conditions(only: Sequence[tuple[Dimension, str]]) -> tuple[tuple[str, str], ...]:
+    """Conditions of entries as those of GPU time: of a version also without its model."""
     found: list[tuple[str, str]] = []
     for dimension, value in only:
         values = value.rsplit("/", len(dimension.columns) - 1)
         found += zip(dimension.columns[-len(values) :], values, strict=True)
     return tuple(found)
+
+
+def _why_absent(asked: Question) -> str:
+    if asked.days.zone_name != _UTC:
+        return f"GPU time is kept by hours of UTC, so days of {asked.days.zone_name} have none."
+    others = names_without_gpu_time((*asked.dimensions, *(one for one, _ in asked.only)))
+    kept = ", ".join(DIMENSIONS)
+    return f"GPU time is not kept by {others[0]}, so it is left out. It is kept by {kept}." if others else ""
 
 
 class _Reading:
@@ -82,7 +101,7 @@ class _Reading:
         self._policy = IdlePolicy(section.idle)
         self._reserved = reserved_shares(connection, section)
         self._names = tuple(dict.fromkeys(name for one in asked.dimensions for name in one.columns))
-        self._only = _conditions(asked.only)
+        self._only = gpu_conditions(asked.only)
         before = period_before(asked.days, asked.size, now_us)
         # what has passed of a range that is not over is no number of days
         self._compared = [before] if asked.size is not PeriodSize.TOTAL or periods[0].complete else []
@@ -94,7 +113,7 @@ class _Reading:
         span = AllocatedSpan(method, begin_us, end_us)
         question = GpuQuestion(method, begin_us, end_us, self._names, self._policy, self._reserved, self._only)
         days = gpu_days(self._connection, question)
-        rows, unpaid = self._in_periods(all_periods, days, span)
+        rows, unpaid = self._in_periods(all_periods, days, question)
         shown = range(len(self._compared), len(all_periods))
         by_period = [_sum([*rows[place].values(), unpaid[place]]) for place in shown]
         groups: dict[Group, GpuFigures] = {}
@@ -116,7 +135,7 @@ class _Reading:
         )
 
     def _in_periods(
-        self, periods: Sequence[Period], days: Mapping[int, GpuReport], span: AllocatedSpan
+        self, periods: Sequence[Period], days: Mapping[int, GpuReport], asked: GpuQuestion
     ) -> tuple[list[dict[Group, GpuFigures]], list[GpuFigures]]:
         """Of each period what each group has, and what nobody pays."""
         starts = [one.start_us for one in periods]
@@ -131,13 +150,10 @@ class _Reading:
                 key = "idle_us" if state.state == IDLE else "other_us"
                 of_state = GpuFigures(**{key: state.time}, costs={state.currency: state.cost})
                 unpaid[place] = unpaid[place].plus(of_state)
-        names = (*self._names, *(name for name, _ in self._only))
-        for day_us, of_groups in LastSlices(self._connection, span).tokens(names).items():
+        for (day_us, _), groups in server_tokens(self._connection, asked).items():
             place = bisect_right(starts, day_us) - 1
-            for values, tokens in of_groups.items():
-                conditions = zip(values[len(self._names) :], self._only, strict=True)
-                if tokens and all(value == wanted for value, (_, wanted) in conditions):
-                    self._add(rows[place], values[: len(self._names)], GpuFigures(tokens=tokens))
+            for values, tokens in groups.items():
+                self._add(rows[place], values, GpuFigures(tokens=tokens))
         return rows, unpaid
 
     def _add(self, rows: dict[Group, GpuFigures], values: Group, added: GpuFigures) -> None:

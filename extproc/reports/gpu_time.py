@@ -126,19 +126,44 @@ def gpu_days(connection: Connection, asked: GpuQuestion) -> dict[int, GpuReport]
 
     Raises: StoreFailed.
     """
-    last = LastSlices(connection, asked.span)
+    counts = _last_slices(connection, asked).counts()
+    days: dict[int, list[GpuReport]] = {day_us: [] for day_us in sorted(counts)}
+    for key, found in server_days(connection, asked).items():
+        days[key.day_us].append(found)
+    return {day_us: sum_of_reports(found)._replace(**counts[day_us]._asdict()) for day_us, found in days.items()}
+
+
+def server_days(connection: Connection, asked: GpuQuestion) -> dict[ServerDay, GpuReport]:
+    """Of each server in each day, at each price; without the counts of slices. Raises: StoreFailed."""
+    last = _last_slices(connection, asked)
     names = tuple(dict.fromkeys((*asked.by, _TEAM, *(name for name, _ in asked.only))))
-    used, unpaid, counts = last.used(names), last.unpaid(), last.counts()
+    used, shown = last.used(names), _Shown(asked, names)
+    return {key: _of_server(shown, key, used.get(key, {}), states) for key, states in last.unpaid().items()}
+
+
+def server_tokens(connection: Connection, asked: GpuQuestion) -> dict[tuple[int, str], dict[GpuGroup, int]]:
+    """Input and output of the entries that ran there, by the day in which they began, and by server.
+
+    Raises: StoreFailed.
+    """
+    names = tuple(dict.fromkeys((*asked.by, "server", *(name for name, _ in asked.only))))
     shown = _Shown(asked, names)
-    days = {day_us: _DaySums() for day_us in sorted(counts)}
-    for key, states in unpaid.items():
-        _add_server(days[key.day_us], shown, key, used.get(key, {}), states)
-    return {day_us: sums.report(counts[day_us]) for day_us, sums in days.items()}
+    found: dict[tuple[int, str], dict[GpuGroup, int]] = {}
+    for day_us, groups in _last_slices(connection, asked).tokens(names).items():
+        for values, tokens in groups.items():
+            if tokens and (group := shown.group_of(values)) is not None:
+                of_server = found.setdefault((day_us, values[names.index("server")]), {})
+                of_server[group] = of_server.get(group, 0) + tokens
+    return found
+
+
+def _last_slices(connection: Connection, asked: GpuQuestion) -> LastSlices:
+    return LastSlices(connection, asked.span)
 
 
 def sum_of_reports(reports: Iterable[GpuReport]) -> GpuReport:
     """Of several times, as of one."""
-    sums, counts = _DaySums(), SliceCounts(0, 0, 0)
+    sums, counts = _GroupSums(), SliceCounts(0, 0, 0)
     for one in reports:
         counts = SliceCounts(*map(sum, zip(counts, one[-3:], strict=True)))
         for row in one.rows:
@@ -167,7 +192,6 @@ class _Shown:
         self.names = names
         self._by = [names.index(name) for name in asked.by]
         self._only = [(names.index(name), value) for name, value in asked.only]
-        self.team_place = names.index(_TEAM)
 
     def group_of(self, values: GpuGroup) -> GpuGroup | None:
         """The values that are asked for; None: it does not meet the conditions."""
@@ -185,7 +209,7 @@ class _Shown:
         return all((name, value) == ("server", server) for name, value in self.asked.only)
 
 
-class _DaySums:
+class _GroupSums:
     """Rows as they are added up: [us] and [billionths], by group or state, and currency."""
 
     def __init__(self) -> None:
@@ -217,13 +241,10 @@ def _add(sums: list[int], place: int, added: TimeAndCost) -> None:
     sums[place + 1] += added.cost
 
 
-def _add_server(
-    sums: _DaySums,
-    shown: _Shown,
-    key: ServerDay,
-    groups: Mapping[GpuGroup, TimeAndCost],
-    states: Mapping[str, TimeAndCost],
-) -> None:
+def _of_server(
+    shown: _Shown, key: ServerDay, groups: Mapping[GpuGroup, TimeAndCost], states: Mapping[str, TimeAndCost]
+) -> GpuReport:
+    sums = _GroupSums()
     for values, used in groups.items():
         if (group := shown.group_of(values)) is not None:
             sums.add_used(group, key.currency, used)
@@ -234,6 +255,7 @@ def _add_server(
     if shown.has_unpaid_of(key.server):
         for state, unpaid in states.items():
             sums.add_unpaid(state, key.currency, idle_left if state == IDLE else unpaid)
+    return sums.report(SliceCounts(0, 0, 0))
 
 
 def _idle_parts(
@@ -247,7 +269,7 @@ def _idle_parts(
         return {}, idle
     of_teams: dict[str, list[GpuGroup]] = {}
     for values in groups:
-        of_teams.setdefault(_named(values[shown.team_place]), []).append(values)
+        of_teams.setdefault(_named(values[shown.names.index(_TEAM)]), []).append(values)
     used = {name: sum(groups[one].time for one in of_team) for name, of_team in of_teams.items()}
     reserved = {_named(team): share for team, share in shown.asked.reserved.get(server, {}).items()}
     times: dict[GpuGroup, int] = {}

@@ -13,6 +13,7 @@ _CENTS_MICRO_USD: Final = 10_000
 _STEPS: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 _PLAIN_BELOW: Final = 10_000  # 2,416 says more than 2.4K, and takes as much room
 _US_PER_H: Final = 3_600_000_000
+_US_PER_MICROHOUR: Final = 3_600
 _NANO_PER_MICRO: Final = 1_000
 _MS_PER_S, _S_PER_MIN, _MIN_PER_H = 1_000, 60, 60
 
@@ -75,6 +76,19 @@ def costs_in_words(costs: Mapping[str, int]) -> str:
         if nano:
             found.append(dollars if currency == "USD" else f"{dollars.replace('$', '', 1)} {currency}")
     return " + ".join(found)
+
+
+def signed_gpu_hours(time_us: int) -> str:
+    """A difference: with its sign, and six digits behind the point."""
+    micro_hours = (2 * abs(time_us) + _US_PER_MICROHOUR) // (2 * _US_PER_MICROHOUR)
+    return f"{'-' if time_us < 0 else '+'}{micro_hours // 10**6}.{micro_hours % 10**6:06d}"
+
+
+def signed_nano(nano: int) -> str:
+    """A difference in money: with its sign, cents, and all that is less than a cent."""
+    whole, rest = divmod(abs(nano), 10**9)
+    digits = f"{rest:09d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if nano < 0 else '+'}{whole}.{digits}"
 
 
 def share_in_words(share: Fraction | None) -> str:

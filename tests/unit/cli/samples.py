@@ -106,6 +106,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-02-06", "--period", "month", "--only", "team=search"],
         ["config.yaml", "--from", "2025-01-05", "--to", "2025-01-06"],
         ["config.yaml", "--reconcile", "usage.csv"],
+        ["gpus.yaml", "--reconcile", "bill.csv"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--period", "day"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "user"],
     ],
@@ -238,6 +239,11 @@ day,model,input_tokens,output_tokens,cost
 2026-01-06,tiny,300,30,0.000369
 2026-01-06,other,5,,
 """
+BILL = """\
+day,server,gpu_hours,cost,currency
+2026-01-05,127.0.0.1:8001,4.00,10.00,USD
+2026-01-06,127.0.0.1:8001,6.00,17.00,USD
+"""
 LEDGER = "ledger:\n  url: sqlite:///ledger.db\n"
 BUDGETS = """\
 budgets:
@@ -335,6 +341,7 @@ def _write(folder: Path) -> None:
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     (folder / "keys.yaml").write_text(KEYS)
     (folder / "usage.csv").write_text(USAGE)
+    (folder / "bill.csv").write_text(BILL)
     _fill_ledger(folder)
     _fill_rollouts(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -62,6 +64,23 @@ def test_other_groupings_have_none_and_say_why() -> None:
     assert "extproc allocate --from 2025-12-05" in printed("--from", "2025-12-05", "--to", "2026-01-04", "--by", "tier")
 
 
+def test_a_csv_file_has_no_room_for_a_sentence() -> None:
+    """So standard error has it."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *DAYS, "--by", "user", "--format", "csv"])
+    assert ran.stderr.startswith("GPU time is not kept by user, so it is left out.")
+    assert "gpu_" not in ran.stdout
+    assert "gpu_even_ps_used_us" in printed(*DAYS, "--format", "csv")
+
+
+def test_a_method_without_gpus_is_refused() -> None:
+    """Rather than ignored."""
+    ran = CliRunner().invoke(app, ["report", "config.yaml", *DAYS, "--method", "even_ps"])
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "extproc report: --method is of GPU time, and there is no `gpus:` section\n",
+    )
+
+
 def test_days_that_are_not_allocated_are_told() -> None:
     """And a period has its own GPU time."""
     text = printed("--from", "2026-01-03", "--to", "2026-01-06", "--period", "day")
@@ -70,7 +89,100 @@ def test_days_that_are_not_allocated_are_told() -> None:
         assert any(line.startswith(f"2026-01-{day}") and words in line for line in text.splitlines())
 
 
+def test_one_method_of_several() -> None:
+    """`--method` names it; FOCUS has one in any case."""
+    CliRunner().invoke(app, ["allocate", "gpus.yaml", *DAYS])
+    assert "weighted_ps_v1" not in printed(*DAYS, "--method", "even_ps")
+    assert "is allocated by by_hand: run" in printed(*DAYS, "--method", "by_hand")
+    for arguments, method in (((), "weighted_ps_v1"), (("--method", "even_ps"), "even_ps")):
+        rows = csv.DictReader(io.StringIO(printed(*DAYS, "--format", "focus", *arguments)))
+        assert {row["AllocatedMethodId"] for row in rows} == {method, ""}
+
+
+def test_focus_has_the_only_method_there_is() -> None:
+    """By the policy of the configuration."""
+    rows = list(csv.DictReader(io.StringIO(printed(*DAYS, "--format", "focus"))))
+    assert {row["AllocatedMethodId"] for row in rows} == {"even_ps", ""}
+    assert {row["AllocatedResourceName"] for row in rows if row["ResourceId"]} == {"search, index", ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("--method", "by_hand"), 2, "no GPU time of these days is allocated by `by_hand`; run `extproc allocate`"),
+        (("--only", "route=night"), 0, "GPU time is not kept by route, so tokens are charged in place of it."),
+    ],
+)
+def test_focus_says_what_it_cannot(arguments: tuple[str, ...], code: int, told: str) -> None:
+    """On standard error."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *DAYS, "--format", "focus", *arguments])
+    assert (ran.exit_code, told in ran.stderr) == (code, True)
+
+
+def test_focus_of_methods_none_of_which_is_the_default() -> None:
+    """One must be named."""
+    CliRunner().invoke(app, ["allocate", "gpus.yaml", *DAYS, "--method", "tokens_1_2p5"])
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", *DAYS, "--format", "focus"])
+    assert ran.exit_code == 2
+    assert "GPU time is allocated by even_ps, tokens_1_2p5; name one with --method" in ran.stderr
+
+
 def test_a_narrow_terminal_keeps_gpu_hours() -> None:
     """Rather than anything that is not tokens or cost."""
     head = printed(*DAYS, columns=72).splitlines()[2]
     assert head.split() == ["team", "input", "output", "cost", "change", "GPU-hours"]
+
+
+# --- a bill --------------------------------------------------------------------------------------------------------
+
+
+def reconciled(*arguments: str, code: int = 1) -> str:
+    """The output for a bill."""
+    ran = CliRunner().invoke(app, ["report", "gpus.yaml", "--reconcile", *arguments], env={"COLUMNS": "120"})
+    assert ran.exit_code == code, ran.output
+    return ran.stdout or ran.stderr
+
+
+def test_a_bill_that_does_not_agree() -> None:
+    """What differs, and why; the exit code says so."""
+    assert reconciled("bill.csv") == (
+        "day (UTC)   server          GPU-hours       cost  of\n"
+        "2026-01-06  127.0.0.1:8001                        6 hours at 17.00 USD theirs, 6 hours at 15.00 USD ours\n"
+        "                            +0.000000  +2.00 USD  PRICE DIFFERS\n"
+        "2 servers and days compared with even_ps: 1 agree, 1 do not\n"
+        "not explained +2.00 USD, rounding +0.00 USD\n"
+    )
+    rows = list(csv.DictReader(io.StringIO(reconciled("bill.csv", "--format", "csv"))))
+    assert [(row["cause"], row["cost_nano"]) for row in rows] == [("price", "2000000000")]
+
+
+def test_a_bill_that_agrees(folder: Path) -> None:
+    """In one line; and a day that is not allocated is told."""
+    line = "2026-01-05,127.0.0.1:8001,4,10,USD\n"
+    (folder / "bill.csv").write_text(f"day,resource,gpu_hours,cost,currency\n{line}")
+    assert reconciled("bill.csv", code=0) == (
+        "1 servers and days compared with even_ps: 1 agree, 0 do not\nrounding +0.00 USD\n"
+    )
+    (folder / "bill.csv").write_text(f"day,resource,gpu_hours,cost,currency\n{line}{line.replace('05,', '04,')}")
+    assert "1 of 2 days are allocated: run `extproc allocate` for the others." in reconciled("bill.csv")
+
+
+@pytest.mark.parametrize(
+    ("bill", "arguments", "told"),
+    [
+        ("day,server,gpu_hours,cost,currency\n2026-01-05,a,x,1,USD\n", (), "bill.csv:2: gpu_hours is no number"),
+        ("", ("--reconcile", "usage.csv"), "bill.csv is a bill of GPUs, and other files are not"),
+        ("", ("--only", "team=search"), "a bill of GPUs is of all that ran on them: leave out --only"),
+        ("", ("--method", "by_hand"), "no GPU time of these days is allocated by `by_hand`"),
+        (
+            "day,server,gpu_hours,cost,currency\n2025-01-05,a,1,1,USD\n",
+            (),
+            "no GPU time of the bill's days is allocated: run `extproc allocate --from 2025-01-05 --to 2025-01-05`",
+        ),
+    ],
+)
+def test_a_bill_that_is_refused(folder: Path, bill: str, arguments: tuple[str, ...], told: str) -> None:
+    """In a sentence."""
+    if bill:
+        (folder / "bill.csv").write_text(bill)
+    assert told in reconciled("bill.csv", *arguments, code=2)

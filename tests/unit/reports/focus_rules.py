@@ -17,9 +17,12 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Final
 
+from tests.unit.reports.focus_split_rules import split_violations
+
 _DATE_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)\.\d+(E[+-]?\d+)?")
 """With a point: the validator guesses types, and a column of which all values are whole would be no decimal."""
+_CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}")
 _COSTS: Final = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 
 
@@ -27,7 +30,7 @@ _COSTS: Final = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 class Rule:
     """Of a column. ``mandatory``: it must be there; ``allowed``: its only values."""
 
-    kind: str = "text"  # text, number, time or json
+    kind: str = "text"  # text, number, time, currency, json or details
     mandatory: bool = False
     nullable: bool = True
     allowed: frozenset[str] = frozenset()
@@ -35,12 +38,25 @@ class Rule:
 
 _TEXT: Final = Rule(mandatory=True, nullable=False)
 _TIME: Final = Rule("time", mandatory=True, nullable=False)
+_TOGETHER: Final = (
+    ("ConsumedQuantity", "ConsumedUnit"),
+    ("PricingQuantity", "PricingUnit"),
+    ("SkuId", "SkuMeter"),
+    ("ResourceId", "ResourceName"),
+    ("ResourceId", "ResourceType"),
+)
 _COST: Final = Rule("number", mandatory=True, nullable=False)
+_CURRENCY: Final = Rule("currency", mandatory=True, nullable=False)
 RULES: Final = {
+    "AllocatedMethodDetails": Rule("details"),
+    "AllocatedMethodId": Rule(),
+    "AllocatedResourceId": Rule(),
+    "AllocatedResourceName": Rule(),
+    "AllocatedTags": Rule("json"),
     "BilledCost": _COST,
     "BillingAccountId": _TEXT,
     "BillingAccountName": Rule(mandatory=True),
-    "BillingCurrency": Rule(mandatory=True, nullable=False, allowed=frozenset({"USD"})),
+    "BillingCurrency": _CURRENCY,
     "BillingPeriodEnd": _TIME,
     "BillingPeriodStart": _TIME,
     "ChargeCategory": Rule(
@@ -63,7 +79,7 @@ RULES: Final = {
     "ListCost": _COST,
     "ListUnitPrice": Rule("number"),
     "PricingCategory": Rule(allowed=frozenset({"Standard", "Dynamic", "Committed", "Other"})),
-    "PricingCurrency": Rule(nullable=False, allowed=frozenset({"USD"})),
+    "PricingCurrency": _CURRENCY,
     "PricingCurrencyContractedUnitPrice": Rule("number"),
     "PricingCurrencyEffectiveCost": Rule("number", nullable=False),
     "PricingCurrencyListUnitPrice": Rule("number"),
@@ -71,6 +87,9 @@ RULES: Final = {
     "PricingUnit": Rule(mandatory=True),
     "ProviderName": _TEXT,  # deprecated in 1.3, and still there
     "PublisherName": Rule(mandatory=True),  # likewise
+    "ResourceId": Rule(),
+    "ResourceName": Rule(),
+    "ResourceType": Rule(),
     "ServiceCategory": Rule(mandatory=True, nullable=False, allowed=frozenset({"AI and Machine Learning"})),
     "ServiceName": _TEXT,
     "ServiceProviderName": _TEXT,
@@ -97,7 +116,7 @@ def violations(text: str) -> list[str]:
         row = dict(zip(head, cells, strict=True))
         wrong = list(_of_columns(row)) or list(_of_row(row))
         found += [f"{line}: {one}" for one in wrong]
-    return found
+    return found or split_violations([dict(zip(head, cells, strict=True)) for cells in rows])
 
 
 def _of_columns(row: dict[str, str]) -> Iterator[str]:
@@ -112,6 +131,8 @@ def _of_columns(row: dict[str, str]) -> Iterator[str]:
             yield f"{name} is no number: {value}"
         elif rule.kind == "time" and not _DATE_TIME.fullmatch(value):
             yield f"{name} is no time: {value}"
+        elif rule.kind == "currency" and not _CURRENCY_CODE.fullmatch(value):
+            yield f"{name} is no currency: {value}"
         elif rule.kind == "json" and not _is_flat_object(value):
             yield f"{name} is no object of plain values: {value}"
 
@@ -132,7 +153,7 @@ def _of_row(row: dict[str, str]) -> Iterator[str]:
     for name in ("ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "SkuId", "SkuPriceId", "PricingCategory"):
         if is_usage and not row[name]:
             yield f"{name} of a usage is null"
-    for one, other in (("ConsumedQuantity", "ConsumedUnit"), ("PricingQuantity", "PricingUnit"), ("SkuId", "SkuMeter")):
+    for one, other in _TOGETHER:
         if bool(row[one]) != bool(row[other]):
             yield f"only one of {one} and {other} is null"
     if row["SkuPriceDetails"] and not row["SkuPriceId"]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
 from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.allocation.slices import HOUR_US
 from extproc.config.gpus import GpusSection
-from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.allocating import ServerTerms, allocate_day
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
@@ -18,7 +18,7 @@ from extproc.reports.gpu_columns import add_gpu_time
 from extproc.reports.periods import DayRange, PeriodSize, zone_of
 from extproc.reports.query import LedgerQuery
 from extproc.reports.report import Question, Report, report_of
-from tests.unit.ledger.allocation.samples import MIDNIGHT_US, ONE, OTHER, ran, terms
+from tests.unit.ledger.allocation.samples import MIDNIGHT_US, ONE, OTHER, SERVERS, ran, terms
 
 FIRST_DAY: Final = date(2026, 11, 29)
 SECTION: Final = GpusSection.model_validate(
@@ -59,11 +59,17 @@ def busy_for(number: int, begin_us: int, lasts_us: int, **changed: Any) -> Ledge
     return ran(number, begin_us, lasts_us, **({"first_token_at_us": first_us} | changed))
 
 
-def allocate(store: LedgerStore, days: int, method: str = DEFAULT_METHOD, first: int = 0) -> None:
+def allocate(
+    store: LedgerStore,
+    days: int,
+    method: str = DEFAULT_METHOD,
+    first: int = 0,
+    servers: Mapping[str, ServerTerms] = SERVERS,
+) -> None:
     """Days, at their end."""
     for day in range(first, first + days):
         begin_us = MIDNIGHT_US + day * DAY_US
-        allocate_day(store, terms(method=method), (begin_us, begin_us + DAY_US), begin_us + DAY_US)
+        allocate_day(store, terms(servers, method), (begin_us, begin_us + DAY_US), begin_us + DAY_US)
 
 
 def gpu_report_of(

@@ -17,7 +17,8 @@ from extproc.domain.usage import Prices, Usage, cost_of
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from extproc.reports.csv_text import csv_of
-from extproc.reports.focus import COLUMNS, DIMENSIONS, focus_csv, prices_of
+from extproc.reports.focus import DIMENSIONS, focus_csv, prices_of
+from extproc.reports.focus_cells import COLUMNS
 from extproc.reports.periods import DayRange, PeriodSize, periods_of, zone_of
 from extproc.reports.query import LedgerQuery
 from tests.unit.config.conftest import MINIMAL
