@@ -93,7 +93,7 @@ class GpuFiguresJson(TypedDict):
 
     used_us: Annotated[int, "of exchanges [us]"]
     idle_us: Annotated[int, "in which nothing ran; of a group: its part in that, by `gpus.idle` [us]"]
-    other_us: Annotated[int, "in which servers started, slept, or did what no entry has; of a group 0 [us]"]
+    other_us: Annotated[int, "in which servers started, slept, or did what no entry has; of servers only [us]"]
     tokens: Annotated[int, "input and output of the entries that ran on these GPUs"]
     costs: Annotated[list[GpuCostJson], "of all this time; 0 where no price was known"]
 

@@ -22,7 +22,7 @@ _US_PER_S: Final = 1_000_000
 _REPLACEMENT: Final = "\ufffd"
 BEFORE: Final = ("exchanges", "prompt_tokens", "completion_tokens", "cost_micro_usd")
 """The figures of the period before that each row has."""
-_GPU_COUNTS: Final = ("used_us", "idle_us", "tokens")
+_GPU_COUNTS: Final = ("used_us", "idle_us", "other_us", "tokens")
 
 Cell = str | int | bool | Decimal | None
 

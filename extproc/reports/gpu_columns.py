@@ -19,6 +19,7 @@ from extproc.reports.gpu_figures import NO_GPU_TIME, AllocatedDays, GpuColumns, 
 from extproc.reports.gpu_sums import (
     DIMENSIONS,
     AllocatedSpan,
+    ServerDay,
     allocated_days,
     methods_between,
 )
@@ -26,8 +27,8 @@ from extproc.reports.gpu_time import (
     IDLE,
     GpuQuestion,
     GpuReport,
-    gpu_days,
     reserved_shares,
+    server_days,
     server_tokens,
     sum_of_reports,
 )
@@ -37,6 +38,7 @@ from extproc.reports.query import Group
 from extproc.reports.report import NOTHING, Question, Report, ReportRow
 
 _UTC: Final = "UTC"
+_SERVER: Final = "server"
 
 
 def add_gpu_time(
@@ -101,6 +103,8 @@ class _Reading:
         self._policy = IdlePolicy(section.idle)
         self._reserved = reserved_shares(connection, section)
         self._names = tuple(dict.fromkeys(name for one in asked.dimensions for name in one.columns))
+        self._is_by_server = self._names == (_SERVER,)
+        """Then all time of a server is its own, and nothing is nobody's."""
         self._only = gpu_conditions(asked.only)
         before = period_before(asked.days, asked.size, now_us)
         # what has passed of a range that is not over is no number of days
@@ -112,8 +116,8 @@ class _Reading:
         begin_us, end_us = all_periods[0].start_us, all_periods[-1].end_us
         span = AllocatedSpan(method, begin_us, end_us)
         question = GpuQuestion(method, begin_us, end_us, self._names, self._policy, self._reserved, self._only)
-        days = gpu_days(self._connection, question)
-        rows, unpaid = self._in_periods(all_periods, days, question)
+        found = server_days(self._connection, question)
+        rows, unpaid = self._in_periods(all_periods, found, question)
         shown = range(len(self._compared), len(all_periods))
         by_period = [_sum([*rows[place].values(), unpaid[place]]) for place in shown]
         groups: dict[Group, GpuFigures] = {}
@@ -121,7 +125,7 @@ class _Reading:
             for group, figures in rows[place].items():
                 groups[group] = groups.get(group, NO_GPU_TIME).plus(figures)
         first_us = self._periods[0].start_us
-        nobody = sum_of_reports(one for day_us, one in days.items() if day_us >= first_us).unpaid
+        nobody = sum_of_reports(one for key, one in found.items() if key.day_us >= first_us).unpaid
         allocated = allocated_days(self._connection, span)
         return GpuColumns(
             method,
@@ -130,26 +134,29 @@ class _Reading:
             by_period,
             groups,
             _sum(by_period),
-            nobody,
+            [] if self._is_by_server else nobody,
             _movers(all_periods, rows, allocated) if self._names else None,
         )
 
     def _in_periods(
-        self, periods: Sequence[Period], days: Mapping[int, GpuReport], asked: GpuQuestion
+        self, periods: Sequence[Period], found: Mapping[ServerDay, GpuReport], asked: GpuQuestion
     ) -> tuple[list[dict[Group, GpuFigures]], list[GpuFigures]]:
         """Of each period what each group has, and what nobody pays."""
         starts = [one.start_us for one in periods]
         rows: list[dict[Group, GpuFigures]] = [{} for _ in periods]
         unpaid = [NO_GPU_TIME for _ in periods]
-        for day_us, found in days.items():
-            place = bisect_right(starts, day_us) - 1
-            for row in found.rows:
+        for of, report in found.items():
+            place = bisect_right(starts, of.day_us) - 1
+            for row in report.rows:
                 of_row = GpuFigures(used_us=row.used, idle_us=row.idle, costs={row.currency: row.cost})
                 self._add(rows[place], row.group, of_row)
-            for state in found.unpaid:
-                key = "idle_us" if state.state == IDLE else "other_us"
-                of_state = GpuFigures(**{key: state.time}, costs={state.currency: state.cost})
-                unpaid[place] = unpaid[place].plus(of_state)
+            for state in report.unpaid:
+                name = "idle_us" if state.state == IDLE else "other_us"
+                of_state = GpuFigures(**{name: state.time}, costs={state.currency: state.cost})
+                if self._is_by_server:
+                    self._add(rows[place], (of.server,), of_state)
+                else:
+                    unpaid[place] = unpaid[place].plus(of_state)
         for (day_us, _), groups in server_tokens(self._connection, asked).items():
             place = bisect_right(starts, day_us) - 1
             for values, tokens in groups.items():

@@ -22,7 +22,7 @@ class GpuFigures:
 
     Attributes:
         used_us, idle_us: GPU time of exchanges, and in which nothing ran. Of a group: what it pays of idle time.
-        other_us: GPU time in which servers started, slept, or did what no entry has. Of a group 0.
+        other_us: GPU time in which servers started, slept, or did what no entry has; of servers only.
         tokens: input and output of the entries that ran on these GPUs.
         costs: of all this time, by currency [billionths].
     """

@@ -139,6 +139,20 @@ def test_idle_time_of_all_and_of_a_group(store: LedgerStore) -> None:
         assert columns.total.idle_share == Fraction(2, 3)
 
 
+@pytest.mark.parametrize("idle", ["own_row", "by_use"])
+def test_all_time_of_a_server_is_its_own(store: LedgerStore, idle: str) -> None:
+    """By servers alone: nothing is nobody's, whoever pays for idle time. One that did nothing has a row."""
+    store.add([busy_for(1, 0, 43_200_000_000)])
+    allocate(store, 1)
+    section = SECTION.model_copy(update={"idle": idle})
+    (columns,) = columns_of(gpu_report_of(store, 1, "server", section=section)).values()
+    assert {group: (one.time_us, one.idle_share) for group, one in columns.groups.items()} == {
+        (ONE,): (2 * DAY_US, Fraction(1, 2)),
+        (OTHER,): (DAY_US, Fraction(1)),
+    }
+    assert columns.unpaid == []
+
+
 def test_movers_are_of_days_that_are_allocated(store: LedgerStore) -> None:
     """The last two of them; a group that has gone is one too."""
     store.add(
@@ -215,7 +229,7 @@ def test_csv_has_columns_for_each_method(ledger: LedgerStore) -> None:
     made = gpu_report_of(ledger, 5)
     rows = list(csv.DictReader(io.StringIO(report_csv(made))))
     for method, columns in columns_of(made).items():
-        for name in ("used_us", "idle_us", "tokens"):
+        for name in ("used_us", "idle_us", "other_us", "tokens"):
             assert sum(int(row[f"gpu_{method}_{name}"]) for row in rows) == sum(
                 getattr(one, name) for one in columns.groups.values()
             )
