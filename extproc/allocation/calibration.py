@@ -6,6 +6,8 @@ steps. So each exchange is an equation:
     time from first to last token = step * (tokens - 1) + prefill_token * tokens that all computed meanwhile
         + sequence * tokens that all wrote meanwhile + kv_token * contexts of these + attention_pair * pairs meanwhile
 
+A hundred requests at once are a hundred equations of the same time, so each counts a hundredth. Otherwise the largest
+batches would be fitted, and a law that bends would be wrong at all others.
 Tokens are written evenly by steps, not by time: a step that computes a prompt lasts longer. So it fits, counts steps by
 the fit, and fits again. vLLM's own counters of time do not do: nothing in them says which work went together.
 Coefficients are good at the sizes of batches that they were fitted at, so residuals are told by size.
@@ -37,6 +39,8 @@ RESIDUAL_MAX: Final = 0.1
 """Median relative residual of a size of batches."""
 SIZES: Final = 4
 _PASSES: Final = 4
+_WRITTEN: Final = 2
+"""Column of tokens that all wrote meanwhile; over the steps it is how many were at it."""
 _NAMES: Final = StepCosts._fields[:5]
 
 
@@ -105,7 +109,8 @@ def calibrate(served: ServedExchanges, is_timed: Bools, chunk_tokens: int) -> Ca
         works = [up_to(work) for work in work_in_spans(timeline, clock, chunk_tokens)]
         meanwhile = [np.maximum(work[end] - work[begin], 0.0) for work in works]
         columns = np.stack([steps[usable], *meanwhile], axis=1)
-        fit = fit_steps(columns, times)
+        requests = np.maximum(columns[:, _WRITTEN] / columns[:, 0], 1.0)
+        fit = fit_steps(columns, times, requests)
         step, prefill_token, sequence, kv_token, attention_pair = fit.coefficients.tolist()
         costs = StepCosts(step, prefill_token, sequence, kv_token, attention_pair, chunk_tokens)
         if costs.step <= 0:
@@ -143,7 +148,7 @@ def _judged(fit: StepFit, columns: Floats, times: Floats, costs: StepCosts) -> C
         FittedCost(name, float(value), float(error), float(part))
         for name, value, error, part in zip(_NAMES, fit.coefficients, fit.errors, parts, strict=True)
     )
-    sizes = tuple(_by_size(columns[:, 2] / columns[:, 0], fit))
+    sizes = tuple(_by_size(columns[:, _WRITTEN] / columns[:, 0], fit))
     residual = float(np.median(np.abs(fit.residuals[fit.kept])))
     problems = tuple(_problems(fit, fitted, sizes))
     return Calibration(costs, fitted, (int(fit.kept.sum()), len(times)), fit.condition, residual, sizes, problems)

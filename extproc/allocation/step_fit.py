@@ -31,12 +31,14 @@ class StepFit(NamedTuple):
     condition: float
 
 
-def fit_steps(columns: Floats, times: Floats) -> StepFit:
+def fit_steps(columns: Floats, times: Floats, alike: Floats | float = 1.0) -> StepFit:
     """Fit times as sums of columns. Rows weigh by the inverse root of their time, whose noise grows with it.
 
-    Args: columns: ``[rows, columns]``, at least 0. times: of each row, above 0.
+    Args:
+        columns: ``[rows, columns]``, at least 0. times: of each row, above 0.
+        alike: rows that are of the same time as each; together they count once. Above 0.
     """
-    weights = 1.0 / np.sqrt(times)
+    weights = 1.0 / np.sqrt(times * alike)
     kept = np.ones(len(times), dtype=np.bool_)
     coefficients = np.zeros(columns.shape[1])
     for _ in range(TRIM_ROUNDS):

@@ -118,6 +118,7 @@ def _allocated(
     from extproc.ledger.allocation.allocating import allocate_day, days_between
     from extproc.ledger.allocation.reading import FilesUnusable
     from extproc.ledger.allocation.terms import allocation_terms
+    from extproc.reports.gpu_energy import gpu_energy
     from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
 
     with progress("Reading the ledger") as line:
@@ -136,7 +137,8 @@ def _allocated(
         with store.reading() as connection:
             reserved = reserved_shares(connection, section)
             question = GpuQuestion(asked.method, *asked.span, asked.by, IdlePolicy(section.idle), reserved)
-            return AllocatedRun(question, gpu_report(connection, question), tuple(days))
+            energy = gpu_energy(connection, question, section.watts) if section.watts else None
+            return AllocatedRun(question, gpu_report(connection, question), tuple(days), energy)
 
 
 def _tell(line: Progress, day: date, entries: int) -> None:

@@ -14,18 +14,27 @@ from extproc.cli.gpu_days import utc_moment
 from extproc.cli.report_gpu_output import STATES_IN_WORDS
 from extproc.cli.tables import plain_text, print_line, print_table
 from extproc.ledger.allocation.allocating import DayResult
-from extproc.reports.gpu_time import GpuQuestion, GpuReport
+from extproc.ledger.allocation.slice_rows import UNEXPLAINED
+from extproc.reports.gpu_energy import GpuEnergy
+from extproc.reports.gpu_time import GpuQuestion, GpuReport, UnpaidTime
 
 _US_PER_H: Final = 3_600_000_000
 _NANO: Final = 1_000_000_000
+_MWH_PER_KWH: Final = 1_000_000  # of milliwatt-hours
 
 
 class AllocatedRun(NamedTuple):
-    """What a run of the command found. ``days``: what was done for each."""
+    """What a run of the command found.
+
+    Attributes:
+        days: what was done for each.
+        energy: None: `gpus.watts` is not configured.
+    """
 
     asked: GpuQuestion
     report: GpuReport
     days: tuple[DayResult, ...]
+    energy: GpuEnergy | None = None
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -38,7 +47,7 @@ class AllocatedRun(NamedTuple):
 
 def allocated_data(found: AllocatedRun) -> AllocatedJson:
     """All of it as data."""
-    asked, report = found.asked, found.report
+    asked, report, energy = found.asked, found.report, found.energy
     return {
         "method": asked.method,
         "begin": utc_moment(asked.begin_us),
@@ -52,20 +61,35 @@ def allocated_data(found: AllocatedRun) -> AllocatedJson:
                 "used_cost_nano": one.used_cost,
                 "idle_us": one.idle,
                 "idle_cost_nano": one.idle_cost,
+                "energy_mwh": None if energy is None else energy.groups.get((one.group, one.currency), 0),
             }
             for one in report.rows
         ],
         "unpaid": [
-            {"state": one.state, "currency": one.currency, "time_us": one.time, "cost_nano": one.cost}
+            {
+                "state": one.state,
+                "currency": one.currency,
+                "time_us": one.time,
+                "cost_nano": one.cost,
+                "energy_mwh": _energy_of(energy, one),
+            }
             for one in report.unpaid
         ],
         "slices": report.slices,
         "unpriced": report.unpriced,
+        "energy_unknown_us": None if energy is None else energy.unknown_us,
         "revised": report.revised,
         "days_read": sum(day.exchanges is not None for day in found.days),
         "exchanges_read": sum(day.exchanges or 0 for day in found.days),
         "unknown": [{"server": name, "exchanges": count} for name, count in found.unknown.items()],
     }
+
+
+def _energy_of(energy: GpuEnergy | None, unpaid: UnpaidTime) -> int | None:
+    """Of time that no group pays; what a GPU draws that does not work is not known. [mWh]"""
+    if energy is None or unpaid.state != UNEXPLAINED:
+        return None
+    return energy.unexplained.get(unpaid.currency, 0)
 
 
 def print_allocated(console: Console, found: AllocatedRun) -> None:
@@ -78,30 +102,35 @@ def print_allocated(console: Console, found: AllocatedRun) -> None:
         print_line(console, Text("No server was seen, and no exchange of one."))
     else:
         print_line(console, Text(""))
-        print_table(console, _table(report, asked.by))
+        print_table(console, _table(report, asked.by, found.energy))
     for sentence in _notes(found):
         print_line(console, Text(plain_text(sentence)))
 
 
-def _table(report: GpuReport, by: tuple[str, ...]) -> Table:
+def _table(report: GpuReport, by: tuple[str, ...], energy: GpuEnergy | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in by or ("",):
         table.add_column(name, overflow="fold")
-    for name in ("GPU-hours", "share", "idle", "cost"):
+    columns = ("GPU-hours", "share", "idle") if energy is None else ("GPU-hours", "share", "idle", "kWh")
+    for name in (*columns, "cost"):
         table.add_column(name, justify="right", no_wrap=True)
     whole = report.time or 1
     rest = [""] * (max(len(by), 1) - 1)
     for row in report.rows:
         names = [plain_text(name) or "-" for name in row.group] or ["all"]
         idle = _hours(row.idle) if row.idle else ""
-        table.add_row(*names, _hours(row.time), f"{row.time / whole:.1%}", idle, _money(row.cost, row.currency))
+        kwh = [] if energy is None else [_kwh(energy.groups.get((row.group, row.currency), 0))]
+        table.add_row(*names, _hours(row.time), f"{row.time / whole:.1%}", idle, *kwh, _money(row.cost, row.currency))
     for state in report.unpaid:
         of_state = Text(f"({STATES_IN_WORDS[state.state]})", "dim")
         share = f"{state.time / whole:.1%}"
-        table.add_row(of_state, *rest, _hours(state.time), share, "", _money(state.cost, state.currency))
+        kwh = [] if energy is None else [_kwh(_energy_of(energy, state))]
+        cost = _money(state.cost, state.currency)
+        table.add_row(of_state, *rest, _hours(state.time), share, "", *kwh, cost)
     currencies = {one.currency for one in report.rows} | {one.currency for one in report.unpaid}
     cost = _money(report.cost, currencies.pop()) if len(currencies) == 1 else ""
-    table.add_row(Text("all", "bold"), *rest, _hours(report.time), "100.0%", "", cost)
+    kwh = [] if energy is None else [_kwh(energy.total)]
+    table.add_row(Text("all", "bold"), *rest, _hours(report.time), "100.0%", "", *kwh, cost)
     return table
 
 
@@ -113,6 +142,9 @@ def _notes(found: AllocatedRun) -> list[str]:
         )
     if found.report.revised:
         notes.append(f"{found.report.revised} hours of servers were revised, as exchanges came late.")
+    if found.energy is not None and found.energy.unknown_us:
+        hours = _hours(found.energy.unknown_us)
+        notes.append(f"{hours} GPU-hours are of kinds that `gpus.watts` does not have: they have no energy.")
     for server, count in found.unknown.items():
         what = f"by {server}, which `gpus.servers` does not have" if server else "by servers that Envoy did not name"
         notes.append(f"{count} exchanges were answered {what}: their GPU time is not known.")
@@ -122,6 +154,10 @@ def _notes(found: AllocatedRun) -> list[str]:
 def _hours(time_us: int) -> str:
     hours = time_us / _US_PER_H
     return f"{hours:,.1f}" if hours >= 100 else f"{hours:.3f}"
+
+
+def _kwh(energy_mwh: int | None) -> str:
+    return "" if energy_mwh is None else f"{energy_mwh / _MWH_PER_KWH:,.3f}"
 
 
 def _money(nano: int, currency: str) -> str:

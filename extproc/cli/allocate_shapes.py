@@ -14,6 +14,7 @@ class GpuRowJson(TypedDict):
     used_cost_nano: Annotated[int, "what that costs [billionths]"]
     idle_us: Annotated[int, "its part in idle time, by `gpus.idle` [us]"]
     idle_cost_nano: Annotated[int, "what that costs [billionths]"]
+    energy_mwh: Annotated[int | None, "energy of its exchanges by `gpus.watts` [mWh]; null: it is not configured"]
 
 
 class UnpaidTimeJson(TypedDict):
@@ -23,6 +24,7 @@ class UnpaidTimeJson(TypedDict):
     currency: Annotated[str, "of the cost"]
     time_us: Annotated[int, "GPU time [us]"]
     cost_nano: Annotated[int, "what that costs [billionths]"]
+    energy_mwh: Annotated[int | None, "of time that is unexplained [mWh]; null: of other states it is not known"]
 
 
 class UnknownServerJson(TypedDict):
@@ -43,6 +45,9 @@ class AllocatedJson(TypedDict):
     unpaid: Annotated[list[UnpaidTimeJson], "with the rows it is the time of all GPUs, to the microsecond"]
     slices: Annotated[int, "hours of servers that were found"]
     unpriced: Annotated[int, "of these, without a price"]
+    energy_unknown_us: Annotated[
+        int | None, "GPU time of kinds that `gpus.watts` does not have [us]; null: it is not configured"
+    ]
     revised: Annotated[int, "of these, that came out otherwise before, as something came late"]
     days_read: Annotated[int, "days that were allocated now; others had nothing new"]
     exchanges_read: Annotated[int, "exchanges of these"]

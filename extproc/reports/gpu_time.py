@@ -50,6 +50,11 @@ class GpuQuestion(NamedTuple):
     reserved: Mapping[str, Mapping[str, Fraction]] = _NONE_RESERVED
     only: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def span(self) -> AllocatedSpan:
+        """Of which slices."""
+        return AllocatedSpan(self.method, self.begin_us, self.end_us)
+
 
 class GpuRow(NamedTuple):
     """Attributes:
@@ -153,7 +158,7 @@ def server_tokens(connection: Connection, asked: GpuQuestion) -> dict[tuple[int,
 
 
 def _last_slices(connection: Connection, asked: GpuQuestion) -> LastSlices:
-    return LastSlices(connection, AllocatedSpan(asked.method, asked.begin_us, asked.end_us))
+    return LastSlices(connection, asked.span)
 
 
 def sum_of_reports(reports: Iterable[GpuReport]) -> GpuReport:

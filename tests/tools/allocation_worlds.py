@@ -52,7 +52,7 @@ class ProofSizes(NamedTuple):
     draws: int = 5
     share: float = 1.0
     players: int = 10
-    games: int = 2
+    games: int = 4
 
 
 class ChargeErrors(NamedTuple):

@@ -12,7 +12,8 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WHEEL_BYTES_MAX = 2_000_000
+WHEEL_BYTES_MAX = 2_500_000
+"""Of the package, which has 2.0 MB; recordings and models have more each."""
 
 
 @pytest.fixture(scope="module")

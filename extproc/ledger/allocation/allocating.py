@@ -121,8 +121,8 @@ def _allocated(
     """Raises: StoreFailed, _Overtaken: nothing was written."""
     begin_us, end_us = span_us
     with store.reading() as connection:
-        up_to = connection.execute(select(func.coalesce(func.max(ENTRIES.c.number), 0))).scalar_one()
-        if terms.files is None and _is_done(connection, terms.method, span_us):
+        entries = _count_entries(connection, span_us)
+        if terms.files is None and _is_done(connection, terms.method, span_us, entries):
             return DayResult(begin_us)
         known = _last_rows(connection, terms.method, span_us)
         read = _read(connection, terms, span_us, told)
@@ -131,7 +131,7 @@ def _allocated(
     unknown = {name: len(one.payer) for name, one in read.servers.items() if terms.server_of(name) is None}
     written = {"method": terms.method, "allocated_at_us": now_us}
     with store.writing() as connection:
-        done = {"begin_us": begin_us, "method": terms.method, "end_us": end_us, "entries_up_to": up_to}
+        done = {"begin_us": begin_us, "method": terms.method, "end_us": end_us, "entries": entries}
         statement = insert_into(connection, GPU_DAYS).values(done)  # first: until its end others wait for this row
         connection.execute(statement.on_conflict_do_update(index_elements=["begin_us", "method"], set_=done))
         if last_revisions(connection, terms.method, *span_us) != {slot: one["revision"] for slot, one in known.items()}:
@@ -209,22 +209,25 @@ def _last_rows(connection: Connection, method: str, span_us: tuple[int, int]) ->
     return {(row["begin_us"], row["server"]): row for row in rows}
 
 
-def _is_done(connection: Connection, method: str, span_us: tuple[int, int]) -> bool:
-    """Whether it was allocated, and the ledger has nothing new of it."""
-    days, columns = GPU_DAYS.c, ENTRIES.c
-    query = select(days.entries_up_to).where(
-        days.begin_us == span_us[0], days.method == method, days.end_us >= span_us[1]
-    )
-    number = connection.execute(query).scalar_one_or_none()
-    if number is None:
-        return False
-    later = select(columns.number).where(
-        columns.number > number,
+def _is_done(connection: Connection, method: str, span_us: tuple[int, int], entries: int) -> bool:
+    """Whether it was allocated, and the ledger has nothing new of it.
+
+    They are counted: of several who store entries, one may store a lower number after a higher one.
+    """
+    days = GPU_DAYS.c
+    query = select(days.entries).where(days.begin_us == span_us[0], days.method == method, days.end_us >= span_us[1])
+    before = connection.execute(query).scalar_one_or_none()
+    return before is not None and entries <= before
+
+
+def _count_entries(connection: Connection, span_us: tuple[int, int]) -> int:
+    columns = ENTRIES.c
+    query = select(func.count()).where(
         columns.started_at_us >= span_us[0] - LASTS_US_MAX,
         columns.started_at_us < span_us[1],
         columns.ended_at_us > span_us[0],
     )
-    return connection.execute(later.limit(1)).first() is None
+    return connection.execute(query).scalar_one()
 
 
 def _write(connection: Connection, found: Sequence[tuple[SliceRow, dict[str, Any]]]) -> None:

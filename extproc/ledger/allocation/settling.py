@@ -1,6 +1,6 @@
 """The process that allocates what is settled: ``python -m extproc.ledger.allocation.settling``, once an hour.
 
-A day of a million exchanges takes seconds of a core and hundreds of megabytes. In a process of its own, of the lowest
+A day of a million exchanges takes seconds of a core and hundreds of megabytes. In a process of its own, of low
 priority, that delays no entry, and the memory is given back. Its standard input has the settings, as a line of JSON,
 and says by its end that the parent is gone; on its standard output it writes one line. It takes yesterday and today,
 one day at a time, each in a transaction: whatever ends it, a day is written whole or not at all.
@@ -24,14 +24,14 @@ from extproc.config.gpus import GpusSection
 from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.allocating import allocate_day, days_between
 from extproc.ledger.allocation.settled import settled_us, settles_from_us
+from extproc.ledger.allocation.settling_run import EXCHANGES_MAX
 from extproc.ledger.allocation.terms import allocation_terms
 from extproc.ledger.store import LedgerStore
 
 LASTS_S_MAX: Final = 1_800
 """Then the system ends it."""
-EXCHANGES_MAX: Final = 2_000_000
-"""A day with more is left to the command; they take 450 MB."""
-_NICE: Final = 19
+_NICENESS: Final = 10
+"""A tenth of a core where others want it. Not the lowest: others wait while it is the one who writes to SQLite."""
 _US_PER_S: Final = 1_000_000
 
 
@@ -43,11 +43,12 @@ def settle(settings: dict[str, Any]) -> dict[str, Any]:
     """Allocate yesterday and today, as far as their hours are settled.
 
     Args: settings: ``url`` and ``folder`` of the ledger, ``section``: JSON of the section `gpus`, ``now_us``.
-    Returns: ``problems``: sentences; ``unknown``: exchanges of servers that the configuration does not have.
+    Returns: as ``SettledDays``.
     """
     now_us: int = settings["now_us"]
     section = GpusSection.model_validate_json(settings["section"])
     problems: list[str] = []
+    too_large: list[str] = []
     unknown: Counter[str] = Counter()
     try:
         store = LedgerStore(settings["url"], Path(settings["folder"]), creates=False)
@@ -58,15 +59,12 @@ def settle(settings: dict[str, Any]) -> dict[str, Any]:
                 try:
                     unknown.update(allocate_day(store, terms, span_us, now_us, _bounded).unknown)
                 except DayTooLarge:
-                    day = datetime.fromtimestamp(span_us[0] // _US_PER_S, UTC).date()
-                    problems.append(
-                        f"{day} has more than {EXCHANGES_MAX:,} exchanges, which is left to `extproc allocate`"
-                    )
+                    too_large.append(str(datetime.fromtimestamp(span_us[0] // _US_PER_S, UTC).date()))
         finally:
             store.close()
     except StoreFailed as failure:
         problems.append(f"the store: {failure}")
-    return {"problems": problems, "unknown": dict(unknown)}
+    return {"problems": problems, "too_large": too_large, "unknown": dict(unknown)}
 
 
 def _bounded(exchanges: int) -> None:
@@ -77,7 +75,7 @@ def _bounded(exchanges: int) -> None:
 def main() -> None:
     """Run with the settings of standard input."""
     signal.alarm(LASTS_S_MAX)
-    os.nice(_NICE)
+    os.nice(_NICENESS)
     settings = orjson.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     found = settle(settings)

@@ -14,15 +14,19 @@ import orjson
 
 COMMAND: Final = (sys.executable, "-m", "extproc.ledger.allocation.settling")
 LINE_BYTES_MAX: Final = 1_048_576
+EXCHANGES_MAX: Final = 2_000_000
+"""A day with more is left to the command; they take 450 MB."""
 
 
 class SettledDays(NamedTuple):
     """Attributes:
-    problems: sentences; empty: all was allocated.
+    problems: sentences; empty: all was allocated but for what is too large.
+    too_large: days that are left to the command, such as 2026-11-29.
     unknown: exchanges of servers that the configuration does not have, by address; empty: not known.
     """
 
     problems: Sequence[str]
+    too_large: Sequence[str]
     unknown: Mapping[str, int]
 
 
@@ -62,6 +66,6 @@ class SettlingRun:
 def _result(line: bytes, status: int) -> SettledDays:
     with contextlib.suppress(ValueError, KeyError, TypeError):
         found = orjson.loads(line)
-        return SettledDays(found["problems"], found["unknown"])
+        return SettledDays(found["problems"], found["too_large"], found["unknown"])
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
-    return SettledDays([f"the process that allocates {how}"], {})
+    return SettledDays([f"the process that allocates {how}"], [], {})

@@ -62,7 +62,7 @@ GPU_DAYS = Table(
     Column("begin_us", BigInteger, primary_key=True, autoincrement=False),
     Column("method", Text, primary_key=True),
     Column("end_us", BigInteger, nullable=False),  # up to where it was allocated: a day that is not over is less
-    Column("entries_up_to", BigInteger, nullable=False),  # number of the last entry that the ledger had
+    Column("entries", BigInteger, nullable=False),  # that the ledger had then, and that touch the day
 )
 STEP_COSTS = Table(
     "gpu_step_costs",

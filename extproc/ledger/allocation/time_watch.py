@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.ledger.allocation.rising_sums import LabelValues
 from extproc.ledger.allocation.settled import settled_us, settles_from_us
-from extproc.ledger.allocation.settling_run import COMMAND, SettledDays, SettlingRun
+from extproc.ledger.allocation.settling_run import COMMAND, EXCHANGES_MAX, SettledDays, SettlingRun
 from extproc.ledger.allocation.share_tables import ALLOCATION_LEADER
 from extproc.ledger.allocation.time_counts import TimeCounts, UnexplainedShare
 from extproc.ledger.allocation.time_settings import TimeSettings
@@ -27,7 +27,7 @@ RETRY_S: Final = 300.0
 TAKE_S: Final = 15.0
 """Between two looks at what is to be told."""
 TOLD_MAX: Final = 256
-"""Servers that the configuration does not have, and problems; further ones are not told."""
+"""Problems; and days that are too large, with servers that nobody knows. Further ones are not told."""
 _ID_BYTES: Final = 6
 
 
@@ -82,9 +82,9 @@ class GpuTimeWatch:
         self._run: SettlingRun | None = None
         self._settled_us = 0  # up to where the last run was to allocate
         self._not_before_s = self._taken_s = float("-inf")
-        self._has_more = False
+        self._is_new = self._has_more = False  # to be looked for; to be counted
         self._problems: set[str] = set()
-        self._unknown: set[str] = set()
+        self._told: set[str] = set()  # days that are too large, and servers that nobody knows
 
     def use(self, store: LedgerStore, terms: AllocatingTerms) -> None:
         """Go on with another store, or by other settings."""
@@ -97,17 +97,18 @@ class GpuTimeWatch:
     def look(self) -> GpuTimeSeen | None:
         """Allocate and count, if it is time. Returns: None: nothing is new. Raises: StoreFailed."""
         now_s, now_us = self._clock_s(), self._wall_us()
-        has_ended = self._take_run(now_s)
+        self._take_run(now_s)
         if not self._leadership.leads(self._store, now_s):
             led, self._counts = self._counts is not None, None
             return NOT_LEADING if led else None
         if self._counts is None:
-            self._counts = TimeCounts(DEFAULT_METHOD, self._terms.settings.models)
+            counts = TimeCounts(DEFAULT_METHOD, self._terms.settings.models)
             with self._store.reading() as connection:
-                self._counts.begin(connection, settles_from_us(now_us))
+                counts.begin(connection, settles_from_us(now_us))
+            self._counts = counts
         if self._run is None and settled_us(now_us) > self._settled_us and now_s >= self._not_before_s:
             self._start(settled_us(now_us), now_s)
-        return self._seen(self._counts, has_ended, now_s, now_us)
+        return self._seen(self._counts, now_s, now_us)
 
     def stop(self) -> None:
         """End what runs, and let another process lead. Raises: StoreFailed."""
@@ -129,15 +130,13 @@ class GpuTimeWatch:
             self._run = SettlingRun(settings, self._command)
         except OSError as error:
             reason = (error.strerror or "input or output error").lower()
-            self._note(SettledDays([f"the process that allocates does not start: {reason}"], {}), now_s)
+            self._note(SettledDays([f"the process that allocates does not start: {reason}"], [], {}), now_s)
 
-    def _take_run(self, now_s: float) -> bool:
-        """Returns: whether a run has ended."""
-        if self._run is None or self._run.result is None:
-            return False
-        result, self._run = self._run.result, None
-        self._note(result, now_s)
-        return True
+    def _take_run(self, now_s: float) -> None:
+        if self._run is not None and self._run.result is not None:
+            result, self._run = self._run.result, None
+            self._is_new = True
+            self._note(result, now_s)
 
     def _note(self, result: SettledDays, now_s: float) -> None:
         """What goes wrong is told once, and once when it is right again."""
@@ -150,27 +149,32 @@ class GpuTimeWatch:
         elif self._problems:
             self._problems.clear()
             self._tell("gpus: time is allocated by itself again")
+        for day in result.too_large:
+            self._tell_once(
+                day,
+                f"gpus: {day} has more than {EXCHANGES_MAX:,} exchanges, so it is not allocated by itself. Run"
+                f" `extproc allocate --from {day} --to {day}`",
+            )
         for server, exchanges in result.unknown.items():
-            if server not in self._unknown and len(self._unknown) < TOLD_MAX:
-                self._unknown.add(server)
-                by = (
-                    f"by {server}, which `gpus.servers` does not have"
-                    if server
-                    else "by servers that Envoy did not name"
-                )
-                self._tell(f"gpus: {exchanges} exchanges were answered {by}: their GPU time is not known")
+            by = f"by {server}, which `gpus.servers` does not have" if server else "by servers that Envoy did not name"
+            self._tell_once(server, f"gpus: {exchanges} exchanges were answered {by}: their GPU time is not known")
+
+    def _tell_once(self, what: str, sentence: str) -> None:
+        if what not in self._told and len(self._told) < TOLD_MAX:
+            self._told.add(what)
+            self._tell(sentence)
 
     # --- what was allocated ------------------------------------------------------------------------------------------
 
-    def _seen(self, counts: TimeCounts, has_ended: bool, now_s: float, now_us: int) -> GpuTimeSeen | None:
+    def _seen(self, counts: TimeCounts, now_s: float, now_us: int) -> GpuTimeSeen | None:
         found = GpuTimeSeen()
-        if has_ended:
+        if self._is_new:
             with self._store.reading() as connection:
                 counts.find(connection, settles_from_us(now_us))
                 until_us = counts.until_us(connection)
                 if until_us is not None:
                     found = found._replace(unexplained=counts.unexplained(connection, until_us), until_us=until_us)
-            self._has_more = True
+            self._is_new, self._has_more = False, True
         if self._has_more:
             with self._store.reading() as connection:
                 self._has_more = counts.count(connection)

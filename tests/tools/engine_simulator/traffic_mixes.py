@@ -142,7 +142,9 @@ MIXES: Final = (CHAT, RAG, BATCH, BATCH_AGAIN, MIXED, BURSTY)
 
 _PHASES, _PHASE_S, _PAUSE_US = 72, 20, 5 * SECOND_US
 _RUNNING = (1.0, 150.0)
-_TOKENS_IN_A_SECOND = 15_000.0
+_TOKENS_IN_A_SECOND = 12_000.0
+_KV_TOKENS = 200_000.0
+"""Less than the cache has: while requests are preempted nothing can be calibrated, and vLLM counts these."""
 
 
 def calibration_requests(chance: np.random.Generator, share: float = 1.0) -> list[EngineRequest]:
@@ -151,6 +153,7 @@ def calibration_requests(chance: np.random.Generator, share: float = 1.0) -> lis
     for phase in range(round(_PHASES * share)):
         prompt, written = (round(np.exp(chance.uniform(*np.log(span)))) for span in ((80, 8_000), (50, 1_000)))
         running = float(np.exp(chance.uniform(*np.log(_RUNNING))))
+        running = min(running, _KV_TOKENS / (1.4 * (prompt + written)))
         rate = min(running / (written * 0.009 + prompt * 4e-5), _TOKENS_IN_A_SECOND / prompt, 40.0)
         team = TeamTraffic(f"team-{phase}", prompt, written, rate, shared=int(chance.integers(0, 400)))
         mix = TrafficMix("phase", "", _PHASE_S, (team,))

@@ -68,11 +68,42 @@ def test_idle_time_is_paid_as_it_was_used(folder: Path) -> None:
     (row,) = found["rows"]
     assert (row["group"], row["currency"]) == (["search"], "USD")
     assert found["unpaid"] == [
-        {"state": "starting", "currency": "USD", "time_us": 2 * HOUR_US // 20, "cost_nano": 250_000_000}
+        {
+            **{"state": "starting", "currency": "USD", "time_us": 2 * HOUR_US // 20, "cost_nano": 250_000_000},
+            "energy_mwh": None,
+        }
     ]
     lived_us = 3 * HOUR_US + HOUR_US // 4 - HOUR_US // 60 + 15_000_000
     second_day_us = 2 * 899_000
     assert abs(row["used_us"] + row["idle_us"] + found["unpaid"][0]["time_us"] - 2 * lived_us) <= second_day_us
+
+
+def test_energy_has_a_column_where_watts_are_configured(folder: Path) -> None:
+    """Of time in which GPUs worked; what they draw otherwise is not known."""
+    alive(folder)
+    config = folder / "gpus.yaml"
+    config.write_text(config.read_text().replace("  idle: by_use\n", "  watts: { H100-80GB: 620 }\n"))
+    lines = [line.rstrip() for line in ran().stdout.splitlines()]
+    assert lines[2:7] == [
+        "team           GPU-hours   share  idle    kWh       cost",
+        "search             0.001    0.0%        0.001   0.00 USD",
+        "(idle)             6.375   98.4%               15.94 USD",
+        "(starting up)      0.100    1.5%                0.25 USD",
+        "all                6.475  100.0%        0.001  16.19 USD",
+    ]
+    found = json.loads(ran("--json").stdout)
+    (row,) = found["rows"]
+    assert row["energy_mwh"] == round(row["used_us"] * 620 / 3_600_000) > 0
+    assert found["energy_unknown_us"] == 0
+    assert [one["energy_mwh"] for one in found["unpaid"]] == [None, None]
+
+
+def test_a_kind_without_watts_is_told(folder: Path) -> None:
+    """As of GPUs that a server had before: its time has no energy."""
+    ran()
+    config = folder / "gpus.yaml"
+    config.write_text(config.read_text().replace("H100-80GB", "L4") + "  watts: { L4: 72 }\n")
+    assert "0.001 GPU-hours are of kinds that `gpus.watts` does not have: they have no" in ran().stdout
 
 
 def test_what_has_nothing_new_is_not_read_again() -> None:

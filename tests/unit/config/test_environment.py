@@ -173,6 +173,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "metrics",
         "path",
         "sds_folder",
+        "server",
         "server_name",
         "spool",
         "store",

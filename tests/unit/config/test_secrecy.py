@@ -197,6 +197,10 @@ FULL: dict[str, Any] = {
             "grafana": {"url": "https://grafana.example.com", "token_file": "grafana.token", "dashboard_uid": "llm"},
         }
     ],
+    "gpus": {
+        "servers": [{"endpoint": "127.0.0.1:8001", "gpus": 2, "kind": "H100", "price": "h100"}],
+        "prices": [{"name": "h100", "per_gpu_hour": "2.50"}],
+    },
     "rate_limits": {
         "store": "redis://127.0.0.1:6379/0",
         "on_store_loss": "closed",

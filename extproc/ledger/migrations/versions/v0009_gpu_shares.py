@@ -46,7 +46,7 @@ def _create_slices() -> None:
         Column("begin_us", BigInteger, primary_key=True, autoincrement=False),
         Column("method", Text, primary_key=True),
         Column("end_us", BigInteger, nullable=False),
-        Column("entries_up_to", BigInteger, nullable=False),
+        Column("entries", BigInteger, nullable=False),
     )
 
 

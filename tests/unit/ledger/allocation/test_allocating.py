@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from extproc.allocation.methods import METHODS
 from extproc.allocation.server_samples import ServerSample, ServerSamples
@@ -20,6 +20,7 @@ from extproc.ledger.allocation.allocating import AllocationTerms, DayResult, all
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
+from extproc.ledger.schema import ENTRIES
 from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.allocation.samples import (
     DAY,
@@ -245,3 +246,16 @@ def test_an_answer_that_waited_at_the_server(store: LedgerStore) -> None:
     allocated(store, samples={ONE: steps})
     (row,) = slices(store, GPU_SLICES.c.server == ONE, GPU_SLICES.c.begin_us == times[0])
     assert 2 * 14_000_000 < row["busy"] < 2 * 16_000_000
+
+
+def test_an_entry_of_a_lower_number_that_is_stored_later(store: LedgerStore) -> None:
+    """Of two who store entries, one takes its numbers before the other, and is done after it."""
+    store.add([ran(number, HOUR_US, 1_000_000) for number in range(3)])
+    with store.writing() as connection:
+        connection.execute(update(ENTRIES).where(ENTRIES.c.exchange == "e-2").values(number=1_000))
+    assert allocated(store).exchanges == 3
+    store.add([ran(9, 2 * HOUR_US, 1_000_000, team="late")])
+    with store.writing() as connection:
+        connection.execute(update(ENTRIES).where(ENTRIES.c.exchange == "e-9").values(number=500))
+    assert allocated(store).exchanges == 4
+    assert paid(store)["late"] > 0

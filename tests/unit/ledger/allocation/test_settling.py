@@ -69,7 +69,7 @@ def test_yesterday_and_today(store: LedgerStore, url: str) -> None:
             *(lone(4, 28 * HOUR_US, 8_000_000), lone(5, HOUR_US, 16_000_000, server=STRANGE)),
         ]
     )
-    assert settle(settings(url)) == {"problems": [], "unknown": {STRANGE: 1}}
+    assert settle(settings(url)) == {"problems": [], "too_large": [], "unknown": {STRANGE: 1}}
     assert busy_us(store) == 2 * (2_000_000 + 4_000_000)
     spans = [(row["begin_us"], row["end_us"]) for row in store.rows(select(GPU_DAYS).order_by(GPU_DAYS.c.begin_us))]
     assert spans == [DAY, (DAY[1], DAY[1] + 4 * HOUR_US)]
@@ -88,9 +88,7 @@ def test_a_day_that_is_too_large_is_left_out(store: LedgerStore, url: str, monke
     """Its entries would fill the memory; today is allocated all the same."""
     monkeypatch.setattr(settling, "EXCHANGES_MAX", 3)
     store.add([*day_of_traffic(4), lone(99, 25 * HOUR_US, 4_000_000)])
-    assert settle(settings(url))["problems"] == [
-        f"{DAY_NAME} has more than 3 exchanges, which is left to `extproc allocate`"
-    ]
+    assert settle(settings(url)) == {"problems": [], "too_large": [DAY_NAME], "unknown": {}}
     assert busy_us(store) == 2 * 4_000_000
 
 
@@ -123,7 +121,7 @@ def test_by_itself_and_by_a_command_at_once(store: LedgerStore, url: str) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [{"problems": [], "unknown": {}}]
+    assert told == [{"problems": [], "too_large": [], "unknown": {}}]
     rows = store.rows(select(GPU_SLICES))
     assert {row["revision"] for row in rows} == {1}
     (shares,) = store.rows(select(func.sum(GPU_SHARES.c.gpu_us).label("time")))
@@ -159,7 +157,7 @@ def test_the_process(store: LedgerStore, url: str) -> None:
     """One line, and an end; its input is still open."""
     store.add([lone(1, 0, 1_000_000, server=ONE)])
     started = Started(url)
-    assert json.loads(started.line()) == {"problems": [], "unknown": {}}
+    assert json.loads(started.line()) == {"problems": [], "too_large": [], "unknown": {}}
     assert started.process.wait(HANG_S) == 0
     assert started.output() == b""
 

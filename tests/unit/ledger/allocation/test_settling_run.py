@@ -23,9 +23,9 @@ def test_it_is_told_the_settings_and_says_what_it_found() -> None:
     """However much they are: a server has some hundred bytes, and a pipe is full with 64 KiB."""
     program = (
         "import json, sys; length = len(json.loads(sys.stdin.readline())['section'])\n"
-        "print(json.dumps({'problems': [str(length)], 'unknown': {'10.0.0.9:8000': 3}}))"
+        "print(json.dumps({'problems': [str(length)], 'too_large': ['2026-11-29'], 'unknown': {'10.0.0.9:8000': 3}}))"
     )
-    assert result(program, {"section": "x" * 300_000}) == SettledDays(["300000"], {"10.0.0.9:8000": 3})
+    assert result(program, {"section": "x" * 300_000}) == SettledDays(["300000"], ["2026-11-29"], {"10.0.0.9:8000": 3})
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_it_is_told_the_settings_and_says_what_it_found() -> None:
 )
 def test_one_that_says_nothing(program: str, how: str) -> None:
     """Is a problem, with how it ended."""
-    assert result(program) == SettledDays([f"the process that allocates {how}"], {})
+    assert result(program) == SettledDays([f"the process that allocates {how}"], [], {})
 
 
 def test_it_is_stopped() -> None:
     """While it runs; its parent waits for no more than its end."""
     run = SettlingRun({}, (sys.executable, "-c", "import sys; sys.stdin.read()"))
     run.stop()
-    assert run.result == SettledDays(["the process that allocates was ended by SIGKILL"], {})
+    assert run.result == SettledDays(["the process that allocates was ended by SIGKILL"], [], {})
 
 
 def test_a_program_that_is_not_there() -> None:

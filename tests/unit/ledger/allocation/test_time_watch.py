@@ -6,13 +6,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from extproc.allocation.slices import HOUR_US
+from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.rising_sums import NEW_S
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.settling import settle
@@ -40,7 +42,11 @@ IDLES = (sys.executable, "-c", "import sys; sys.stdin.read()")
 
 def says(**found: Any) -> Sequence[str]:
     """A program that says this, and is no process that allocates."""
-    return sys.executable, "-c", f"print({json.dumps(json.dumps({'problems': [], 'unknown': {}} | found))})"
+    return (
+        sys.executable,
+        "-c",
+        f"print({json.dumps(json.dumps({'problems': [], 'too_large': [], 'unknown': {}} | found))})",
+    )
 
 
 class Process:
@@ -180,6 +186,51 @@ def test_servers_that_nobody_knows_are_told_once(sqlite: tuple[LedgerStore, str]
     ]
 
 
+def test_a_day_that_is_too_large_is_told_once(sqlite: tuple[LedgerStore, str]) -> None:
+    """It is not tried again before the next hour: it takes as long as one that is not."""
+    process = Process(*sqlite, says(too_large=["2026-11-29"]))
+    until(process.has_run)
+    process.look(RETRY_S)
+    assert process.watch._run is None
+    process.look(3_600.0)
+    until(process.has_run)
+    assert process.told == [
+        "gpus: 2026-11-29 has more than 2,000,000 exchanges, so it is not allocated by itself. Run"
+        " `extproc allocate --from 2026-11-29 --to 2026-11-29`"
+    ]
+
+
+def test_a_store_that_fails_loses_no_count(sqlite: tuple[LedgerStore, str]) -> None:
+    """What was allocated is looked for again, and nothing that was there before is counted."""
+    store, url = sqlite
+    store.add([lone(1, 2 * HOUR_US, 10_000_000)])
+    assert settle(settings(url, NOON_US))["problems"] == []
+    store.add([lone(2, 3 * HOUR_US, 1_000_000)])
+    process = Process(store, url)
+    fails = iter([False, True])  # of what this process reads: who leads, and what is stored
+
+    class Failing(LedgerStore):
+        @contextmanager
+        def reading(self) -> Iterator[Connection]:
+            if next(fails, False):
+                raise StoreFailed("disk full", may_pass=True)
+            with super().reading() as connection:
+                yield connection
+
+    failing = Failing(url, Path("/"))
+    process.watch.use(failing, process.terms)
+    with pytest.raises(StoreFailed):
+        process.look()
+    process.look(1.0)
+    until(lambda: process.watch._run is not None and process.watch._run.result)
+    fails = iter([True])
+    with pytest.raises(StoreFailed):
+        process.look()
+    process.run()
+    assert sum(time for labels, time in process.counted().items() if len(labels) == 4) == 2_000_000
+    failing.close()
+
+
 def test_a_change_of_the_configuration_is_a_reason_to_allocate(sqlite: tuple[LedgerStore, str]) -> None:
     """A server that nobody knew, for one; a store that was opened again is none."""
     store, url = sqlite
@@ -218,4 +269,4 @@ def test_who_does_not_lead_any_more_counts_nothing(sqlite: tuple[LedgerStore, st
     process.look(BEAT_S)
     until(process.has_run)
     assert (process.seen, process.watch._counts) == ([NOT_LEADING], None)
-    assert settle(settings(url, NOON_US + DAY_US)) == {"problems": [], "unknown": {}}
+    assert settle(settings(url, NOON_US + DAY_US)) == {"problems": [], "too_large": [], "unknown": {}}
