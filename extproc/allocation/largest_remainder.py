@@ -25,8 +25,9 @@ def largest_remainder(weights: Floats, group: Ints, totals: Ints) -> Ints:
     sums = np.bincount(group, weights, minlength=len(totals))
     if np.any((sums <= 0.0) & (totals > 0)):
         raise ValueError("a total has nobody to go to")
-    scale = np.divide(totals, sums, out=np.zeros(len(totals)), where=sums > 0.0)
-    quotas = weights * scale[group]
+    of_group = sums[group]  # divided by, as the reciprocal of a tiny sum is no float
+    shares: Floats = np.divide(weights, of_group, out=np.zeros(len(weights)), where=of_group > 0.0)
+    quotas: Floats = shares * totals[group]
     whole = np.rint(quotas)
     whole = np.where(np.abs(quotas - whole) <= _NEAR, whole, np.floor(quotas))
     found = whole.astype(np.int64)

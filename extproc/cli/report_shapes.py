@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
-from extproc.cli.allocate_shapes import UnpaidTimeJson
-
 
 class FiguresJson(TypedDict):
     """The figures of a group of entries. Integers are exact, also beyond 2**53."""
@@ -106,6 +104,15 @@ class AllocatedDaysJson(TypedDict):
     in_part: Annotated[int, "of these, of which some hours are"]
 
 
+class NobodysTimeJson(TypedDict):
+    """GPU time that no group pays."""
+
+    state: Annotated[str, "`idle`, `starting`, `sleeping` or `unexplained`"]
+    currency: Annotated[str, "of the cost"]
+    time_us: Annotated[int, "GPU time [us]"]
+    cost_nano: Annotated[int, "what that costs [billionths]"]
+
+
 class GpuMethodJson(TypedDict):
     """GPU time by one method of allocation."""
 
@@ -115,7 +122,7 @@ class GpuMethodJson(TypedDict):
     periods: Annotated[list[GpuFiguresJson], "of all GPUs, in the order of `periods`"]
     groups: Annotated[list[GpuFiguresJson], "of each of the report's `groups`, in their order"]
     total: Annotated[GpuFiguresJson, "of all GPUs"]
-    unpaid: Annotated[list[UnpaidTimeJson], "what no group pays; with `groups` it is the total"]
+    unpaid: Annotated[list[NobodysTimeJson], "what no group pays; with `groups` it is the total"]
     movers: Annotated[MoversJson | None, "by GPU time [us]; null: no two periods that are allocated can be compared"]
 
 

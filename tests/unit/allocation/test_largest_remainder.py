@@ -33,7 +33,7 @@ def test_each_group_has_its_total(several: list[tuple[list[float], int]]) -> Non
         assert part.sum() == total
         assert part.tolist() == divided(one, total)
         assert (part >= 0).all()
-        quotas = np.array(one) * (total / sum(one))
+        quotas = np.array(one) / sum(one) * total
         assert (np.abs(part - quotas) <= 1.001 + 1e-12 * total).all()
 
 
@@ -46,6 +46,7 @@ def test_each_group_has_its_total(several: list[tuple[list[float], int]]) -> Non
         ([3, 0], 0, [0, 0]),
         ([0.1] * 10, 1_000_000, [100_000] * 10),  # the noise of floats is no fraction
         ([1e-300, 1e-300], 3, [2, 1]),
+        ([2.3e-308], 4, [4]),  # its reciprocal is no float
     ],
 )
 def test_examples(of: list[float], total: int, found: list[int]) -> None:
