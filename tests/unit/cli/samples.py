@@ -12,10 +12,12 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
+from extproc.allocation.served import ServedExchanges, after_each_other
 from extproc.cli.ledger_export import json_lines
 from extproc.config.rollout_traffic import RolloutTraffic
 from extproc.config.version_lock import lock_text
 from extproc.domain.rollouts import Arm
+from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.quality.states import ShownDrift, SignalState, store_states
 from extproc.ledger.quality.sums import SeriesName
 from extproc.ledger.rollouts.by_hand import change_by_hand
@@ -28,13 +30,14 @@ from extproc.ledger.schema import CHANGES
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.journal import JournalKind
 from extproc.sinks.review.store import Store
+from tests.unit.allocation.test_calibration import LONG, SHORT, affine, ran
 from tests.unit.cli.gpu_samples import allocate_january
 from tests.unit.config.conftest import MINIMAL
 from tests.unit.ledger.crashes import kill, sink_of
 from tests.unit.ledger.rollouts.samples import add_healthy, add_rate
 from tests.unit.ledger.samples import bare_entry
 from tests.unit.ledger.samples import entry as ledger_entry
-from tests.unit.reports.samples import entry_at
+from tests.unit.reports.samples import at_us, entry_at
 from tests.unit.rollout.samples import plan
 from tests.unit.rollouts import share_of
 from tests.unit.sinks.review.samples import confirm, entry
@@ -123,7 +126,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,server", "--method", "even_ps"],
     ],
-    "calibrate": [["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"]],
+    "calibrate": [["calibrated.yaml", "--from", "2026-02-05", "--to", "2026-02-06"]],
     "drift": [["config.yaml"]],
     "rollout start": [["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--by", "ann"]],
     "rollout status": [["-c", "config.yaml"]],
@@ -300,6 +303,8 @@ def _write(folder: Path) -> None:
     collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
     (folder / "config.yaml").write_text(f"{collecting}{stores}{BUDGETS}{DRIFT}{PROMPTS}{KEYED}")
     (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}")
+    (folder / "calibrated.yaml").write_text(f"{MINIMAL}ledger: {{ url: sqlite:///calibrated.db }}\n{GPUS}")
+    _fill_calibrated(folder)
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system-v3.md").write_text(PROMPT)
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
@@ -360,6 +365,38 @@ def _write(folder: Path) -> None:
     )
     store.label(1, confirm())
     store.close()
+
+
+def _fill_calibrated(folder: Path) -> None:
+    """Streams of one server, enough to fit what its steps cost."""
+    served = after_each_other([ran(affine, 1, 60, 1, SHORT), ran(affine, 2, 60, 8, LONG)])
+    ledger = LedgerStore("sqlite:///calibrated.db", folder)
+    ledger.add(entries_of(served, "v1", "127.0.0.1:8001"))
+    ledger.close()
+
+
+def entries_of(served: ServedExchanges, version: str, server: str) -> list[LedgerEntry]:
+    """Exchanges from 2026-02-05T06:00 on, as the ledger has them."""
+    begin_us = at_us("2026-02-05T06:00")
+    columns = (served.start_us, served.first_us, served.last_us, served.prompt, served.written)
+    return [
+        entry_at(
+            "2026-02-05T06:00",
+            f"{version}-{number}",
+            started_at_us=begin_us + start,
+            sent_at_us=begin_us + start,
+            first_token_at_us=begin_us + first,
+            ended_at_us=begin_us + last,
+            prompt_tokens=prompt,
+            cached_tokens=0,
+            completion_tokens=written,
+            version=version,
+            server=server,
+        )
+        for number, (start, first, last, prompt, written) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
+        )
+    ]
 
 
 def _fill_ledger(folder: Path) -> None:

@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from extproc.allocation.served import ServedExchanges
 from extproc.allocation.step_costs import TYPICAL, StepCosts
 from extproc.cli.calibrate import app
 from extproc.ledger.allocation.calibrating import step_costs_of
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from tests.unit.allocation.test_calibration import COSTS, affine, mixed, ran
-from tests.unit.cli.samples import fill
-from tests.unit.reports.samples import at_us, entry_at
+from tests.unit.cli.samples import entries_of, fill
 
 DAYS = ("--from", "2026-02-05", "--to", "2026-02-06")
-MORNING_US = at_us("2026-02-05T06:00")
 
 
 @pytest.fixture(autouse=True)
@@ -28,29 +25,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The samples, as the working directory."""
     monkeypatch.chdir(fill(tmp_path))
     return tmp_path
-
-
-def entries(served: ServedExchanges, version: str, server: str) -> list[LedgerEntry]:
-    """As the ledger has them."""
-    columns = (served.start_us, served.first_us, served.last_us, served.prompt, served.written)
-    return [
-        entry_at(
-            "2026-02-05T06:00",
-            f"{version}-{number}",
-            started_at_us=MORNING_US + start,
-            sent_at_us=MORNING_US + start,
-            first_token_at_us=MORNING_US + first,
-            ended_at_us=MORNING_US + last,
-            prompt_tokens=prompt,
-            cached_tokens=0,
-            completion_tokens=written,
-            version=version,
-            server=server,
-        )
-        for number, (start, first, last, prompt, written) in enumerate(
-            zip(*(column.tolist() for column in columns), strict=True)
-        )
-    ]
 
 
 def store(folder: Path) -> LedgerStore:
@@ -84,7 +58,7 @@ def kept_costs(folder: Path, version: str) -> StepCosts:
 
 def test_what_was_fitted_is_kept(folder: Path) -> None:
     """Only if that is asked for."""
-    add(folder, entries(mixed(affine, 1, [1, 4, 16, 48]), "v7", "10.0.0.1:80"))
+    add(folder, entries_of(mixed(affine, 1, [1, 4, 16, 48]), "v7", "10.0.0.1:80"))
     (one,) = calibrated()
     assert (one["model"], one["version"], one["servers"], one["problems"], one["kept"]) == ("tiny", "v7", 1, [], False)
     assert [cost["microseconds"] for cost in one["costs"]] == pytest.approx(list(COSTS[:5]), rel=0.06)
@@ -96,8 +70,8 @@ def test_what_was_fitted_is_kept(folder: Path) -> None:
 
 def test_what_cannot_be_used_is_not_kept(folder: Path) -> None:
     """It says why, of each version, and ends with 1."""
-    same = entries(ran(affine, 2, 300, 1, (100, 101)), "v8", "10.0.0.2:80")
-    few = entries(ran(affine, 3, 20, 1, (100, 101)), "v9", "10.0.0.3:80")
+    same = entries_of(ran(affine, 2, 300, 1, (100, 101)), "v8", "10.0.0.2:80")
+    few = entries_of(ran(affine, 3, 20, 1, (100, 101)), "v9", "10.0.0.3:80")
     add(folder, same, few)
     one, other = calibrated("--keep", code=1)
     assert "the condition number is" in one["problems"][0]
@@ -108,7 +82,7 @@ def test_what_cannot_be_used_is_not_kept(folder: Path) -> None:
 
 def test_the_tables(folder: Path) -> None:
     """Of each version one."""
-    add(folder, entries(mixed(affine, 1, [1, 4, 16, 48]), "v7", "10.0.0.1:80"))
+    add(folder, entries_of(mixed(affine, 1, [1, 4, 16, 48]), "v7", "10.0.0.1:80"))
     lines = CliRunner().invoke(app, ["gpus.yaml", *DAYS, "--keep"], env={"COLUMNS": "100"}).stdout.splitlines()
     assert lines[0] == "Step costs, fitted to 2026-02-05T00:00:00Z to 2026-02-07T00:00:00Z"
     assert lines[2] == "tiny/v7, 1 server"
