@@ -120,7 +120,7 @@ class _Engine:
             return []
         most = (one.prompt - 1) // self._settings.block_tokens
         shared = min(one.shared // self._settings.block_tokens, most)
-        found = [(self._kv.prefix(one.team), shared)] if shared else []
+        found = [(self._kv.prefix((one.team, shared)), shared)] if shared else []
         if one.sequences > 1 and most > shared:
             found.append((self._kv.prefix(number), most - shared))
         return found
@@ -186,7 +186,7 @@ class _Engine:
         rows = []
         for one, chunk in members:
             before = one.computed
-            if one.generated and chunk == 1:
+            if one.generated and chunk == 1 and before >= one.reached:
                 rows.append((one.request, 0, 1, before + 1, 0.0))
             else:
                 rows.append((one.request, chunk, 0, before, chunk * (before + chunk / 2)))

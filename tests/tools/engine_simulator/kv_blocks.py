@@ -1,7 +1,8 @@
 """Blocks of a KV cache: those of a sequence, and prefixes that several sequences share.
 
 Blocks that nobody uses keep what they hold until they are taken, the oldest first and a sequence from its end, as in
-vLLM. So a prefix may be found again, and what a preempted sequence had computed as well.
+vLLM. So a prefix may be found again, and what a preempted sequence had computed as well. Unlike in vLLM a block of a
+prefix counts as soon as it is begun.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class EngineRequest:
     sent_us: when it reaches the engine.
     prompt: tokens.
     written: tokens that each of its sequences would write, at least 1.
-    shared: tokens of the prompt with which all requests of the team begin.
+    shared: tokens with which all prompts of the team begin that share as many.
     leaves_us: when the client hangs up; later than ``sent_us``.
     """
 
