@@ -40,6 +40,8 @@ from extproc.ledger.store import LedgerStore
 
 _ROWS_AT_ONCE: Final = 1_000
 _TRIES_MAX: Final = 4
+_AROUND_US: Final = 3_600_000_000
+"""Samples are read so far around a day: an exchange over its border runs alike on both sides."""
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -169,7 +171,7 @@ def _changed(
         exchanges = read.servers.get(name, NO_EXCHANGES)
         before = [one for (_, of_server), one in known.items() if of_server == name]
         costs = _stored_costs(before) or _costs_of(connection, terms, read, exchanges)
-        samples = terms.samples(connection, name, *span_us)
+        samples = terms.samples(connection, name, span_us[0] - _AROUND_US, span_us[1] + _AROUND_US)
         counted = counted_steps(samples)
         served = running(exchanges.seen, costs, counted).served
         missing = unexplained_work(samples, served, slices.borders_us, costs)
