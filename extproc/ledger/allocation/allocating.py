@@ -26,6 +26,7 @@ from extproc.allocation.running import SeenExchanges, running
 from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import GpuTerms, slices_between
+from extproc.allocation.speculation import computed_tokens
 from extproc.allocation.step_costs import StepCosts
 from extproc.allocation.unexplained import unexplained_work
 from extproc.database.engine import StoreFailed
@@ -172,6 +173,7 @@ def _changed(
         before = [one for (_, of_server), one in known.items() if of_server == name]
         costs = _stored_costs(before) or _costs_of(connection, terms, read, exchanges)
         samples = terms.samples(connection, name, span_us[0] - _AROUND_US, span_us[1] + _AROUND_US)
+        exchanges = exchanges.computing(computed_tokens(samples))
         counted = counted_steps(samples)
         served = running(exchanges.seen, costs, counted).served
         missing = unexplained_work(samples, served, slices.borders_us, costs)

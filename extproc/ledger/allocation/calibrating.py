@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, insert, select
@@ -12,9 +12,13 @@ from sqlalchemy import Connection, insert, select
 from extproc.allocation.calibration import Calibration, TooFewEquations, calibrate
 from extproc.allocation.running import UNKNOWN, running
 from extproc.allocation.served import after_each_other
+from extproc.allocation.speculation import computed_tokens
 from extproc.allocation.step_costs import TYPICAL, StepCosts
 from extproc.ledger.allocation.reading import ReadExchanges, ServerExchanges, read_exchanges
 from extproc.ledger.allocation.share_tables import STEP_COSTS
+from extproc.ledger.allocation.stored_samples import read_samples
+
+_SPECULATES: Final = "its servers decode speculatively: a step writes several tokens, so tokens are no steps to fit"
 
 
 class VersionCalibration(NamedTuple):
@@ -41,9 +45,13 @@ def calibrate_versions(
     servers: dict[tuple[str, str], list[ServerExchanges]] = {}
     for name, one in read.servers.items():
         if name:
-            servers.setdefault(_version_of(read, one), []).append(one)
+            computed = computed_tokens(read_samples(connection, name, *span_us, skips_unreadable=True))
+            servers.setdefault(_version_of(read, one), []).append(one.computing(computed))
     found = []
     for (model, version), of_version in sorted(servers.items()):
+        if any((one.seen.computed != 1.0).any() for one in of_version):
+            found.append(VersionCalibration(model, version, len(of_version), None, _SPECULATES))
+            continue
         chunk_tokens = chunk_tokens_of(model, version)
         costs = step_costs_of(connection, model, version)._replace(chunk_tokens=chunk_tokens)
         ran = [running(one.seen, costs) for one in of_version]

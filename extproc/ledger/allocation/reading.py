@@ -52,6 +52,10 @@ class ServerExchanges(NamedTuple):
     seen: SeenExchanges
     payer: Ints
 
+    def computing(self, tokens: float) -> Self:
+        """With so many tokens that a sequence computes in a step."""
+        return self._replace(seen=self.seen._replace(computed=np.full(len(self.payer), tokens)))
+
     def with_work_of(self, other: SeenExchanges, payer: int) -> Self:
         """With others, which all have one payer."""
         added = np.full(len(other.number), payer, dtype=np.int64)

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.allocation.step_costs import TYPICAL, StepCosts
 from extproc.cli.calibrate import app
 from extproc.ledger.allocation.calibrating import step_costs_of
+from extproc.ledger.allocation.stored_samples import add_samples
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from tests.unit.allocation.test_calibration import COSTS, affine, mixed, ran
 from tests.unit.cli.samples import entries_of, fill
+from tests.unit.reports.samples import at_us
 
 DAYS = ("--from", "2026-02-05", "--to", "2026-02-06")
 
@@ -94,3 +97,17 @@ def test_nothing_ran() -> None:
     """There is nothing to fit."""
     found = CliRunner().invoke(app, ["gpus.yaml", "--from", "2026-03-05", "--to", "2026-03-06"])
     assert found.stdout.splitlines()[-1] == "No server ran anything then."
+
+
+def test_a_server_that_speculates(folder: Path) -> None:
+    """Its tokens are no steps."""
+    add(folder, entries_of(ran(affine, 3, 150, 1, (100, 101)), "v7", "10.0.0.1:80"))
+    opened, at = store(folder), at_us("2026-02-05T06:00")
+    with opened.writing() as connection:
+        drafts = [ServerSample(at + number, drafts=number, draft_tokens=3 * number) for number in range(2)]
+        add_samples(connection, "10.0.0.1:80", ServerSamples.of(drafts))
+    opened.close()
+    (one,) = calibrated(code=1)
+    assert one["problems"] == [
+        "its servers decode speculatively: a step writes several tokens, so tokens are no steps to fit"
+    ]

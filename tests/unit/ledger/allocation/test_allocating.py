@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from extproc.allocation.methods import METHODS
 from extproc.allocation.server_samples import ServerSample, ServerSamples
@@ -18,7 +18,7 @@ from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.allocating import AllocationTerms, DayResult, allocate_day, days_between
 from extproc.ledger.allocation.settled import DAY_US
-from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
+from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.store import LedgerStore
@@ -259,3 +259,20 @@ def test_an_entry_of_a_lower_number_that_is_stored_later(store: LedgerStore) -> 
         connection.execute(update(ENTRIES).where(ENTRIES.c.exchange == "e-9").values(number=500))
     assert allocated(store).exchanges == 4
     assert paid(store)["late"] > 0
+
+
+def test_drafts_of_speculation_cost_more(store: LedgerStore) -> None:
+    """Of two who ran at once for the same time, the one with more sequences pays more of them."""
+    times = {"first_token_at_us": MIDNIGHT_US + HOUR_US + 5_000, "prompt_tokens": 10, "cached_tokens": 0}
+    one = ran(1, HOUR_US, 60_000_000, team="one", completion_tokens=500, **times)
+    store.add([one, ran(2, HOUR_US, 60_000_000, team="four", completion_tokens=2_000, choices=4, **times)])
+    at = [MIDNIGHT_US + HOUR_US + number * 15_000_000 for number in range(5)]
+    drafts = [ServerSample(us, 0, 0, drafts=100 * number, draft_tokens=9_900 * number) for number, us in enumerate(at)]
+    allocated(store)
+    plain = paid(store, GPU_SHARES.c.method == "weighted_ps_v1")
+    with store.writing() as connection:
+        connection.execute(delete(GPU_DAYS))
+    allocated(store, samples={ONE: ServerSamples.of(drafts)})
+    drafted = paid(store, GPU_SHARES.c.method == "weighted_ps_v1", GPU_SHARES.c.revision == 2)
+    assert drafted["four"] / drafted["one"] > plain["four"] / plain["one"] > 1
+    assert sum(drafted.values()) == sum(plain.values())
