@@ -82,8 +82,8 @@ def allocate_command(
     from extproc.cli.allocate_output import allocated_data, print_allocated
     from extproc.cli.tables import result_console
 
-    with opened_ledger(kept) as store:
-        found = _allocated(store, section, _Asked(span, method, names, entries), now_us)
+    with progress("Reading the ledger") as line, opened_ledger(kept) as store:
+        found = _allocated(store, section, _Asked(span, method, names, entries), now_us, line)
     if as_json:
         print_json(allocated_data(found))
     else:
@@ -112,6 +112,7 @@ def _allocated(
     section: GpusSection,
     asked: _Asked,
     now_us: int,
+    line: Progress,
 ) -> AllocatedRun:
     from extproc.allocation.idle import IdlePolicy
     from extproc.cli.allocate_output import AllocatedRun
@@ -121,24 +122,23 @@ def _allocated(
     from extproc.reports.gpu_energy import gpu_energy
     from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
 
-    with progress("Reading the ledger") as line:
-        with store.reading() as connection:
-            terms = allocation_terms(connection, section, asked.method)._replace(files=asked.files)
-        days = []
-        for begin_us, end_us in days_between(*asked.span):
-            day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
-            line.say(f"Allocating {day}")
-            told = partial(_tell, line, day)
-            try:
-                days.append(allocate_day(store, terms, (begin_us, end_us), now_us, told))
-            except FilesUnusable as unusable:
-                refuse(f"extproc allocate: {unusable}")
-        line.say("Adding up")
-        with store.reading() as connection:
-            reserved = reserved_shares(connection, section)
-            question = GpuQuestion(asked.method, *asked.span, asked.by, IdlePolicy(section.idle), reserved)
-            energy = gpu_energy(connection, question, section.watts) if section.watts else None
-            return AllocatedRun(question, gpu_report(connection, question), tuple(days), energy)
+    with store.reading() as connection:
+        terms = allocation_terms(connection, section, asked.method)._replace(files=asked.files)
+    days = []
+    for begin_us, end_us in days_between(*asked.span):
+        day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
+        line.say(f"Allocating {day}")
+        told = partial(_tell, line, day)
+        try:
+            days.append(allocate_day(store, terms, (begin_us, end_us), now_us, told))
+        except FilesUnusable as unusable:
+            refuse(f"extproc allocate: {unusable}")
+    line.say("Adding up")
+    with store.reading() as connection:
+        reserved = reserved_shares(connection, section)
+        question = GpuQuestion(asked.method, *asked.span, asked.by, IdlePolicy(section.idle), reserved)
+        energy = gpu_energy(connection, question, section.watts) if section.watts else None
+        return AllocatedRun(question, gpu_report(connection, question), tuple(days), energy)
 
 
 def _tell(line: Progress, day: date, entries: int) -> None:

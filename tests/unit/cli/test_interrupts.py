@@ -53,6 +53,8 @@ STORE_WAITS = {
     "budget status": ([], "Reading the ledger"),
     "budget grant": (["monthly", "search", "--amount", "1"], "Storing the grant"),
     "budget history": ([], "Reading the history"),
+    "allocate": (["-c", "gpus.yaml"], "Reading the ledger"),
+    "calibrate": (["-c", "gpus.yaml"], "Reading the ledger"),
     "drift": ([], "Reading the ledger"),
     "rollout status": ([], "Reading the ledger"),
     "rollout watch": (["tiny-chat"], "Reading the ledger"),

@@ -17,7 +17,10 @@ SERVED_ALONE = {"run", "serve", "status", "top", "review next", "prompts test", 
 """They do not end by themselves, or need a terminal or a server."""
 NEEDS_NONE = {"test", "up"}
 """A file of cases may name its configuration; ``up`` writes one."""
-CONFIGS = {"rollout simulate": "rolling.yaml", "rollout start": "rolling.yaml"}
+CONFIGS = {
+    **{"allocate": "gpus.yaml", "calibrate": "calibrated.yaml"},
+    **{"rollout simulate": "rolling.yaml", "rollout start": "rolling.yaml"},
+}
 """Of the first samples; ``config.yaml`` where it is not listed."""
 TRIED = [name for name in NAMES if name not in SERVED_ALONE | NEEDS_NONE]
 
