@@ -11,11 +11,14 @@ from typing import Final
 _PORTS: Final = range(20_000, 32_000)
 """Below Linux's ephemeral ports: otherwise a client connection could take one before its server listens."""
 _TRIES: Final = 100
+_GIVEN_MAX: Final = len(_PORTS) // 2
+_given: set[int] = set()
+"""Ports of earlier calls: nobody may listen on them yet, and they are not free all the same."""
 _LOOPBACK: Final = "127.0.0.1"
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct free loopback ports; all are held at once, so that none is returned twice. Raises: OSError."""
+    """Distinct free loopback ports; none is one of an earlier call, until thousands were given. Raises: OSError."""
     with contextlib.ExitStack() as held:
         return [_free_port(held.enter_context(socket.socket())) for _ in range(count)]
 
@@ -44,8 +47,13 @@ def claimed_port(port: int) -> Iterator[int | None]:
 
 
 def _free_port(unbound: socket.socket) -> int:
+    if len(_given) >= _GIVEN_MAX:
+        _given.clear()
     for port in random.sample(_PORTS, _TRIES):
+        if port in _given:
+            continue
         with contextlib.suppress(OSError):
             unbound.bind((_LOOPBACK, port))
+            _given.add(port)
             return port
     raise OSError(f"no free port on {_LOOPBACK} between {_PORTS.start} and {_PORTS.stop}")

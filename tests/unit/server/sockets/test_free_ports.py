@@ -20,6 +20,12 @@ def test_a_port_is_claimed_by_one_command() -> None:
         assert later == port
 
 
+def test_no_port_is_given_twice() -> None:
+    """Who asks once for a processor and once for its Envoy begins with both later: one run of many had the same."""
+    ports = [port for _ in range(400) for port in free_ports(1)]
+    assert len(set(ports)) == len(ports)
+
+
 def test_a_port_that_somebody_uses_is_not_claimed() -> None:
     """Also where it would be shared: Envoy listens like that."""
     with socket.socket() as other:
