@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from extproc.cli.gpu_days import SettledSpan, settled_span
+from extproc.cli.gpu_days import FirstDay, LastDay, SettledSpan, settled_span
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import Progress, progress
@@ -42,10 +42,8 @@ class _Asked(NamedTuple):
 @app.command("allocate")
 def allocate_command(
     file: ConfigArgument = None,
-    first: Annotated[
-        str, typer.Option("--from", metavar="DAY", help="First day (UTC): 2026-11-25, yesterday, 30d or 4w.")
-    ] = "7d",
-    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")] = "today",
+    first: FirstDay = "7d",
+    last: LastDay = "today",
     by: Annotated[
         str, typer.Option(help="Group by these names, with commas: team, project, model, server ...")
     ] = "team",

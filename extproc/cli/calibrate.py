@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.gpu_days import settled_span
+from extproc.cli.gpu_days import FirstDay, LastDay, settled_span
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
@@ -23,10 +23,8 @@ app = typer.Typer(name="calibrate", add_completion=False)
 @app.command("calibrate")
 def calibrate_command(
     file: ConfigArgument = None,
-    first: Annotated[
-        str, typer.Option("--from", metavar="DAY", help="First day (UTC): 2026-11-25, yesterday, 30d or 4w.")
-    ] = "2d",
-    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")] = "today",
+    first: FirstDay = "2d",
+    last: LastDay = "today",
     chunk_tokens: Annotated[
         int, typer.Option(min=16, max=1_000_000, help="Prompt tokens of a step at most (max_num_batched_tokens).")
     ] = 8_192,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+import typer
 
 from extproc.cli.output import refuse
 from extproc.ledger.allocation.settled import settled_us
 from extproc.reports.periods import BadRange, DayRange, day_of, start_us
 
 _US_PER_S: Final = 1_000_000
+
+
+FirstDay = Annotated[
+    str, typer.Option("--from", metavar="DAY", help="First day (UTC): 2026-11-25, yesterday, 30d or 4w.")
+]
+LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")]
 
 
 class SettledSpan(NamedTuple):

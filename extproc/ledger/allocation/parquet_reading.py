@@ -25,10 +25,10 @@ from extproc.ledger.allocation.reading import (
     Payer,
     ReadExchanges,
 )
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome
 from extproc.statistics.arrays import Ints
 
-_DAY_US: Final = 86_400_000_000
 _US_PER_S: Final = 1_000_000
 _COLUMNS: Final = {name if name != "first" else "first_token_at_us" for name in NUMBERS} | {"server", *Payer._fields}
 
@@ -51,8 +51,8 @@ def read_exchanges_of_files(
 
 
 def _batches(folder: Path, begin_us: int, end_us: int) -> Iterator[pyarrow.RecordBatch]:
-    days = range((begin_us - LASTS_US_MAX) // _DAY_US, -(-end_us // _DAY_US))
-    names = [f"day={datetime.fromtimestamp(day * _DAY_US // _US_PER_S, UTC).date()}" for day in days]
+    days = range((begin_us - LASTS_US_MAX) // DAY_US, -(-end_us // DAY_US))
+    names = [f"day={datetime.fromtimestamp(day * DAY_US // _US_PER_S, UTC).date()}" for day in days]
     files = [str(file) for name in names for file in sorted((folder / name).glob("*.parquet"))]
     if not files:
         return

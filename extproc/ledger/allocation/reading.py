@@ -13,11 +13,12 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
 
 from extproc.allocation.running import UNKNOWN, SeenExchanges
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome
 from extproc.ledger.schema import ENTRIES
 from extproc.statistics.arrays import Ints
 
-LASTS_US_MAX: Final = 86_400_000_000
+LASTS_US_MAX: Final = DAY_US
 """An exchange that began longer before a slice is not looked for: a day."""
 ROWS_AT_ONCE: Final = 50_000
 SEPARATOR: Final = "\x1f"

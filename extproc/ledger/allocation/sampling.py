@@ -21,6 +21,7 @@ from extproc.ledger.allocation.asking import AskedServer, ResolvedNames
 from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
 from extproc.ledger.allocation.samples import SAMPLES_MAX
 from extproc.ledger.allocation.settings import AskedAddress, ConfiguredServer, SamplingSettings
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, forget_samples, note_facts
 from extproc.ledger.leader import Leadership
 from extproc.ledger.store import LedgerStore
@@ -37,7 +38,6 @@ TOLD_AFTER: Final = 4
 BEAT_S: Final = 5.0
 TAKEN_OVER_S: Final = 20.0
 _ID_BYTES: Final = 6
-_DAY_US: Final = 86_400_000_000
 
 
 @dataclass(slots=True)
@@ -196,7 +196,7 @@ class ServerSampling:
                 note_facts(connection, name, facts, samples[0].at_us)
                 problems += add_samples(connection, name, ServerSamples.of(samples))
             if forgets:
-                forget_samples(connection, self._wall_us() - self.settings.keep_days * _DAY_US)
+                forget_samples(connection, self._wall_us() - self.settings.keep_days * DAY_US)
         with self._lock:
             for name, samples in waiting.items():
                 queue, stored = self._servers[name].waiting, set(samples)
