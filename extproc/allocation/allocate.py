@@ -10,7 +10,7 @@ from extproc.allocation.counted_steps import NOT_COUNTED, CountedSteps
 from extproc.allocation.intervals import Intervals
 from extproc.allocation.largest_remainder import largest_remainder
 from extproc.allocation.methods import METHODS
-from extproc.allocation.running import SeenExchanges, running
+from extproc.allocation.running import RunExchanges, SeenExchanges, running
 from extproc.allocation.server_time import ServerLife, ServerState, of_gpus, state_times
 from extproc.allocation.slices import TimeSlices
 from extproc.allocation.step_costs import StepCosts
@@ -45,8 +45,12 @@ def allocate(
     Args: seen: of this server, all that touch the slices.
     Raises: ValueError for costs that are none. KeyError for a method that is not there: a caller bug.
     """
+    return divide(running(seen, costs, counted), life, slices, costs, method)
+
+
+def divide(ran: RunExchanges, life: ServerLife, slices: TimeSlices, costs: StepCosts, method: str) -> AllocatedTime:
+    """As ``allocate``, of exchanges of which it is known when they ran. Raises: see there."""
     costs.check()
-    ran = running(seen, costs, counted)
     busy = Intervals.union(ran.served.start_us, ran.served.last_us)
     states = of_gpus(state_times(life, busy, slices.borders_us), slices.gpus)
     shares = METHODS[method](timeline_of(ran.served, slices.borders_us), costs)

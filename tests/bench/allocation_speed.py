@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from extproc.allocation.slices import GpuTerms
-from extproc.ledger.allocation.allocating import ServerTerms, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore

@@ -32,8 +32,9 @@ from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.slices import GpuTerms
 from extproc.allocation.step_costs import TYPICAL, StepCosts
-from extproc.ledger.allocation.allocating import AllocationTerms, ServerTerms, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
 from extproc.ledger.allocation.calibrating import calibrate_versions
+from extproc.ledger.allocation.dividing import AllocationTerms, ServerTerms
 from extproc.ledger.allocation.share_tables import GPU_SHARES, GPU_SLICES
 from extproc.ledger.store import LedgerStore
 from tests.e2e.harness import Stack, wait_until

@@ -10,68 +10,26 @@ slice has a revision twice, and none is written by what is older.
 from __future__ import annotations
 
 import contextlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from extproc.allocation.allocate import allocate
-from extproc.allocation.counted_steps import counted_steps
-from extproc.allocation.running import SeenExchanges, running
-from extproc.allocation.server_samples import ServerSamples
-from extproc.allocation.server_time import ServerLife
-from extproc.allocation.slices import GpuTerms, slices_between
-from extproc.allocation.speculation import computed_tokens
-from extproc.allocation.step_costs import StepCosts
-from extproc.allocation.unexplained import unexplained_work
 from extproc.database.engine import StoreFailed
-from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, ServerExchanges, read_exchanges
+from extproc.ledger.allocation.dividing import AllocationTerms, DividedServer, divided_servers, first_step_costs
+from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, read_exchanges
 from extproc.ledger.allocation.revisions import last_revisions
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
-from extproc.ledger.allocation.slice_rows import NOBODY, SliceRow, slice_rows
+from extproc.ledger.allocation.slice_rows import SliceRow, slice_rows
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.slots import insert_into
 from extproc.ledger.store import LedgerStore
 
 _ROWS_AT_ONCE: Final = 1_000
 _TRIES_MAX: Final = 4
-_AROUND_US: Final = 3_600_000_000
-"""Samples are read so far around a day: an exchange over its border runs alike on both sides."""
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
-
-
-class ServerTerms(NamedTuple):
-    """One server. ``kind``: of its GPUs, as they were last. ``terms``: rising, at least one."""
-
-    kind: str
-    currency: str
-    terms: tuple[GpuTerms, ...]
-
-
-class AllocationTerms(NamedTuple):
-    """By what time is allocated.
-
-    Attributes:
-        method: of ``METHODS``.
-        server_of: an address; None: the configuration does not have it.
-        lives: of the servers that were asked between two times, by address.
-        samples: what a server said of itself between two times.
-        files: folder of Parquet files that are read in place of the database, whatever was allocated before.
-        step_costs_of: a model and a version.
-    """
-
-    method: str
-    server_of: Callable[[str], ServerTerms | None]
-    lives: Callable[[Connection, int, int], Mapping[str, ServerLife]]
-    samples: Callable[[Connection, str, int, int], ServerSamples]
-    step_costs_of: Callable[[Connection, str, str], StepCosts]
-    files: Path | None = None
 
 
 class DayResult(NamedTuple):
@@ -129,8 +87,8 @@ def _allocated(
             return DayResult(begin_us)
         known = _last_rows(connection, terms.method, span_us)
         read = _read(connection, terms, span_us, told)
-        lives = terms.lives(connection, begin_us, end_us)
-        found = list(_changed(connection, terms, span_us, read, lives, known))
+        divided = divided_servers(connection, terms, span_us, read, first_step_costs(known.values()))
+        found = list(_changed(divided, read, known))
     unknown = {name: len(one.payer) for name, one in read.servers.items() if terms.server_of(name) is None}
     written = {"method": terms.method, "allocated_at_us": now_us}
     with store.writing() as connection:
@@ -156,52 +114,15 @@ def _read(
 
 
 def _changed(
-    connection: Connection,
-    terms: AllocationTerms,
-    span_us: tuple[int, int],
-    read: ReadExchanges,
-    lives: Mapping[str, ServerLife],
-    known: Mapping[tuple[int, str], RowMapping],
+    divided: Iterable[DividedServer], read: ReadExchanges, known: Mapping[tuple[int, str], RowMapping]
 ) -> Iterator[tuple[SliceRow, dict[str, Any]]]:
     """Slices that come out otherwise than they are stored, each with its server and revision."""
-    for name in sorted({*read.servers, *lives}):
-        server = terms.server_of(name)
-        if server is None:
-            continue
-        slices = slices_between(*span_us, server.terms)
-        exchanges = read.servers.get(name, NO_EXCHANGES)
-        before = [one for (_, of_server), one in known.items() if of_server == name]
-        costs = _stored_costs(before) or _costs_of(connection, terms, read, exchanges)
-        samples = terms.samples(connection, name, span_us[0] - _AROUND_US, span_us[1] + _AROUND_US)
-        exchanges = exchanges.computing(computed_tokens(samples))
-        counted = counted_steps(samples)
-        served = running(exchanges.seen, costs, counted).served
-        missing = unexplained_work(samples, served, slices.borders_us, costs)
-        exchanges = exchanges.with_work_of(missing, NOBODY)
-        life = lives.get(name, ServerLife.unknown())
-        allocated = allocate(exchanges.seen, life, slices, costs, terms.method, counted)
-        for row in slice_rows(exchanges, read.payers, slices, allocated, costs):
-            row.values.update(server=name, kind=server.kind, currency=server.currency)
-            last = known.get((row.values["begin_us"], name))
+    for one in divided:
+        for row in slice_rows(one.exchanges, read.payers, one.slices, one.allocated, one.costs):
+            row.values.update(server=one.name, kind=one.server.kind, currency=one.server.currency)
+            last = known.get((row.values["begin_us"], one.name))
             if last is None or any(last[column] != value for column, value in row.values.items()):
-                yield row, {"server": name, "revision": 1 if last is None else last["revision"] + 1}
-
-
-_NO: Final = np.zeros(0, dtype=np.int64)
-NO_EXCHANGES: Final = ServerExchanges(SeenExchanges(_NO, _NO, _NO, _NO, _NO, _NO, _NO, _NO, np.zeros(0)), _NO)
-
-
-def _stored_costs(before: Sequence[RowMapping]) -> StepCosts | None:
-    return StepCosts(*json.loads(before[0]["step_costs"])) if before else None
-
-
-def _costs_of(
-    connection: Connection, terms: AllocationTerms, read: ReadExchanges, exchanges: ServerExchanges
-) -> StepCosts:
-    """Of the version that has most exchanges there."""
-    counts = Counter(exchanges.payer.tolist())
-    payer = read.payers[counts.most_common(1)[0][0]] if counts else None
-    return terms.step_costs_of(connection, "" if payer is None else payer.model, "" if payer is None else payer.version)
+                yield row, {"server": one.name, "revision": 1 if last is None else last["revision"] + 1}
 
 
 def _last_rows(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from extproc.allocation.server_life import SampledLife, server_life
 from extproc.allocation.slices import GpuTerms
 from extproc.config.gpus import MILLION, GpusSection, PriceChange, price_at
-from extproc.ledger.allocation.allocating import ServerTerms
+from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS
 from extproc.ledger.allocation.stored_samples import GpuFacts, sampled_servers, samples_around
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from extproc.allocation.server_time import ServerLife
 from extproc.config.gpus import GpusSection
-from extproc.ledger.allocation.allocating import AllocationTerms
 from extproc.ledger.allocation.calibrating import step_costs_of
+from extproc.ledger.allocation.dividing import AllocationTerms
 from extproc.ledger.allocation.server_lives import server_lives, server_terms
 from extproc.ledger.allocation.stored_samples import read_samples
 

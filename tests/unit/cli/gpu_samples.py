@@ -12,7 +12,8 @@ from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.allocation.step_costs import TYPICAL
-from extproc.ledger.allocation.allocating import AllocationTerms, ServerTerms, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.dividing import AllocationTerms, ServerTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.allocation.slices import HOUR_US
 from extproc.config.gpus import GpusSection
-from extproc.ledger.allocation.allocating import ServerTerms, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore

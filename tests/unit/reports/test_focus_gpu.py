@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from extproc.allocation.idle import IdlePolicy
 from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.allocation.slices import HOUR_US, GpuTerms
-from extproc.ledger.allocation.allocating import ServerTerms
+from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 from extproc.reports.csv_text import csv_of

@@ -16,7 +16,7 @@ from extproc.allocation.server_samples import ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.allocation.step_costs import TYPICAL
-from extproc.ledger.allocation.allocating import AllocationTerms, ServerTerms
+from extproc.ledger.allocation.dividing import AllocationTerms, ServerTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import LedgerEntry
 from tests.unit.ledger.samples import NOON_US, entry

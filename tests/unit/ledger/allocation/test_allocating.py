@@ -16,7 +16,8 @@ from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.database.engine import StoreFailed
-from extproc.ledger.allocation.allocating import AllocationTerms, DayResult, allocate_day, days_between
+from extproc.ledger.allocation.allocating import DayResult, allocate_day, days_between
+from extproc.ledger.allocation.dividing import AllocationTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID

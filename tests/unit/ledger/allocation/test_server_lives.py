@@ -7,7 +7,7 @@ from typing import Any
 from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.allocation.slices import GpuTerms
 from extproc.config.gpus import GpuPrice, GpuServer, GpusSection
-from extproc.ledger.allocation.allocating import ServerTerms
+from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.sample_tables import HOUR_US
 from extproc.ledger.allocation.server_lives import server_lives, server_terms
 from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, note_facts
