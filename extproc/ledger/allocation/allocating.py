@@ -18,7 +18,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.dividing import AllocationTerms, DividedServer, divided_servers, first_step_costs
-from extproc.ledger.allocation.reading import LASTS_US_MAX, ReadExchanges, read_exchanges
+from extproc.ledger.allocation.reading import LASTS_US_MAX, Payer, ReadExchanges, read_exchanges
 from extproc.ledger.allocation.revisions import last_revisions
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
@@ -85,7 +85,7 @@ def _allocated(
         entries = _count_entries(connection, span_us)
         if terms.files is None and _is_done(connection, terms.method, span_us, entries):
             return DayResult(begin_us)
-        known = _last_rows(connection, terms.method, span_us)
+        known = last_slice_rows(connection, terms.method, span_us)
         read = _read(connection, terms, span_us, told)
         divided = divided_servers(connection, terms, span_us, read, first_step_costs(known.values()))
         found = list(_changed(divided, read, known))
@@ -105,7 +105,7 @@ def _allocated(
 
 def _read(
     connection: Connection, terms: AllocationTerms, span_us: tuple[int, int], told: Callable[[int], None]
-) -> ReadExchanges:
+) -> ReadExchanges[Payer]:
     if terms.files is None:
         return read_exchanges(connection, *span_us, told)
     from extproc.ledger.allocation.parquet_reading import read_exchanges_of_files  # with pyarrow
@@ -114,7 +114,7 @@ def _read(
 
 
 def _changed(
-    divided: Iterable[DividedServer], read: ReadExchanges, known: Mapping[tuple[int, str], RowMapping]
+    divided: Iterable[DividedServer], read: ReadExchanges[Payer], known: Mapping[tuple[int, str], RowMapping]
 ) -> Iterator[tuple[SliceRow, dict[str, Any]]]:
     """Slices that come out otherwise than they are stored, each with its server and revision."""
     for one in divided:
@@ -125,7 +125,8 @@ def _changed(
                 yield row, {"server": one.name, "revision": 1 if last is None else last["revision"] + 1}
 
 
-def _last_rows(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:
+def last_slice_rows(connection: Connection, method: str, span_us: tuple[int, int]) -> dict[tuple[int, str], RowMapping]:
+    """Of some time, the last revision of each slice, by its begin and server. Raises: StoreFailed."""
     columns = GPU_SLICES.c
     query = select(GPU_SLICES).where(
         columns.begin_us >= span_us[0], columns.begin_us < span_us[1], columns.method == method

@@ -14,7 +14,7 @@ from extproc.allocation.running import UNKNOWN, running
 from extproc.allocation.served import after_each_other
 from extproc.allocation.speculation import computed_tokens
 from extproc.allocation.step_costs import TYPICAL, StepCosts
-from extproc.ledger.allocation.reading import ReadExchanges, ServerExchanges, read_exchanges
+from extproc.ledger.allocation.reading import Payer, ReadExchanges, ServerExchanges, read_exchanges
 from extproc.ledger.allocation.share_tables import STEP_COSTS
 from extproc.ledger.allocation.stored_samples import read_samples
 
@@ -65,7 +65,7 @@ def calibrate_versions(
     return found
 
 
-def _version_of(read: ReadExchanges, one: ServerExchanges) -> tuple[str, str]:
+def _version_of(read: ReadExchanges[Payer], one: ServerExchanges) -> tuple[str, str]:
     payer = read.payers[int(np.argmax(np.bincount(one.payer)))]
     return payer.model, payer.version
 

@@ -35,12 +35,12 @@ _COLUMNS: Final = {name if name != "first" else "first_token_at_us" for name in 
 
 def read_exchanges_of_files(
     folder: Path, begin_us: int, end_us: int, told: Callable[[int], None] = lambda _: None
-) -> ReadExchanges:
+) -> ReadExchanges[Payer]:
     """As ``read_exchanges``, of a folder that the Parquet sink writes (``FOLDER/day=2026-11-29/*.parquet``).
 
     Raises: FilesUnusable.
     """
-    gathered = GatheredExchanges()
+    gathered = GatheredExchanges(Payer)
     try:
         for batch in _batches(folder, begin_us, end_us):
             _take(gathered, batch)
@@ -72,7 +72,7 @@ def _ran(begin_us: int, end_us: int) -> compute.Expression:
     return in_time & ~outcome.isin([one.value for one in NOT_REACHED]) & ~refused_by_server
 
 
-def _take(gathered: GatheredExchanges, batch: pyarrow.RecordBatch) -> None:
+def _take(gathered: GatheredExchanges[Payer], batch: pyarrow.RecordBatch) -> None:
     if not batch.num_rows:
         return
     numbers = [np.arange(gathered.count, gathered.count + batch.num_rows, dtype=np.int64)]

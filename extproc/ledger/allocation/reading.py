@@ -7,10 +7,10 @@ memory as objects at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Text, and_, cast, func, not_, select
 
 from extproc.allocation.running import UNKNOWN, SeenExchanges
 from extproc.ledger.allocation.settled import DAY_US
@@ -42,12 +42,29 @@ class Payer(NamedTuple):
     version: str
 
 
+class ExchangeKind(NamedTuple):
+    """What tells exchanges apart of which something could be saved; columns of ``ledger_entries``.
+
+    Attributes: finish_reasons: JSON. cached_tokens_source: empty: nobody counted cached tokens.
+    """
+
+    team: str
+    model: str
+    version: str
+    outcome: str
+    finish_reasons: str
+    cached_tokens_source: str
+
+
+Named = TypeVar("Named", Payer, ExchangeKind)
+
+
 class ServerExchanges(NamedTuple):
     """Of one server.
 
     Attributes:
         seen: as arrays; ``number`` is that of the entry.
-        payer: place among the payers, of each.
+        payer: place among the payers, or kinds, of each.
     """
 
     seen: SeenExchanges
@@ -63,21 +80,22 @@ class ServerExchanges(NamedTuple):
         return type(self)(self.seen.joined(other), np.concatenate((self.payer, added)))
 
 
-class ReadExchanges(NamedTuple):
-    """``servers``: by address; empty: exchanges whose server is not known."""
+class ReadExchanges(NamedTuple, Generic[Named]):
+    """``servers``: by address; empty: exchanges whose server is not known. ``payers``: or kinds, of all servers."""
 
     servers: dict[str, ServerExchanges]
-    payers: list[Payer]
+    payers: list[Named]
 
 
 class FilesUnusable(Exception):
     """Files of entries cannot be read. The message says which, and why."""
 
 
-class GatheredExchanges:
+class GatheredExchanges(Generic[Named]):
     """Parts of columns, until there are no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: type[Named]) -> None:
+        self._named: type[Named] = named
         self._parts: list[list[Ints]] = []
         self._names: dict[str, int] = {}
         self.count = 0
@@ -95,17 +113,17 @@ class GatheredExchanges:
         self._parts.append([*numbers, places[of_each]])
         self.count += len(of_each)
 
-    def exchanges(self) -> ReadExchanges:
+    def exchanges(self) -> ReadExchanges[Named]:
         """All of them, by server."""
         if not self._parts:
             return ReadExchanges({}, [])
         *columns, named = (np.concatenate(part) for part in zip(*self._parts, strict=True))
         self._parts.clear()
-        split = [name.split(SEPARATOR) for name in self._names]
-        servers = {server: place for place, server in enumerate(sorted({one[0] for one in split}))}
-        payers = {payer: place for place, payer in enumerate(sorted({Payer(*one[1:]) for one in split}))}
-        of_server = np.array([servers[one[0]] for one in split], dtype=np.int64)[named]
-        of_payer = np.array([payers[Payer(*one[1:])] for one in split], dtype=np.int64)[named]
+        split = [(server, self._named(*names)) for server, *names in (one.split(SEPARATOR) for one in self._names)]
+        servers = {server: place for place, server in enumerate(sorted({server for server, _ in split}))}
+        payers = {payer: place for place, payer in enumerate(sorted({payer for _, payer in split}))}
+        of_server = np.array([servers[server] for server, _ in split], dtype=np.int64)[named]
+        of_payer = np.array([payers[payer] for _, payer in split], dtype=np.int64)[named]
         order = np.argsort(of_server, kind="stable")
         borders = np.searchsorted(of_server[order], np.arange(len(servers) + 1))
         found = {}
@@ -117,16 +135,23 @@ class GatheredExchanges:
 
 def read_exchanges(
     connection: Connection, begin_us: int, end_us: int, told: Callable[[int], None] = lambda _: None
-) -> ReadExchanges:
-    """All that ran between two times, or in part of it.
+) -> ReadExchanges[Payer]:
+    """All that ran between two times, or in part of it, by payer.
 
     Left out is what no model computed: requests that were refused before, or by the server itself.
 
     Args: told: is called with the number of entries that were read so far.
     """
-    gathered = GatheredExchanges()
+    return read_exchanges_by(Payer, connection, (begin_us, end_us), told)
+
+
+def read_exchanges_by(
+    named: type[Named], connection: Connection, span_us: tuple[int, int], told: Callable[[int], None] = lambda _: None
+) -> ReadExchanges[Named]:
+    """As ``read_exchanges``, by payer or kind."""
+    gathered = GatheredExchanges(named)
     streamed = connection.execution_options(stream_results=True)
-    for rows in streamed.execute(_query(begin_us, end_us)).partitions(ROWS_AT_ONCE):
+    for rows in streamed.execute(_query(named._fields, *span_us)).partitions(ROWS_AT_ONCE):
         *numbers, of_names = zip(*rows, strict=True)
         names = {name: place for place, name in enumerate(set(of_names))}
         of_each = np.fromiter(map(names.__getitem__, of_names), np.int64, len(rows))
@@ -135,13 +160,13 @@ def read_exchanges(
     return gathered.exchanges()
 
 
-def _query(begin_us: int, end_us: int) -> Select[Any]:
+def _query(names: Sequence[str], begin_us: int, end_us: int) -> Select[Any]:
     first = func.coalesce(_E.first_token_at_us, UNKNOWN).label("first")
     numbers = [first if name == "first" else _E[name] for name in NUMBERS]
     refused_by_server = and_(_E.outcome == EntryOutcome.UPSTREAM_ERROR.value, _E.completion_tokens == 0)
     named: ColumnElement[str] = _E.server
-    for name in Payer._fields:
-        named = named + SEPARATOR + _E[name]
+    for name in names:
+        named = named + SEPARATOR + _text(_E[name])
     return select(_E.number, *numbers, named).where(
         _E.started_at_us >= begin_us - LASTS_US_MAX,
         _E.started_at_us < end_us,
@@ -150,6 +175,12 @@ def _query(begin_us: int, end_us: int) -> Select[Any]:
         _E.outcome.not_in([one.value for one in NOT_REACHED]),
         not_(refused_by_server),
     )
+
+
+def _text(column: Column[Any]) -> ColumnElement[str]:
+    if isinstance(column.type, Text) and not column.nullable:
+        return column
+    return func.coalesce(cast(column, Text), "")
 
 
 def _seen(columns: Sequence[Ints]) -> SeenExchanges:

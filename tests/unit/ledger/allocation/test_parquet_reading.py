@@ -11,7 +11,7 @@ import pytest
 
 from extproc.allocation.slices import HOUR_US
 from extproc.ledger.allocation.parquet_reading import read_exchanges_of_files
-from extproc.ledger.allocation.reading import FilesUnusable, ReadExchanges, read_exchanges
+from extproc.ledger.allocation.reading import FilesUnusable, Payer, ReadExchanges, read_exchanges
 from extproc.ledger.entry import EntryOutcome, LedgerEntry
 from extproc.ledger.parquet_file import ParquetFile
 from extproc.ledger.store import LedgerStore
@@ -39,7 +39,7 @@ def written(folder: Path, entries: Sequence[LedgerEntry]) -> Path:
     return folder
 
 
-def told(found: ReadExchanges) -> dict[str, list[tuple[object, ...]]]:
+def told(found: ReadExchanges[Payer]) -> dict[str, list[tuple[object, ...]]]:
     """Everything but numbers of entries, by server."""
     by_server = {}
     for name, one in found.servers.items():
