@@ -37,6 +37,7 @@ COMMANDS = {
     "ledger": "Query, follow, verify and export the ledger of exchanges.",
     "budget": "Show what is left of budgets, grant more, and list what was granted.",
     "allocate": "Share the time of GPUs over teams, to the microsecond.",
+    "savings": "Say what could be saved of GPU time, and how much, team by team.",
     "calibrate": "Fit what a step of each version's engine costs, and say how far it can be trusted.",
     "drift": "Show by how much the signals of each version drift.",
     "rollout": "Roll out a version of a model in steps, by evidence.",

@@ -34,7 +34,8 @@ class ExitCode(IntEnum):
     WORKERS_FAILED = (4, "`serve`, `run`: no worker can start, or Envoy or the processor does not stay up.")
     STORE_FAILED = (
         5,
-        "`review`, `ledger`, `report`, `budget`, `allocate`, `calibrate`, `drift`, `rollout`: the store fails.",
+        "`review`, `ledger`, `report`, `budget`, `allocate`, `savings`, `calibrate`, `drift`, `rollout`: the store"
+        " fails.",
     )
     HUNG_UP = (129, "Ended by SIGHUP: the terminal is gone.")
     INTERRUPTED = (130, "Ended by SIGINT (Ctrl-C) before it was done.")

@@ -35,6 +35,7 @@ from extproc.cli.rollout_shapes import (
     RolloutWatchJson,
 )
 from extproc.cli.running_shapes import DemoJson, StatusJson
+from extproc.cli.savings_shapes import SavingsJson
 from extproc.cli.top_shapes import TopJson
 from extproc.cli.version_shapes import (
     FallbackJson,
@@ -380,6 +381,7 @@ SHAPES: Final[dict[str, Any]] = {
     "budget grant": GrantedJson,
     "budget history": BudgetHistoryJson,
     "allocate": AllocatedJson,
+    "savings": SavingsJson,
     "calibrate": CalibratedJson,
     "drift": DriftJson,
     "rollout start": RolloutChangedJson,

@@ -16,10 +16,13 @@ _DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def result_console(piped_columns: int = _PIPED_COLUMNS) -> Console:
-    """Standard output: as wide as the terminal, or as COLUMNS says; else of ``piped_columns``."""
+    """Standard output: as wide as the terminal, or as COLUMNS says; else of ``piped_columns``.
+
+    A name in brackets is text, and no style: teams and models may be called so.
+    """
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
-        return Console()
-    return Console(width=piped_columns)
+        return Console(markup=False)
+    return Console(width=piped_columns, markup=False)
 
 
 def print_table(console: Console, table: RenderableType) -> None:

@@ -126,6 +126,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,server", "--method", "even_ps"],
     ],
+    "savings": [["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"]],
     "calibrate": [["calibrated.yaml", "--from", "2026-02-05", "--to", "2026-02-06"]],
     "drift": [["config.yaml"]],
     "rollout start": [["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--by", "ann"]],

@@ -288,6 +288,11 @@ FAILURES = {
         (["gpus.yaml", "--method", "guess"], 2, "extproc allocate: there is no method `guess`. There are: weighted_ps"),
         (["no_gpu_ledger.yaml"], 5, "absent.db: no such file or directory"),
     ],
+    "savings": [
+        (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
+        (["unbudgeted.yaml"], 2, "extproc savings: there is no `gpus:` section"),
+        (["no_gpu_ledger.yaml"], 5, "absent.db: no such file or directory"),
+    ],
     "calibrate": [
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
         (["unbudgeted.yaml"], 2, "extproc calibrate: there is no `gpus:` section"),

@@ -54,6 +54,7 @@ STORE_WAITS = {
     "budget grant": (["monthly", "search", "--amount", "1"], "Storing the grant"),
     "budget history": ([], "Reading the history"),
     "allocate": (["-c", "gpus.yaml"], "Reading the ledger"),
+    "savings": (["-c", "gpus.yaml"], "Reading the ledger"),
     "calibrate": (["-c", "gpus.yaml"], "Reading the ledger"),
     "drift": ([], "Reading the ledger"),
     "rollout status": ([], "Reading the ledger"),

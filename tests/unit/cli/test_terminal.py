@@ -13,9 +13,11 @@ from sqlite3 import connect
 
 import pytest
 from rich.cells import cell_len
+from rich.table import Table
 
 from extproc.cli.progress import SHOWN_AFTER_S
 from extproc.cli.serve import TerminalReport
+from extproc.cli.tables import print_table, result_console
 from extproc.config.load import parse_document
 from extproc.server.sockets.free_ports import free_ports
 from extproc.sinks.review.store import Store
@@ -54,6 +56,19 @@ def test_tables_fit() -> None:
         tables = [line for line in lines if not re.match(r"\S+:(\d+:\d+:| )", line)]
         if name not in JSON_LINES_OF_DATA:
             assert max(map(cell_len, tables), default=0) <= 80, (name, arguments)
+
+
+@pytest.mark.parametrize("columns", ["", "80"])
+def test_a_name_in_brackets_is_text(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A team may be called as a style is; it was left out of tables."""
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    table = Table("team")
+    table.add_row("[red]search[/]")
+    print_table(result_console(), table)
+    assert "[red]search[/]" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("folder")

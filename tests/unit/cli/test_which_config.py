@@ -18,7 +18,7 @@ SERVED_ALONE = {"run", "serve", "status", "top", "review next", "prompts test", 
 NEEDS_NONE = {"test", "up"}
 """A file of cases may name its configuration; ``up`` writes one."""
 CONFIGS = {
-    **{"allocate": "gpus.yaml", "calibrate": "calibrated.yaml"},
+    **{"allocate": "gpus.yaml", "calibrate": "calibrated.yaml", "savings": "gpus.yaml"},
     **{"rollout simulate": "rolling.yaml", "rollout start": "rolling.yaml"},
 }
 """Of the first samples; ``config.yaml`` where it is not listed."""
