@@ -30,6 +30,7 @@ from tests.tools.allocation_figures import (
     error_figures,
     mean_error,
 )
+from tests.tools.allocation_savings import followed_hints
 from tests.tools.allocation_worlds import LAWS, ROOFLINE, ProofSizes, ProofWorlds, with_budget
 from tests.tools.engine_simulator.proxy_view import ProxyView
 from tests.tools.engine_simulator.step_laws import Affine
@@ -160,6 +161,7 @@ SCENES = (
     AllocationScene("less-known", less_known),
     AllocationScene("counterfactual", counterfactual),
     AllocationScene("laws", laws),
+    AllocationScene("savings", followed_hints),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -24,7 +24,7 @@ from tests.tools.allocation_windows import calibrated_by_windows, costs_of
 from tests.tools.engine_simulator.engine import EngineSettings, simulated
 from tests.tools.engine_simulator.proxy_view import ProxyView, as_seen, as_served
 from tests.tools.engine_simulator.records import NO_STEPS
-from tests.tools.engine_simulator.runs import EngineRun, EngineSteps
+from tests.tools.engine_simulator.runs import EngineRequest, EngineRun, EngineSteps
 from tests.tools.engine_simulator.shapley import step_values
 from tests.tools.engine_simulator.step_laws import Affine, HardMaximum, MixtureOfExperts, Roofline, StepLaw
 from tests.tools.engine_simulator.traffic_mixes import SECOND_US, TrafficMix, calibration_requests
@@ -186,6 +186,12 @@ class ProofWorlds:
             requests = calibration_requests(np.random.default_rng(seed), self.sizes.share)
             self._cases[key] = _case(simulated(requests, LAWS[law]), None, seed)
         return self._cases[key]
+
+    def of_requests(self, mix: TrafficMix, change: Callable[[EngineRequest], EngineRequest]) -> ProofCase:
+        """The first draw of a mix, with requests that are changed."""
+        seed = [self.seed, *mix.name.encode(), 0]
+        requests = [change(one) for one in mix.drawn(np.random.default_rng(seed), self.sizes.share)]
+        return _case(simulated(requests, LAWS[ROOFLINE], mix.settings), LAWS[ROOFLINE], seed)
 
     def _case(self, mix: TrafficMix, law: str, draw: int, is_compared: bool = True) -> ProofCase:
         key = (mix, law, draw)
