@@ -22,6 +22,8 @@ from extproc.statistics.arrays import Floats, Ints
 PREFILL_TIMES: Final = 1.5
 """A prefill lasts at most so many times the work of its steps, as others decode in these; and two steps more."""
 STEPS_MORE: Final = 2.0
+_LASTS_US_MAX: Final = float(1 << 52)
+"""A prompt of which a server tells a number that no prompt has is longer than any integer of microseconds."""
 UNKNOWN: Final = -(1 << 62)
 """A first token that nobody saw; no time."""
 
@@ -109,4 +111,4 @@ def _of_steps(own: Floats, first: Ints, costs: StepCosts) -> Floats:
 
 
 def _longest(own: Floats, costs: StepCosts) -> Ints:
-    return np.ceil(PREFILL_TIMES * own + STEPS_MORE * costs.step).astype(np.int64)
+    return np.ceil(np.minimum(PREFILL_TIMES * own + STEPS_MORE * costs.step, _LASTS_US_MAX)).astype(np.int64)

@@ -89,7 +89,13 @@ def _exchanges(begin: Ints, end: Ints, computed: Ints, written: Ints, costs: Ste
     begin, end, computed, written = begin[some], end[some], computed[some], written[some]
     none, one = np.zeros(len(begin), dtype=np.int64), np.ones(len(begin), dtype=np.int64)
     prefill = costs.prefill_us(computed, none) + costs.step * costs.chunks(computed, none)
-    first = np.minimum(begin + np.ceil(prefill).astype(np.int64), end)
+    first = begin + _within(prefill, end - begin)
     decode = written * (costs.step + costs.sequence + costs.kv_token * (computed + written / 2.0))
-    last = np.minimum(first + np.ceil(decode).astype(np.int64), end)
+    last = first + _within(decode, end - first)
     return SeenExchanges(none + NO_ENTRY, begin, first, last, computed, none, written, one, one.astype(np.float64))
+
+
+def _within(time_us: Floats, most_us: Ints) -> Ints:
+    """Whole microseconds; a counter that leaps has more work than any integer has time."""
+    found: Ints = np.ceil(np.minimum(time_us, most_us)).astype(np.int64)
+    return found

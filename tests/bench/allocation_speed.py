@@ -1,7 +1,8 @@
 """How long the allocation of GPU time takes: ``python -m tests.bench.allocation_speed --entries 1000000``.
 
 It makes a ledger in SQLite, of one day, 50 servers and 20 teams, and allocates the day as `extproc allocate` does: it
-reads, divides and stores. The processor's time and the most memory are those of this process, less the ledger's making.
+reads, divides and stores. With ``--parquet`` it reads the same entries from files. The processor's time and the most
+memory are those of this process, less the ledger's making.
 """
 
 from __future__ import annotations
@@ -62,10 +63,22 @@ def made(file: Path, count: int) -> None:
     store.close()
 
 
-def measure(file: Path) -> None:
-    """Print how long one day took."""
+def made_parquet(folder: Path, count: int) -> None:
+    """The same entries as files of a day, as the sink writes them, unless they are there."""
+    from extproc.ledger.parquet_file import ParquetFile
+
+    of_day = folder / f"day={datetime.fromtimestamp(BEGIN_US // 1_000_000, UTC).date()}"
+    if of_day.exists():
+        return
+    of_day.mkdir()
+    with ParquetFile(of_day / "entries.parquet") as file:
+        file.write(entries_of_a_day(count))
+
+
+def measure(file: Path, files: Path | None) -> None:
+    """Print how long one day took. Args: files: from which entries are read, in place of the database."""
     store = LedgerStore(f"sqlite:///{file}", Path("/"))
-    known = terms(dict.fromkeys(SERVERS, _ONE), alive=SERVERS)
+    known = terms(dict.fromkeys(SERVERS, _ONE), alive=SERVERS)._replace(files=files)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     found = allocate_day(store, known, (BEGIN_US, BEGIN_US + DAY_US), BEGIN_US + 2 * DAY_US)
@@ -82,17 +95,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="keep the ledger here, and use it again, not allocated")
+    parser.add_argument("--parquet", action="store_true", help="read the entries from Parquet files")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--files", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        measure(asked.measure)
+        measure(asked.measure, asked.files)
         return
     with tempfile.TemporaryDirectory() as folder:
-        file = (asked.folder or Path(folder)) / "ledger.db"
-        made(file, asked.entries)
+        kept = asked.folder or Path(folder)
+        made(kept / "ledger.db", asked.entries)
         copy = Path(folder) / "allocated.db"
-        shutil.copyfile(file, copy)
-        subprocess.run([sys.executable, "-m", "tests.bench.allocation_speed", "--measure", str(copy)], check=True)
+        shutil.copyfile(kept / "ledger.db", copy)
+        arguments = ["--measure", str(copy)]
+        if asked.parquet:
+            made_parquet(kept, asked.entries)
+            arguments += ["--files", str(kept)]
+        subprocess.run([sys.executable, "-m", "tests.bench.allocation_speed", *arguments], check=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from extproc.allocation.running import UNKNOWN
 from extproc.ledger.allocation.reading import (
     LASTS_US_MAX,
     NUMBERS,
-    ROWS_AT_ONCE,
     SEPARATOR,
     FilesUnusable,
     GatheredExchanges,
@@ -29,6 +28,7 @@ from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome
 from extproc.statistics.arrays import Ints
 
+_ROWS_AT_ONCE: Final = 50_000
 _US_PER_S: Final = 1_000_000
 _COLUMNS: Final = {name if name != "first" else "first_token_at_us" for name in NUMBERS} | {"server", *Payer._fields}
 
@@ -58,7 +58,7 @@ def _batches(folder: Path, begin_us: int, end_us: int) -> Iterator[pyarrow.Recor
         return
     ran = _ran(begin_us, end_us)
     yield from dataset.dataset(files, format="parquet").to_batches(
-        columns=sorted(_COLUMNS), filter=ran, batch_size=ROWS_AT_ONCE
+        columns=sorted(_COLUMNS), filter=ran, batch_size=_ROWS_AT_ONCE
     )
 
 

@@ -20,7 +20,8 @@ from extproc.statistics.arrays import Ints
 
 LASTS_US_MAX: Final = DAY_US
 """An exchange that began longer before a slice is not looked for: a day."""
-ROWS_AT_ONCE: Final = 50_000
+_ROWS_AT_ONCE: Final = 1_000
+"""So few that the collector of Python does not look at them before they are gone: that costs a third more."""
 SEPARATOR: Final = "\x1f"
 """Of names in one text, which is read sooner than eight; no name of a caller or of the configuration has it."""
 _E = ENTRIES.c
@@ -150,8 +151,8 @@ def read_exchanges_by(
 ) -> ReadExchanges[Named]:
     """As ``read_exchanges``, by payer or kind."""
     gathered = GatheredExchanges(named)
-    streamed = connection.execution_options(stream_results=True)
-    for rows in streamed.execute(_query(named._fields, *span_us)).partitions(ROWS_AT_ONCE):
+    streamed = connection.execution_options(stream_results=connection.dialect.name == "postgresql")  # SQLite does so
+    for rows in streamed.execute(_query(named._fields, *span_us)).partitions(_ROWS_AT_ONCE):
         *numbers, of_names = zip(*rows, strict=True)
         names = {name: place for place, name in enumerate(set(of_names))}
         of_each = np.fromiter(map(names.__getitem__, of_names), np.int64, len(rows))

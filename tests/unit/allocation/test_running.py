@@ -32,6 +32,12 @@ def test_prompts_of_one_step_last_as_long_as_all_of_them_take() -> None:
     assert lasted[2] == np.ceil(LONGEST_US)
 
 
+def test_a_prompt_of_more_tokens_than_any_has() -> None:
+    """Its work is more than any integer of microseconds, so it computed since it was sent."""
+    ran = running(seen_of([(0, 10_000_000, 12_000_000, 1 << 50, 0, 50, 1, 1.0)]), COSTS).served
+    assert ran.start_us[0] == 0
+
+
 def test_what_did_not_wait_began_when_it_was_sent() -> None:
     """Its prefill lasts less than would be possible."""
     ran = running(seen_of([(5_000, 35_000, 900_000, 1_000, 0, 50, 1, 1.0)]), COSTS).served

@@ -106,3 +106,12 @@ def test_a_server_that_counts_nothing() -> None:
     silent = samples_of(served)._replace(written=np.full(481, UNKNOWN), computed=np.full(481, UNKNOWN))
     assert len(missing(silent, served.of(np.arange(5))).number) == 0
     assert len(missing(ServerSamples.of(()), served).number) == 0
+
+
+def test_a_counter_that_leaps_is_work_until_the_next_sample() -> None:
+    """More than any integer of microseconds: it was taken for none, as it ended before it began."""
+    samples = [
+        ServerSample(number * SCRAPE_US, 0, 0, computed=number << 50, written=number << 50) for number in range(3)
+    ]
+    found = missing(ServerSamples.of(samples), ran(0))
+    assert (found.ended_us - found.sent_us).tolist() == [SCRAPE_US, SCRAPE_US]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.allocation.slices import HOUR_US, GpuTerms
@@ -18,6 +18,7 @@ from extproc.ledger.allocation.used_reading import UsedTimeSum
 from extproc.ledger.entry import EntryOutcome, LedgerEntry, TokenSource
 from extproc.ledger.store import LedgerStore
 from extproc.reports.savings import HINTS, LEFT, Saving, savings
+from tests.thorough import examples
 from tests.unit.ledger.allocation.samples import DAY, OTHER, PRICE, SERVERS, day_of_traffic, ran, terms
 
 SECOND_US = 1_000_000
@@ -150,6 +151,7 @@ def test_servers_without_work(store: LedgerStore) -> None:
     assert {one.other: one.exchanges for one in found} == {"H100": 23, "L4": 24}
 
 
+@settings(max_examples=examples(25))
 @given(count=st.integers(0, 60), seed=st.integers(0, 1_000))
 def test_no_hint_is_more_than_what_was_used(tmp_path_factory: pytest.TempPathFactory, count: int, seed: int) -> None:
     """And every hint saves something; without exchanges only idle hours are left."""

@@ -79,7 +79,7 @@ def test_an_answer_without_tokens_is_all_prefill(store: LedgerStore) -> None:
 
 def test_many_are_read_in_parts(store: LedgerStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """And how far it is, is told."""
-    monkeypatch.setattr("extproc.ledger.allocation.reading.ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("extproc.ledger.allocation.reading._ROWS_AT_ONCE", 4)
     store.add([ran(number, number * 1_000, 50_000) for number in range(10)])
     told: list[int] = []
     with store.reading() as connection:
