@@ -7,7 +7,13 @@ from typing import Final, NamedTuple
 
 from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns, GpuFigures
 from extproc.reports.report import Report
-from extproc.reports.units import costs_in_words, gpu_hours_in_words, rate_in_words, share_in_words
+from extproc.reports.units import (
+    costs_in_words,
+    gpu_hours_in_words,
+    kwh_in_words,
+    rate_in_words,
+    share_in_words,
+)
 
 STATES_IN_WORDS: Final = {
     "idle": "idle",
@@ -31,6 +37,7 @@ _READ: Final[Sequence[tuple[str, int, Callable[[GpuFigures], str]]]] = (
     ("idle", 4, lambda one: share_in_words(one.idle_share)),
     ("tokens/GPU-s", 3, lambda one: rate_in_words(one.tokens_per_gpu_second)),
 )
+_ENERGY: Final[tuple[str, int, Callable[[GpuFigures], str]]] = ("kWh", 5, lambda one: kwh_in_words(one.energy_mwh))
 
 
 def gpu_table_columns(report: Report) -> Iterator[ShownColumn]:
@@ -39,7 +46,7 @@ def gpu_table_columns(report: Report) -> Iterator[ShownColumn]:
     for place, columns in enumerate(several):
         before = f"{columns.method} " if len(several) > 1 else ""
         figures = [columns.rows.get((row.period.start_us, row.group), NO_GPU_TIME) for row in report.rows]
-        for name, rank, read in _READ:
+        for name, rank, read in _READ if columns.without_watts_us is None else (*_READ, _ENERGY):
             values = [read(one) if one.time_us else "" for one in figures]
             if any(values):
                 yield ShownColumn(before + name, rank + place, values)
@@ -61,10 +68,21 @@ def _by_method(several: Sequence[GpuColumns], figures: Sequence[GpuFigures]) -> 
     words = []
     for columns, one in zip(several, figures, strict=True):
         if one.time_us:
-            costs = costs_in_words(one.costs)
             by = f" by {columns.method}" if len(several) > 1 else ""
-            words.append(f"{gpu_hours_in_words(one.time_us)} GPU-hours{by}" + (f", {costs}" if costs else ""))
+            costs, energy = costs_in_words(one.costs), _energy_in_words(columns, one)
+            words += [f"{gpu_hours_in_words(one.time_us)} GPU-hours{by}", *filter(None, (energy, costs))]
     return ", ".join(words)
+
+
+def _energy_in_words(columns: GpuColumns, figures: GpuFigures) -> str:
+    """Empty: it is not known."""
+    return "" if columns.without_watts_us is None else f"{kwh_in_words(figures.energy_mwh)} kWh"
+
+
+def without_watts_in_words(time_us: int) -> str:
+    """What of GPU time that worked has no energy, as a sentence. Args: time_us: [GPU us]."""
+    hours = gpu_hours_in_words(time_us)
+    return f"{hours} GPU-hours are of kinds that `gpus.watts` does not have: they have no energy."
 
 
 def gpu_notes(report: Report) -> Iterator[str]:
@@ -75,6 +93,8 @@ def gpu_notes(report: Report) -> Iterator[str]:
         yield report.gpu.absent
     for columns in report.gpu.columns:
         yield f"GPU time by {columns.method}{_days_in_words(columns)}: {_all_in_words(columns)}."
+        if columns.without_watts_us:
+            yield without_watts_in_words(columns.without_watts_us)
 
 
 def _days_in_words(columns: GpuColumns) -> str:
@@ -87,8 +107,9 @@ def _days_in_words(columns: GpuColumns) -> str:
 
 def _all_in_words(columns: GpuColumns) -> str:
     """All of it, and what nobody pays."""
-    costs = costs_in_words(columns.total.costs)
-    whole = f"{gpu_hours_in_words(columns.total.time_us)} GPU-hours" + (f", {costs}" if costs else "")
+    total = columns.total
+    parts = (_energy_in_words(columns, total), costs_in_words(total.costs))
+    whole = ", ".join([f"{gpu_hours_in_words(total.time_us)} GPU-hours", *filter(None, parts)])
     unpaid = []
     for one in columns.unpaid:
         cost = costs_in_words({one.currency: one.cost})

@@ -93,6 +93,7 @@ class GpuFiguresJson(TypedDict):
     idle_us: Annotated[int, "in which nothing ran; of a group: its part in that, by `gpus.idle` [us]"]
     other_us: Annotated[int, "in which servers started, slept, or did what no entry has; of servers only [us]"]
     tokens: Annotated[int, "input and output of the entries that ran on these GPUs"]
+    energy_mwh: Annotated[int | None, "of exchanges and unexplained time [mWh]; null: `gpus.watts` is not configured"]
     costs: Annotated[list[GpuCostJson], "of all this time; 0 where no price was known"]
 
 
@@ -111,6 +112,7 @@ class NobodysTimeJson(TypedDict):
     currency: Annotated[str, "of the cost"]
     time_us: Annotated[int, "GPU time [us]"]
     cost_nano: Annotated[int, "what that costs [billionths]"]
+    energy_mwh: Annotated[int | None, "of time that is unexplained [mWh]; null: of other states it is not known"]
 
 
 class GpuMethodJson(TypedDict):
@@ -123,6 +125,9 @@ class GpuMethodJson(TypedDict):
     groups: Annotated[list[GpuFiguresJson], "of each of the report's `groups`, in their order"]
     total: Annotated[GpuFiguresJson, "of all GPUs"]
     unpaid: Annotated[list[NobodysTimeJson], "what no group pays; with `groups` it is the total"]
+    energy_unknown_us: Annotated[
+        int | None, "GPU time of kinds that `gpus.watts` does not have [us]; null: it is not configured"
+    ]
     movers: Annotated[MoversJson | None, "by GPU time [us]; null: no two periods that are allocated can be compared"]
 
 

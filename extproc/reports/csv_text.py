@@ -76,14 +76,19 @@ def _row(row: ReportRow, zone: tzinfo) -> list[Cell]:
 
 
 def _gpu_head(columns: GpuColumns) -> list[str]:
-    names = [*_GPU_COUNTS, *(f"cost_nano_{currency}" for currency in columns.total.costs)]
+    names = [*_gpu_counts(columns), *(f"cost_nano_{currency}" for currency in columns.total.costs)]
     return [f"gpu_{columns.method}_{name}" for name in names]
+
+
+def _gpu_counts(columns: GpuColumns) -> Sequence[str]:
+    """The figures that are whole numbers; energy where it is known."""
+    return _GPU_COUNTS if columns.without_watts_us is None else (*_GPU_COUNTS, "energy_mwh")
 
 
 def _gpu_cells(row: ReportRow, several: Sequence[GpuColumns]) -> Iterator[Cell]:
     for columns in several:
         figures = columns.rows.get((row.period.start_us, row.group), NO_GPU_TIME)
-        yield from (getattr(figures, name) for name in _GPU_COUNTS)
+        yield from (getattr(figures, name) for name in _gpu_counts(columns))
         yield from (figures.costs.get(currency, 0) for currency in columns.total.costs)
 
 

@@ -102,6 +102,7 @@ class _Reading:
         self._now_us = now_us
         self._policy = IdlePolicy(section.idle)
         self._reserved = reserved_shares(connection, section)
+        self._watts = section.watts
         self._names = tuple(dict.fromkeys(name for one in asked.dimensions for name in one.columns))
         self._is_by_server = self._names == (_SERVER,)
         """Then all time of a server is its own, and nothing is nobody's."""
@@ -115,7 +116,9 @@ class _Reading:
         all_periods = [*self._compared, *self._periods]
         begin_us, end_us = all_periods[0].start_us, all_periods[-1].end_us
         span = AllocatedSpan(method, begin_us, end_us)
-        question = GpuQuestion(method, begin_us, end_us, self._names, self._policy, self._reserved, self._only)
+        question = GpuQuestion(
+            method, begin_us, end_us, self._names, self._policy, self._reserved, self._only, self._watts
+        )
         found = server_days(self._connection, question)
         rows, unpaid = self._in_periods(all_periods, found, question)
         shown = range(len(self._compared), len(all_periods))
@@ -125,7 +128,7 @@ class _Reading:
             for group, figures in rows[place].items():
                 groups[group] = groups.get(group, NO_GPU_TIME).plus(figures)
         first_us = self._periods[0].start_us
-        nobody = sum_of_reports(one for key, one in found.items() if key.day_us >= first_us).unpaid
+        whole = sum_of_reports(one for key, one in found.items() if key.day_us >= first_us)
         allocated = allocated_days(self._connection, span)
         return GpuColumns(
             method,
@@ -134,8 +137,9 @@ class _Reading:
             by_period,
             groups,
             _sum(by_period),
-            [] if self._is_by_server else nobody,
+            [] if self._is_by_server else whole.unpaid,
             _movers(all_periods, rows, allocated) if self._names else None,
+            whole.without_watts if self._watts else None,
         )
 
     def _in_periods(
@@ -148,11 +152,13 @@ class _Reading:
         for of, report in found.items():
             place = bisect_right(starts, of.day_us) - 1
             for row in report.rows:
-                of_row = GpuFigures(used_us=row.used, idle_us=row.idle, costs={row.currency: row.cost})
+                costs = {row.currency: row.cost}
+                of_row = GpuFigures(used_us=row.used, idle_us=row.idle, energy_mwh=row.energy, costs=costs)
                 self._add(rows[place], row.group, of_row)
             for state in report.unpaid:
                 name = "idle_us" if state.state == IDLE else "other_us"
-                of_state = GpuFigures(**{name: state.time}, costs={state.currency: state.cost})
+                costs = {state.currency: state.cost}
+                of_state = GpuFigures(**{name: state.time}, energy_mwh=state.energy, costs=costs)
                 if self._is_by_server:
                     self._add(rows[place], (of.server,), of_state)
                 else:

@@ -24,6 +24,7 @@ class GpuFigures:
         used_us, idle_us: GPU time of exchanges, and in which nothing ran. Of a group: what it pays of idle time.
         other_us: GPU time in which servers started, slept, or did what no entry has; of servers only.
         tokens: input and output of the entries that ran on these GPUs.
+        energy_mwh: of exchanges, and of what no entry has; see ``gpu_energy``.
         costs: of all this time, by currency [billionths].
     """
 
@@ -31,6 +32,7 @@ class GpuFigures:
     idle_us: int = 0
     other_us: int = 0
     tokens: int = 0
+    energy_mwh: int = 0
     costs: Mapping[str, int] = field(default_factory=dict)
 
     def plus(self, other: GpuFigures) -> GpuFigures:
@@ -41,6 +43,7 @@ class GpuFigures:
             idle_us=self.idle_us + other.idle_us,
             other_us=self.other_us + other.other_us,
             tokens=self.tokens + other.tokens,
+            energy_mwh=self.energy_mwh + other.energy_mwh,
             costs={name: self.costs.get(name, 0) + other.costs.get(name, 0) for name in sorted(currencies)},
         )
 
@@ -82,6 +85,8 @@ class GpuColumns:
         groups: over all periods. total: of all GPUs over all periods.
         unpaid: what nobody pays of it.
         movers: groups whose GPU time changed most [us]; None: no two periods are allocated that can be compared.
+        without_watts_us: GPU time that worked, and has no energy, as nobody says what its kind of GPU draws; None:
+            there is no energy at all.
     """
 
     method: str
@@ -92,6 +97,7 @@ class GpuColumns:
     total: GpuFigures
     unpaid: Sequence[UnpaidTime]
     movers: Movers | None
+    without_watts_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from extproc.reports.units import (
     costs_in_words,
     gpu_hours_in_words,
     group_in_words,
+    kwh_in_words,
     period_in_words,
     rate_in_words,
     share_in_words,
@@ -26,12 +27,14 @@ _US_PER_MILLIHOUR: Final = 3_600_000
 """What is drawn is whole, and its lines are round numbers of hours: thousandths of one."""
 _GROUPS_DRAWN_MAX: Final = 20
 _NOBODY: Final = "nobody pays"
-_COLUMNS: Final[Sequence[tuple[str, Callable[[GpuFigures], str]]]] = (
+_Column = tuple[str, Callable[[GpuFigures], str]]
+_COLUMNS: Final[Sequence[_Column]] = (
     ("GPU-hours", lambda one: gpu_hours_in_words(one.time_us)),
     ("GPU cost", lambda one: costs_in_words(one.costs)),
     ("idle", lambda one: share_in_words(one.idle_share)),
     ("tokens/GPU-s", lambda one: rate_in_words(one.tokens_per_gpu_second)),
 )
+_WITH_ENERGY: Final[Sequence[_Column]] = (*_COLUMNS, ("kWh", lambda one: kwh_in_words(one.energy_mwh)))
 
 
 def gpu_sections(report: Report) -> Iterator[str]:
@@ -66,11 +69,12 @@ def _of_method(report: Report, columns: GpuColumns, prefix: str) -> Iterator[str
     if columns.unpaid:
         groups.append(([text_cell(_NOBODY), *empty], _unpaid(columns)))
     groups.append(([text_cell("all GPUs"), *empty], columns.total))
-    yield _table(f"GPU time of groups, {caption}", report.dimensions or [""], groups)
+    shown = _COLUMNS if columns.without_watts_us is None else _WITH_ENERGY
+    yield _table(f"GPU time of groups, {caption}", report.dimensions or [""], groups, shown)
     if len(report.periods) > 1:
         labels = [[text_cell(period_in_words(one, report.size))] for one in report.periods]
         rows = list(zip(labels, columns.by_period, strict=True))
-        yield _table(f"GPU time of all GPUs, {caption}", ["period"], rows)
+        yield _table(f"GPU time of all GPUs, {caption}", ["period"], rows, shown)
 
 
 def _largest(groups: Mapping[tuple[str, ...], GpuFigures]) -> list[tuple[tuple[str, ...], GpuFigures]]:
@@ -86,6 +90,7 @@ def _unpaid(columns: GpuColumns) -> GpuFigures:
     return GpuFigures(
         idle_us=whole.idle_us - paid.idle_us,
         other_us=whole.other_us,
+        energy_mwh=whole.energy_mwh - paid.energy_mwh,
         costs={name: cost - paid.costs.get(name, 0) for name, cost in whole.costs.items()},
     )
 
@@ -151,13 +156,18 @@ def _hours_in_words(millihours: int) -> str:
 # --- tables --------------------------------------------------------------------------------------------------------
 
 
-def _table(caption: str, names: Sequence[str], rows: Sequence[tuple[Sequence[str], GpuFigures]]) -> str:
+def _table(
+    caption: str,
+    names: Sequence[str],
+    rows: Sequence[tuple[Sequence[str], GpuFigures]],
+    shown: Sequence[_Column],
+) -> str:
     """Args: rows: cells of names, as HTML, and figures."""
     heads = [f'<th scope="col">{escape(name)}</th>' for name in names]
-    heads += [f'<th scope="col" class="figure">{name}</th>' for name, _ in _COLUMNS]
+    heads += [f'<th scope="col" class="figure">{name}</th>' for name, _ in shown]
     body = []
     for cells, figures in rows:
-        read = "".join(f"<td>{escape(read(figures))}</td>" for _, read in _COLUMNS)
+        read = "".join(f"<td>{escape(read(figures))}</td>" for _, read in shown)
         body.append(f"<tr>{''.join(cells)}{read}</tr>")
     return table_of(caption, heads, body)
 

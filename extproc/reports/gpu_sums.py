@@ -48,13 +48,6 @@ class ServerDay(NamedTuple):
     price: int
 
 
-class WorkedTime(NamedTuple):
-    """In which GPUs of one kind worked: for groups, by currency too, and for what no entry has, by currency. [us]"""
-
-    groups: dict[tuple[GpuGroup, str], int]
-    unexplained: dict[str, int]
-
-
 class SliceCounts(NamedTuple):
     """Slices; of these, without a price, and with an earlier revision."""
 
@@ -116,22 +109,6 @@ class LastSlices:
             found[ServerDay(*row[: len(key)])] = {
                 state: TimeAndCost(*numbers[2 * place : 2 * place + 2]) for place, state in enumerate(UNPAID)
             }
-        return found
-
-    def worked(self, by: Sequence[str]) -> dict[str, WorkedTime]:
-        """By kind of GPU. Args: by: names of ``DIMENSIONS``."""
-        shares, slices = GPU_SHARES.c, GPU_SLICES.c
-        columns = [shares[name] for name in by]
-        joined = self._last.join(GPU_SLICES, _is_last(GPU_SLICES, self._last))
-        of = slices.kind, slices.currency
-        unexplained = select(*of, func.sum(slices.unexplained)).select_from(joined).group_by(*of)
-        with_shares = joined.join(GPU_SHARES, _is_last(GPU_SHARES, self._last))
-        used = select(*of, func.sum(shares.gpu_us), *columns).select_from(with_shares).group_by(*of, *columns)
-        found: dict[str, WorkedTime] = {}
-        for kind, currency, time in self._connection.execute(unexplained):
-            found.setdefault(kind, WorkedTime({}, {})).unexplained[currency] = int(time)
-        for kind, currency, time, *group in self._connection.execute(used):
-            found[kind].groups[tuple(group), currency] = int(time)
         return found
 
     def counts(self) -> dict[int, SliceCounts]:
