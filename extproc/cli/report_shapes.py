@@ -95,6 +95,7 @@ class GpuFiguresJson(TypedDict):
     tokens: Annotated[int, "input and output of the entries that ran on these GPUs"]
     energy_mwh: Annotated[int | None, "of exchanges and unexplained time [mWh]; null: `gpus.watts` is not configured"]
     costs: Annotated[list[GpuCostJson], "of all this time; 0 where no price was known"]
+    quota_us: Annotated[int | None, "that the quota of a team allows [us]; null: it has none, or this is no team"]
 
 
 class AllocatedDaysJson(TypedDict):
@@ -131,11 +132,21 @@ class GpuMethodJson(TypedDict):
     movers: Annotated[MoversJson | None, "by GPU time [us]; null: no two periods that are allocated can be compared"]
 
 
+class TeamQuotaJson(TypedDict):
+    """How many GPUs a team may use at once, on average."""
+
+    team: Annotated[str, "whose"]
+    milli_gpus: Annotated[int, "thousandths of a GPU"]
+    namespace: Annotated[str | None, "whose ResourceQuota it is; null: it is configured"]
+
+
 class GpuUsageJson(TypedDict):
     """GPU time."""
 
     absent: Annotated[str | None, "why there is none, as a sentence"]
     methods: Annotated[list[GpuMethodJson], "by each method by which days of the report were allocated"]
+    quotas: Annotated[list[TeamQuotaJson], "of teams; empty where rows are no teams"]
+    notes: Annotated[list[str], "which quotas are not known, not shown or not taken, as sentences"]
 
 
 # one key is a keyword of Python

@@ -63,7 +63,15 @@ def _movers_data(movers: Movers, report: Report) -> dict[str, Any]:
 
 
 def _gpu_data(usage: GpuUsage, report: Report) -> dict[str, Any]:
-    return {"absent": usage.absent or None, "methods": [_method_data(one, report) for one in usage.columns]}
+    return {
+        "absent": usage.absent or None,
+        "methods": [_method_data(one, report) for one in usage.columns],
+        "quotas": [
+            {"team": team, "milli_gpus": one.milli_gpus, "namespace": one.namespace or None}
+            for team, one in usage.quotas.teams.items()
+        ],
+        "notes": list(usage.quotas.notes),
+    }
 
 
 def _method_data(columns: GpuColumns, report: Report) -> dict[str, Any]:
@@ -92,4 +100,5 @@ def _unpaid_data(unpaid: UnpaidTime, has_energy: bool) -> dict[str, Any]:
 def _gpu_figures(figures: GpuFigures, has_energy: bool) -> dict[str, Any]:
     costs = [{"currency": currency, "cost_nano": cost} for currency, cost in figures.costs.items()]
     counts = {name: getattr(figures, name) for name in ("used_us", "idle_us", "other_us", "tokens")}
-    return counts | {"energy_mwh": figures.energy_mwh if has_energy else None, "costs": costs}
+    energy_mwh = figures.energy_mwh if has_energy else None
+    return counts | {"energy_mwh": energy_mwh, "costs": costs, "quota_us": figures.quota_us}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -16,11 +17,12 @@ from extproc.config.gpus import GpusSection
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.reports.dimensions import Dimension
 from extproc.reports.gpu_figures import NO_GPU_TIME, AllocatedDays, GpuColumns, GpuFigures, GpuUsage
+from extproc.reports.gpu_quotas import NO_QUOTAS, NOT_OF_TEAMS, TeamQuotas, is_of_whole_teams
 from extproc.reports.gpu_sums import (
     DIMENSIONS,
     AllocatedSpan,
     ServerDay,
-    allocated_days,
+    allocated_time_us,
     methods_between,
 )
 from extproc.reports.gpu_time import (
@@ -48,10 +50,12 @@ def add_gpu_time(
     report: Report,
     now_us: int,
     method: str | None = None,
+    quotas: TeamQuotas = NO_QUOTAS,
 ) -> None:
     """Set ``report.gpu``, and add rows of groups that have nothing else.
 
-    Args: asked: what the report was made from. method: None: all by which there is any.
+    Args: asked: what the report was made from. method: None: all by which there is any. quotas: of teams, which then
+    have a row in any case.
     """
     absent = _why_absent(asked)
     first, last = report.periods[0], report.periods[-1]
@@ -63,8 +67,10 @@ def add_gpu_time(
         absent = absent or f"No GPU time of these days is allocated{by}: run `extproc allocate {days}`."
         report.gpu = GpuUsage((), absent)
         return
+    if (quotas.teams or quotas.notes) and not is_of_whole_teams(asked.dimensions, asked.only):
+        quotas = TeamQuotas({}, [NOT_OF_TEAMS])
     reading = _Reading(connection, section, asked, report.periods, now_us)
-    report.gpu = GpuUsage([reading.columns(method) for method in methods])
+    report.gpu = GpuUsage([reading.columns(method, quotas) for method in methods], quotas=quotas)
     _add_groups(report, report.gpu.columns)
 
 
@@ -111,7 +117,7 @@ class _Reading:
         # what has passed of a range that is not over is no number of days
         self._compared = [before] if asked.size is not PeriodSize.TOTAL or periods[0].complete else []
 
-    def columns(self, method: str) -> GpuColumns:
+    def columns(self, method: str, quotas: TeamQuotas) -> GpuColumns:
         """By one method."""
         all_periods = [*self._compared, *self._periods]
         begin_us, end_us = all_periods[0].start_us, all_periods[-1].end_us
@@ -121,15 +127,18 @@ class _Reading:
         )
         found = server_days(self._connection, question)
         rows, unpaid = self._in_periods(all_periods, found, question)
+        allocated_us = allocated_time_us(self._connection, span)
         shown = range(len(self._compared), len(all_periods))
         by_period = [_sum([*rows[place].values(), unpaid[place]]) for place in shown]
+        for place in shown:
+            self._add_quotas(rows[place], all_periods[place], allocated_us, quotas)
         groups: dict[Group, GpuFigures] = {}
         for place in shown:
             for group, figures in rows[place].items():
                 groups[group] = groups.get(group, NO_GPU_TIME).plus(figures)
         first_us = self._periods[0].start_us
         whole = sum_of_reports(one for key, one in found.items() if key.day_us >= first_us)
-        allocated = allocated_days(self._connection, span)
+        allocated = {day_us: time_us == DAY_US for day_us, time_us in allocated_us.items()}
         return GpuColumns(
             method,
             self._days(allocated),
@@ -173,6 +182,16 @@ class _Reading:
         named = dict(zip(self._names, values, strict=True))
         group = tuple([one.value_of([named[name] for name in one.columns]) for one in self._asked.dimensions])
         rows[group] = rows.get(group, NO_GPU_TIME).plus(added)
+
+    def _add_quotas(
+        self, rows: dict[Group, GpuFigures], period: Period, allocated_us: Mapping[int, int], quotas: TeamQuotas
+    ) -> None:
+        """Of teams that meet the conditions, also of those that used nothing."""
+        time_us = sum(one for day_us, one in allocated_us.items() if period.start_us <= day_us < period.end_us)
+        for team, quota in quotas.teams.items() if time_us else ():
+            if all(value == team for _, value in self._only):
+                figures = rows.get((team,), NO_GPU_TIME)
+                rows[team,] = replace(figures, quota_us=quota.time_us(time_us))
 
     def _days(self, allocated: Mapping[int, bool]) -> AllocatedDays:
         begin_us = self._periods[0].start_us

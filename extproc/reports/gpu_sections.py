@@ -8,6 +8,7 @@ from html import escape
 from typing import Final
 
 from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns, GpuFigures
+from extproc.reports.gpu_quota_section import quota_section
 from extproc.reports.html_parts import name_cell, plain_name, section_of, table_of, text_cell
 from extproc.reports.movers import Movers
 from extproc.reports.plots import SERIES_MAX, Plot, Series, lines, stacked_bars
@@ -43,6 +44,7 @@ def gpu_sections(report: Report) -> Iterator[str]:
         return
     if report.gpu.absent:
         yield f"<p>{escape(report.gpu.absent)}</p>"
+    yield from (f"<p>{escape(plain_name(one))}</p>" for one in report.gpu.quotas.notes)
     for number, columns in enumerate(report.gpu.columns):
         days, costs = columns.days, costs_in_words(columns.total.costs)
         words = f"GPU time by {columns.method}: {gpu_hours_in_words(columns.total.time_us)} GPU-hours"
@@ -50,6 +52,8 @@ def gpu_sections(report: Report) -> Iterator[str]:
         words += "" if days.whole == days.asked else f"; allocated for {days.whole} of {days.asked} days"
         yield f"<p>{escape(words)}.</p>"
         yield from _of_method(report, columns, f"gpu{number}")
+        if report.gpu.quotas.teams:
+            yield from quota_section(columns, report.gpu.quotas, f"gpu{number}-quotas")
 
 
 def _of_method(report: Report, columns: GpuColumns, prefix: str) -> Iterator[str]:

@@ -159,14 +159,19 @@ def methods_between(connection: Connection, begin_us: int, end_us: int) -> list[
 
 def allocated_days(connection: Connection, span: AllocatedSpan) -> dict[int, bool]:
     """By the midnight of each day of which something was allocated: whether all of it was."""
+    return {day_us: time_us == DAY_US for day_us, time_us in allocated_time_us(connection, span).items()}
+
+
+def allocated_time_us(connection: Connection, span: AllocatedSpan) -> dict[int, int]:
+    """By the midnight of each day of which something was allocated: for how long. [us]"""
     days = GPU_DAYS.c
     query = select(days.begin_us, days.end_us).where(
         days.method == span.method, days.begin_us < span.end_us, days.end_us > span.begin_us
     )
-    found: dict[int, bool] = {}
+    found: dict[int, int] = {}
     for begin_us, end_us in connection.execute(query):
         day_us = begin_us - begin_us % DAY_US
-        found[day_us] = found.get(day_us, False) or (begin_us == day_us and end_us >= day_us + DAY_US)
+        found[day_us] = max(found.get(day_us, 0), min(end_us, day_us + DAY_US) - begin_us)
     return found
 
 

@@ -74,6 +74,16 @@ def kwh_in_words(energy_mwh: int | None) -> str:
     return "" if energy_mwh is None else f"{energy_mwh / _MWH_PER_KWH:,.3f}"
 
 
+def gpus_in_words(milli_gpus: int) -> str:
+    """A number of GPUs, such as 4 or 0.5. Args: milli_gpus: thousandths."""
+    return f"{milli_gpus / 1_000:,.3f}".rstrip("0").rstrip(".")
+
+
+def quota_use_in_words(use: Fraction | None) -> str:
+    """Such as 38 %; nothing used is 0 %. Empty: there is no quota."""
+    return "" if use is None else share_in_words(use) or "0 %"
+
+
 def costs_in_words(costs: Mapping[str, int]) -> str:
     """Such as $12.34, or 12.34 EUR + $1.00; empty: there is none. Args: costs: by currency [billionths]."""
     found = []
