@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from html import escape
 from typing import Final
 
@@ -26,7 +27,14 @@ def quota_section(columns: GpuColumns, quotas: TeamQuotas, id: str) -> Iterator[
     names = [plain_name(team) for team in teams[:_TEAMS_DRAWN_MAX]]
     values = [round((uses[team] or 0) * 1_000) for team in teams[:_TEAMS_DRAWN_MAX]]
     told = f"The largest first: {', '.join(names)}."
-    plot = Plot(id, "Quota use of teams", told, names, [Series("quota use", values)], lambda one: f"{one / 10:g} %")
+    plot = Plot(
+        id,
+        "Quota use of teams",
+        told,
+        names,
+        [Series("quota use", values)],
+        lambda one: quota_use_in_words(Fraction(one, 1_000)),
+    )
     yield section_of(plot, stacked_bars(plot))
     heads = ['<th scope="col">team</th>', *(f'<th scope="col" class="figure">{name}</th>' for name in _HEADS)]
     body = []
