@@ -70,8 +70,11 @@ def gpu_hours_in_words(time_us: int) -> str:
 
 
 def kwh_in_words(energy_mwh: int | None) -> str:
-    """Energy in kilowatt-hours, such as 1.250; empty: there is none. Args: energy_mwh: [mWh]."""
-    return "" if energy_mwh is None else f"{energy_mwh / _MWH_PER_KWH:,.3f}"
+    """Energy in kilowatt-hours, such as 1.250; some is never nothing. Empty: not known. Args: energy_mwh: [mWh]."""
+    if energy_mwh is None:
+        return ""
+    kwh = energy_mwh / _MWH_PER_KWH
+    return "<0.001" if energy_mwh and kwh < 0.0005 else f"{kwh:,.3f}"
 
 
 def gpus_in_words(milli_gpus: int) -> str:
