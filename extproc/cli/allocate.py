@@ -117,7 +117,6 @@ def _allocated(
     from extproc.ledger.allocation.allocating import allocate_day, days_between
     from extproc.ledger.allocation.reading import FilesUnusable
     from extproc.ledger.allocation.terms import allocation_terms
-    from extproc.reports.gpu_energy import gpu_energy
     from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
 
     with store.reading() as connection:
@@ -134,9 +133,9 @@ def _allocated(
     line.say("Adding up")
     with store.reading() as connection:
         reserved = reserved_shares(connection, section)
-        question = GpuQuestion(asked.method, *asked.span, asked.by, IdlePolicy(section.idle), reserved)
-        energy = gpu_energy(connection, question, section.watts) if section.watts else None
-        return AllocatedRun(question, gpu_report(connection, question), tuple(days), energy)
+        policy = IdlePolicy(section.idle)
+        question = GpuQuestion(asked.method, *asked.span, asked.by, policy, reserved, watts=section.watts)
+        return AllocatedRun(question, gpu_report(connection, question), tuple(days))
 
 
 def _tell(line: Progress, day: date, entries: int) -> None:

@@ -11,30 +11,28 @@ from rich.text import Text
 
 from extproc.cli.allocate_shapes import AllocatedJson
 from extproc.cli.gpu_days import utc_moment
-from extproc.cli.report_gpu_output import STATES_IN_WORDS
+from extproc.cli.report_gpu_output import STATES_IN_WORDS, without_watts_in_words
 from extproc.cli.tables import plain_text, print_line, print_table
 from extproc.ledger.allocation.allocating import DayResult
 from extproc.ledger.allocation.slice_rows import UNEXPLAINED
-from extproc.reports.gpu_energy import GpuEnergy
 from extproc.reports.gpu_time import GpuQuestion, GpuReport, UnpaidTime
+from extproc.reports.units import kwh_in_words
 
 _US_PER_H: Final = 3_600_000_000
 _NANO: Final = 1_000_000_000
-_MWH_PER_KWH: Final = 1_000_000  # of milliwatt-hours
 
 
 class AllocatedRun(NamedTuple):
-    """What a run of the command found.
-
-    Attributes:
-        days: what was done for each.
-        energy: None: `gpus.watts` is not configured.
-    """
+    """What a run of the command found. ``days``: what was done for each."""
 
     asked: GpuQuestion
     report: GpuReport
     days: tuple[DayResult, ...]
-    energy: GpuEnergy | None = None
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether `gpus.watts` is configured."""
+        return bool(self.asked.watts)
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -47,7 +45,7 @@ class AllocatedRun(NamedTuple):
 
 def allocated_data(found: AllocatedRun) -> AllocatedJson:
     """All of it as data."""
-    asked, report, energy = found.asked, found.report, found.energy
+    asked, report = found.asked, found.report
     return {
         "method": asked.method,
         "begin": utc_moment(asked.begin_us),
@@ -61,7 +59,7 @@ def allocated_data(found: AllocatedRun) -> AllocatedJson:
                 "used_cost_nano": one.used_cost,
                 "idle_us": one.idle,
                 "idle_cost_nano": one.idle_cost,
-                "energy_mwh": None if energy is None else energy.groups.get((one.group, one.currency), 0),
+                "energy_mwh": one.energy if found.has_energy else None,
             }
             for one in report.rows
         ],
@@ -71,13 +69,13 @@ def allocated_data(found: AllocatedRun) -> AllocatedJson:
                 "currency": one.currency,
                 "time_us": one.time,
                 "cost_nano": one.cost,
-                "energy_mwh": _energy_of(energy, one),
+                "energy_mwh": _energy_of(one) if found.has_energy else None,
             }
             for one in report.unpaid
         ],
         "slices": report.slices,
         "unpriced": report.unpriced,
-        "energy_unknown_us": None if energy is None else energy.unknown_us,
+        "energy_unknown_us": report.without_watts if found.has_energy else None,
         "revised": report.revised,
         "days_read": sum(day.exchanges is not None for day in found.days),
         "exchanges_read": sum(day.exchanges or 0 for day in found.days),
@@ -85,11 +83,9 @@ def allocated_data(found: AllocatedRun) -> AllocatedJson:
     }
 
 
-def _energy_of(energy: GpuEnergy | None, unpaid: UnpaidTime) -> int | None:
+def _energy_of(unpaid: UnpaidTime) -> int | None:
     """Of time that no group pays; what a GPU draws that does not work is not known. [mWh]"""
-    if energy is None or unpaid.state != UNEXPLAINED:
-        return None
-    return energy.unexplained.get(unpaid.currency, 0)
+    return unpaid.energy if unpaid.state == UNEXPLAINED else None
 
 
 def print_allocated(console: Console, found: AllocatedRun) -> None:
@@ -102,16 +98,16 @@ def print_allocated(console: Console, found: AllocatedRun) -> None:
         print_line(console, Text("No server was seen, and no exchange of one."))
     else:
         print_line(console, Text(""))
-        print_table(console, _table(report, asked.by, found.energy))
+        print_table(console, _table(report, asked.by, found.has_energy))
     for sentence in _notes(found):
         print_line(console, Text(plain_text(sentence)))
 
 
-def _table(report: GpuReport, by: tuple[str, ...], energy: GpuEnergy | None) -> Table:
+def _table(report: GpuReport, by: tuple[str, ...], has_energy: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in by or ("",):
         table.add_column(name, overflow="fold")
-    columns = ("GPU-hours", "share", "idle") if energy is None else ("GPU-hours", "share", "idle", "kWh")
+    columns = ("GPU-hours", "share", "idle", "kWh") if has_energy else ("GPU-hours", "share", "idle")
     for name in (*columns, "cost"):
         table.add_column(name, justify="right", no_wrap=True)
     whole = report.time or 1
@@ -119,17 +115,17 @@ def _table(report: GpuReport, by: tuple[str, ...], energy: GpuEnergy | None) -> 
     for row in report.rows:
         names = [plain_text(name) or "-" for name in row.group] or ["all"]
         idle = _hours(row.idle) if row.idle else ""
-        kwh = [] if energy is None else [_kwh(energy.groups.get((row.group, row.currency), 0))]
+        kwh = [kwh_in_words(row.energy)] if has_energy else []
         table.add_row(*names, _hours(row.time), f"{row.time / whole:.1%}", idle, *kwh, _money(row.cost, row.currency))
     for state in report.unpaid:
         of_state = Text(f"({STATES_IN_WORDS[state.state]})", "dim")
         share = f"{state.time / whole:.1%}"
-        kwh = [] if energy is None else [_kwh(_energy_of(energy, state))]
+        kwh = [kwh_in_words(_energy_of(state))] if has_energy else []
         cost = _money(state.cost, state.currency)
         table.add_row(of_state, *rest, _hours(state.time), share, "", *kwh, cost)
     currencies = {one.currency for one in report.rows} | {one.currency for one in report.unpaid}
     cost = _money(report.cost, currencies.pop()) if len(currencies) == 1 else ""
-    kwh = [] if energy is None else [_kwh(energy.total)]
+    kwh = [kwh_in_words(report.energy)] if has_energy else []
     table.add_row(Text("all", "bold"), *rest, _hours(report.time), "100.0%", "", *kwh, cost)
     return table
 
@@ -142,9 +138,8 @@ def _notes(found: AllocatedRun) -> list[str]:
         )
     if found.report.revised:
         notes.append(f"{found.report.revised} hours of servers were revised, as exchanges came late.")
-    if found.energy is not None and found.energy.unknown_us:
-        hours = _hours(found.energy.unknown_us)
-        notes.append(f"{hours} GPU-hours are of kinds that `gpus.watts` does not have: they have no energy.")
+    if found.has_energy and found.report.without_watts:
+        notes.append(without_watts_in_words(found.report.without_watts))
     for server, count in found.unknown.items():
         what = f"by {server}, which `gpus.servers` does not have" if server else "by servers that Envoy did not name"
         notes.append(f"{count} exchanges were answered {what}: their GPU time is not known.")
@@ -154,10 +149,6 @@ def _notes(found: AllocatedRun) -> list[str]:
 def _hours(time_us: int) -> str:
     hours = time_us / _US_PER_H
     return f"{hours:,.1f}" if hours >= 100 else f"{hours:.3f}"
-
-
-def _kwh(energy_mwh: int | None) -> str:
-    return "" if energy_mwh is None else f"{energy_mwh / _MWH_PER_KWH:,.3f}"
 
 
 def _money(nano: int, currency: str) -> str:

@@ -51,6 +51,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "report": (
         "extproc report --by team,version --period day --from 7d",
         "extproc report --by team --period month --from 2026-01-01 --format csv",
+        "extproc report --resource-quotas quotas.json",
         "extproc report --reconcile usage.json",
     ),
     "ledger query": ("extproc ledger query --team search --since 7d",),

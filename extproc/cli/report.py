@@ -87,6 +87,13 @@ def report_command(
             " repeatable.",
         ),
     ] = None,
+    resource_quotas: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `kubectl get resourcequota -A -o json` prints (-: standard input), for `gpus.quotas`.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -103,6 +110,8 @@ def report_command(
             "--format focus has a row for each UTC day, team, project and version: leave out --by, --period,"
             " --measure and --timezone"
         )
+    if resource_quotas is not None and (reconcile or to_format is ReportFormat.FOCUS):
+        _refuse_use("--resource-quotas is of quotas of teams, which --reconcile and --format focus do not have")
     if not issuer.strip():
         _refuse_use("--issuer is empty; write the name of who bills")
     if reconcile:
@@ -127,9 +136,11 @@ def report_command(
     if method is not None and kept.document.gpus is None:
         _refuse_use("--method is of GPU time, and there is no `gpus:` section")
     from extproc.cli.report_focus import focus_text
+    from extproc.cli.report_quotas import read_quotas
     from extproc.reports.gpu_columns import add_gpu_time
     from extproc.reports.report import Question
 
+    quotas = read_quotas(kept.document.gpus, resource_quotas, dimensions, conditions)
     question = Question(days, period or PeriodSize.TOTAL, dimensions, conditions, measure)
     with (
         progress("Reading the ledger") as line,
@@ -144,7 +155,7 @@ def report_command(
                 report = _report(connection, question, now_us, lambda one: line.say(f"Reading {one.first}"))
                 if (gpus := kept.document.gpus) is not None:
                     line.say("Reading GPU time")
-                    add_gpu_time(connection, gpus, question, report, now_us, method)
+                    add_gpu_time(connection, gpus, question, report, now_us, method, quotas)
         except BadRange as bad:
             _refuse_use(str(bad))
     if report is None:
@@ -220,8 +231,11 @@ def _print(report: Report, to_format: ReportFormat) -> None:
         from extproc.reports.csv_text import report_csv
 
         sys.stdout.write(report_csv(report))
-        if report.gpu is not None and report.gpu.absent:
-            typer.echo(report.gpu.absent, err=True)  # the file has no room for a sentence
+        from extproc.cli.tables import plain_text
+
+        sentences = [] if report.gpu is None else [report.gpu.absent, *report.gpu.quotas.notes]
+        for sentence in filter(None, sentences):
+            typer.echo(plain_text(sentence), err=True)  # the file has no room for it
     elif to_format is ReportFormat.HTML:
         from extproc.reports.html_page import html_page
 

@@ -24,11 +24,11 @@ def focus_text(connection: Connection, asked: Question, document: Document, issu
     Raises: BadRange.
     """
     days = periods_of(asked.days, PeriodSize.DAY, 0)
-    gpu = NO_CHARGES
+    gpu, has_energy = NO_CHARGES, bool(document.gpus and document.gpus.watts)
     if document.gpus is not None:
         gpu = _charges(connection, document.gpus, asked, (days[0].start_us, days[-1].end_us), method)
     query = LedgerQuery(connection, DIMENSIONS, asked.only)
-    return focus_csv(query, days, prices_of(document), issuer, gpu)
+    return focus_csv(query, days, prices_of(document), issuer, gpu, has_energy=has_energy)
 
 
 def _charges(
@@ -41,5 +41,5 @@ def _charges(
         typer.echo(f"GPU time is not kept by {others[0]}, so tokens are charged in place of it.", err=True)
         return NO_CHARGES
     policy, reserved = IdlePolicy(section.idle), reserved_shares(connection, section)
-    question = GpuQuestion(chosen, *span_us, (), policy, reserved, gpu_conditions(asked.only))
+    question = GpuQuestion(chosen, *span_us, (), policy, reserved, gpu_conditions(asked.only), section.watts)
     return gpu_charges(connection, question)

@@ -93,7 +93,9 @@ class GpuFiguresJson(TypedDict):
     idle_us: Annotated[int, "in which nothing ran; of a group: its part in that, by `gpus.idle` [us]"]
     other_us: Annotated[int, "in which servers started, slept, or did what no entry has; of servers only [us]"]
     tokens: Annotated[int, "input and output of the entries that ran on these GPUs"]
+    energy_mwh: Annotated[int | None, "of exchanges and unexplained time [mWh]; null: `gpus.watts` is not configured"]
     costs: Annotated[list[GpuCostJson], "of all this time; 0 where no price was known"]
+    quota_us: Annotated[int | None, "that the quota of a team allows [us]; null: it has none, or this is no team"]
 
 
 class AllocatedDaysJson(TypedDict):
@@ -111,6 +113,7 @@ class NobodysTimeJson(TypedDict):
     currency: Annotated[str, "of the cost"]
     time_us: Annotated[int, "GPU time [us]"]
     cost_nano: Annotated[int, "what that costs [billionths]"]
+    energy_mwh: Annotated[int | None, "of time that is unexplained [mWh]; null: of other states it is not known"]
 
 
 class GpuMethodJson(TypedDict):
@@ -123,7 +126,18 @@ class GpuMethodJson(TypedDict):
     groups: Annotated[list[GpuFiguresJson], "of each of the report's `groups`, in their order"]
     total: Annotated[GpuFiguresJson, "of all GPUs"]
     unpaid: Annotated[list[NobodysTimeJson], "what no group pays; with `groups` it is the total"]
+    energy_unknown_us: Annotated[
+        int | None, "GPU time of kinds that `gpus.watts` does not have [us]; null: it is not configured"
+    ]
     movers: Annotated[MoversJson | None, "by GPU time [us]; null: no two periods that are allocated can be compared"]
+
+
+class TeamQuotaJson(TypedDict):
+    """How many GPUs a team may use at once, on average."""
+
+    team: Annotated[str, "whose"]
+    milli_gpus: Annotated[int, "thousandths of a GPU"]
+    namespace: Annotated[str | None, "whose ResourceQuota it is; null: it is configured"]
 
 
 class GpuUsageJson(TypedDict):
@@ -131,6 +145,8 @@ class GpuUsageJson(TypedDict):
 
     absent: Annotated[str | None, "why there is none, as a sentence"]
     methods: Annotated[list[GpuMethodJson], "by each method by which days of the report were allocated"]
+    quotas: Annotated[list[TeamQuotaJson], "of teams; empty where rows are no teams"]
+    notes: Annotated[list[str], "which quotas are not known, not shown or not taken, as sentences"]
 
 
 # one key is a keyword of Python

@@ -32,6 +32,7 @@ def gpu_problems(document: Document, places: Places) -> Iterator[Problem]:
         at: KeyPath = (*_AT, "servers", index)
         yield from unknown_name_problem((*at, "price"), "price", server.price, prices, places)
         yield from _reservation_problems(server, gpus, document, at, places)
+    yield from _quota_problems(gpus, document, places)
     kinds = dict.fromkeys(one.kind for one in gpus.servers)
     for kind in gpus.watts:
         yield from unknown_name_problem((*_AT, "watts", kind), "kind", kind, kinds, places)
@@ -95,6 +96,28 @@ def _reservation_problems(
         found = f"with `idle: {gpus.idle}` nobody pays by reservation"
         hint = "Write `idle: by_reservation`, or remove it."
         yield places.problem(at, found, hint=hint, severity=Severity.WARNING, at_key=True)
+
+
+def _quota_problems(gpus: GpusSection, document: Document, places: Places) -> Iterator[Problem]:
+    """Each team has one, and each is said in one way."""
+    first: dict[str, int] = {}
+    for index, quota in enumerate(gpus.quotas):
+        at: KeyPath = (*_AT, "quotas", index)
+        yield from unknown_caller_problem((*at, "team"), "team", quota.team, document.identity.teams, places)
+        if quota.team in first:
+            line = places.line((*_AT, "quotas", first[quota.team]), (*at, "team"))
+            found = f"{shown(quota.team)} has a quota already, on {line}"
+            yield places.problem((*at, "team"), found, hint="Keep one of the two.")
+        first.setdefault(quota.team, index)
+        if quota.gpus is None and quota.namespace is None:
+            hint = "Add `gpus: 4`, or `namespace`, whose ResourceQuota says it."
+            yield places.problem(at, f"nothing says how many GPUs {shown(quota.team)} may use", hint=hint)
+        if quota.gpus is not None and quota.namespace is not None:
+            found = "the number of GPUs stands in `gpus`, and a ResourceQuota has one too"
+            yield places.problem((*at, "namespace"), found, hint="Keep one of the two.", at_key=True)
+        if quota.resource is not None and quota.namespace is None:
+            found = "without `namespace` no ResourceQuota is read"
+            yield places.problem((*at, "resource"), found, hint="Remove it, or add `namespace`.", at_key=True)
 
 
 # --- which servers -------------------------------------------------------------------------------------------------

@@ -54,6 +54,20 @@ Currency = Annotated[
 ReservedBy = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 ReservedShare = Annotated[float, Field(ge=0.001, le=1.0)]
 Watts = Annotated[int, Field(ge=1, le=100_000)]
+QuotaGpus = Annotated[float, Field(ge=0.001, le=1_000_000)]
+Namespace = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    Field(json_schema_extra={"patternErrorMessage": "a namespace of Kubernetes: small letters, digits and `-`"}),
+]
+ExtendedResource = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$", max_length=253
+    ),
+    Field(json_schema_extra={"patternErrorMessage": "a resource as pods request it, such as `nvidia.com/gpu`"}),
+]
+DEFAULT_RESOURCE: Final = "nvidia.com/gpu"
 
 
 class GpuServer(Section):
@@ -96,6 +110,25 @@ class GpuPrice(Section):
         return None if self.since is None else time_us(self.since)
 
 
+class GpuQuota(Section):
+    """How many GPUs a team may use at once, on average: a number, or what Kubernetes lets a namespace request."""
+
+    team: ReservedBy = Field(description="whose GPU time is compared with it in reports")
+    gpus: QuotaGpus | None = Field(default=None, description="how many; thousandths count")
+    namespace: Namespace | None = Field(
+        default=None, description="instead: that of a ResourceQuota, for `extproc report --resource-quotas`"
+    )
+    resource: ExtendedResource | None = Field(
+        default=None,
+        description="with `namespace`: what pods request, such as `amd.com/gpu`; default: `nvidia.com/gpu`",
+    )
+
+    @property
+    def milli_gpus(self) -> int | None:
+        """Thousandths of a GPU; None: a ResourceQuota says it."""
+        return None if self.gpus is None else round(self.gpus * 1_000)
+
+
 class PriceChange(NamedTuple):
     """A price from a moment on. Attributes: since_us: None: ever."""
 
@@ -130,6 +163,10 @@ class GpusSection(Section):
     currency: Currency = Field(default="USD", description="of all prices")
     watts: dict[GpuKind, Watts] = Field(
         default_factory=dict, description="power of a GPU of each kind under load, for energy by team [W]"
+    )
+
+    quotas: tuple[GpuQuota, ...] = Field(
+        default=(), description="how many GPUs each team may use; reports show how much of it is used"
     )
 
     def changes_of(self, price: str) -> tuple[PriceChange, ...]:

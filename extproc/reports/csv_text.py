@@ -14,7 +14,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
-from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns
+from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns, GpuUsage
+from extproc.reports.gpu_quotas import TeamQuotas
 from extproc.reports.report import Figures, Report, ReportRow
 
 _FORMULA_STARTS: Final = ("'", "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -22,6 +23,7 @@ _US_PER_S: Final = 1_000_000
 _REPLACEMENT: Final = "\ufffd"
 BEFORE: Final = ("exchanges", "prompt_tokens", "completion_tokens", "cost_micro_usd")
 """The figures of the period before that each row has."""
+_QUOTA_GPUS: Final = "gpu_quota_milli_gpus"
 _GPU_COUNTS: Final = ("used_us", "idle_us", "other_us", "tokens")
 
 Cell = str | int | bool | Decimal | None
@@ -63,9 +65,10 @@ def report_csv(report: Report) -> str:
     """The rows of a report, whole. GPU time has columns of its own for each method, and costs for each currency."""
     head = ["period_start", "period_end", "complete", *report.dimensions, *Figures.__slots__]
     head += [f"before_{name}" for name in BEFORE]
-    columns = () if report.gpu is None else report.gpu.columns
-    head += [name for one in columns for name in _gpu_head(one)]
-    return csv_of(head, ([*_row(row, report.days.zone), *_gpu_cells(row, columns)] for row in report.rows))
+    gpu = report.gpu or GpuUsage(())
+    head += [_QUOTA_GPUS] * bool(gpu.quotas.teams)
+    head += [name for one in gpu.columns for name in _gpu_head(one, gpu.quotas)]
+    return csv_of(head, ([*_row(row, report.days.zone), *_gpu_cells(row, gpu)] for row in report.rows))
 
 
 def _row(row: ReportRow, zone: tzinfo) -> list[Cell]:
@@ -75,15 +78,24 @@ def _row(row: ReportRow, zone: tzinfo) -> list[Cell]:
     return [*times, period.complete, *row.group, *asdict(row.figures).values(), *before]
 
 
-def _gpu_head(columns: GpuColumns) -> list[str]:
-    names = [*_GPU_COUNTS, *(f"cost_nano_{currency}" for currency in columns.total.costs)]
+def _gpu_head(columns: GpuColumns, quotas: TeamQuotas) -> list[str]:
+    names = [*_gpu_counts(columns, quotas), *(f"cost_nano_{currency}" for currency in columns.total.costs)]
     return [f"gpu_{columns.method}_{name}" for name in names]
 
 
-def _gpu_cells(row: ReportRow, several: Sequence[GpuColumns]) -> Iterator[Cell]:
-    for columns in several:
+def _gpu_counts(columns: GpuColumns, quotas: TeamQuotas) -> Sequence[str]:
+    """The figures that are whole numbers; energy and quotas where they are known."""
+    energy = () if columns.without_watts_us is None else ("energy_mwh",)
+    return (*_GPU_COUNTS, *energy, *(("quota_us",) if quotas.teams else ()))
+
+
+def _gpu_cells(row: ReportRow, gpu: GpuUsage) -> Iterator[Cell]:
+    if gpu.quotas.teams:
+        quota = gpu.quotas.teams.get(row.group[0])
+        yield None if quota is None else quota.milli_gpus
+    for columns in gpu.columns:
         figures = columns.rows.get((row.period.start_us, row.group), NO_GPU_TIME)
-        yield from (getattr(figures, name) for name in _GPU_COUNTS)
+        yield from (getattr(figures, name) for name in _gpu_counts(columns, gpu.quotas))
         yield from (figures.costs.get(currency, 0) for currency in columns.total.costs)
 
 

@@ -23,7 +23,7 @@ from extproc.config.models import compile_version
 from extproc.domain.usage import Prices
 from extproc.reports.csv_text import Cell, csv_of
 from extproc.reports.dimensions import Dimension
-from extproc.reports.focus_cells import COLUMNS, costs_of_row, unit_prices
+from extproc.reports.focus_cells import columns_of, costs_of_row, unit_prices
 from extproc.reports.focus_gpu import GpuCharges, gpu_rows
 from extproc.reports.periods import Period
 from extproc.reports.query import Group, LedgerQuery
@@ -65,6 +65,8 @@ def focus_csv(
     prices: Mapping[str, Prices],
     issuer: str,
     gpu: GpuCharges = NO_CHARGES,
+    *,
+    has_energy: bool = False,
 ) -> str:
     """The rows of some days of UTC.
 
@@ -73,25 +75,25 @@ def focus_csv(
         prices: by revision. Tokens of another one are a single row, with the cost that the ledger has.
         issuer: who bills: the name of the service's provider, and of the account.
         gpu: charges of these days.
+        has_energy: there is a column for that of GPU time.
     """
+    columns = columns_of(has_energy)
     with localcontext(prec=_DIGITS):
-        return csv_of(COLUMNS, _rows(query, days, prices, issuer, gpu))
+        rows = _rows(query, days, prices, issuer, gpu)
+        return csv_of(columns, ([row.get(name) for name in columns] for row in rows))
 
 
 def _rows(
     query: LedgerQuery, days: Sequence[Period], prices: Mapping[str, Prices], issuer: str, gpu: GpuCharges
-) -> Iterator[list[Cell]]:
+) -> Iterator[dict[str, Cell]]:
     for day in days:
         of_day, charges = _of_all_rows(day.first, issuer), gpu.get(day.start_us, ())
         charged = {one.of.server for one in charges}
         for group, usage in sorted(_usages(query, day, charged).items(), key=lambda one: one[0]):
             for row in _rows_of_group(group, usage, prices.get(group[-1])):
-                whole = of_day | _of_group(group) | row
-                yield [whole.get(name) for name in COLUMNS]
+                yield of_day | _of_group(group) | row
         for charge in charges:
-            for row in gpu_rows(charge):
-                whole = of_day | row
-                yield [whole.get(name) for name in COLUMNS]
+            yield from (of_day | row for row in gpu_rows(charge))
 
 
 def _usages(query: LedgerQuery, day: Period, without: Collection[str]) -> dict[Group, GroupUsage]:

@@ -64,6 +64,14 @@ COLUMNS: Final = (
     "x_TokenType",
     "x_Tokens",
 )
+ENERGY_COLUMN: Final = "x_EnergyKilowattHours"
+"""Only of who says what GPUs draw. A name of the specification has no abbreviations, and a metric is a decimal."""
+
+
+def columns_of(has_energy: bool) -> tuple[str, ...]:
+    """All of a file: those of the specification, then our own, each in alphabetical order."""
+    own = COLUMNS.index("x_Model")
+    return (*COLUMNS[:own], ENERGY_COLUMN, *COLUMNS[own:]) if has_energy else COLUMNS
 
 
 def costs_of_row(cost: Decimal) -> dict[str, Cell]:

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from extproc.allocation.largest_remainder import exact_parts
 from extproc.allocation.slices import UNKNOWN_PRICE
+from extproc.ledger.allocation.slice_rows import UNEXPLAINED
 from extproc.reports.csv_text import Cell, digits_of
-from extproc.reports.focus_cells import costs_of_row, unit_prices
+from extproc.reports.focus_cells import ENERGY_COLUMN, costs_of_row, unit_prices
 from extproc.reports.gpu_sums import GpuGroup, ServerDay
 from extproc.reports.gpu_time import IDLE, GpuQuestion, GpuReport, server_days, server_tokens
 
@@ -25,6 +26,7 @@ DIMENSIONS: Final = ("team", "project")
 """By which GPU time is asked for."""
 _NANO: Final = Decimal(10**9)
 _US_PER_S: Final = Decimal(10**6)
+_MWH_PER_KWH: Final = Decimal(10**6)  # of milliwatt-hours
 _US_PER_H: Final = 3_600_000_000
 _PARTS_PER_H: Final = 10**12
 """An hour has no whole number of decimals of a microsecond. A millionth of a millionth is less than any price sees."""
@@ -40,12 +42,14 @@ class SplitPart(NamedTuple):
         times_us: GPU time by state; ``used`` is that of exchanges.
         tokens: input and output of entries.
         is_shown: it meets the conditions. Ratios are of the whole charge all the same.
+        energy_mwh: of the time in which GPUs worked; None: it is not known.
     """
 
     group: tuple[str, ...] | None
     times_us: Mapping[str, int]
     tokens: int
     is_shown: bool
+    energy_mwh: int | None = None
 
     @property
     def time_us(self) -> int:
@@ -76,9 +80,12 @@ def gpu_charges(connection: Connection, asked: GpuQuestion) -> GpuCharges:
     tokens = _by_charge(priced, server_tokens(connection, whole))
     found: dict[int, list[OriginCharge]] = {}
     for key, report in priced.items():
-        parts = _parts(report, tokens[key], only)
+        has_energy = key.kind in asked.watts
+        parts = _parts(report, tokens[key], only, has_energy)
         shows_rest = all((name, value) == ("server", key.server) for name, value in asked.only)
-        parts += [SplitPart(None, {one.state: one.time}, 0, shows_rest) for one in report.unpaid]
+        for one in report.unpaid:
+            energy_mwh = one.energy if has_energy and one.state == UNEXPLAINED else None
+            parts.append(SplitPart(None, {one.state: one.time}, 0, shows_rest, energy_mwh))
         charge = OriginCharge(key, asked.method, asked.idle.value, parts, report.cost)
         found.setdefault(key.day_us, []).append(charge)
     return found
@@ -101,15 +108,19 @@ def _by_charge(
     return found
 
 
-def _parts(report: GpuReport, tokens: Mapping[GpuGroup, int], only: Sequence[tuple[int, str]]) -> list[SplitPart]:
+def _parts(
+    report: GpuReport, tokens: Mapping[GpuGroup, int], only: Sequence[tuple[int, str]], has_energy: bool
+) -> list[SplitPart]:
     times = {row.group: {"used": row.used} | ({IDLE: row.idle} if row.idle else {}) for row in report.rows}
     times |= {group: {"used": 0} for group in tokens if group not in times}
+    energies = {row.group: row.energy for row in report.rows}
     return [
         SplitPart(
             group[: len(DIMENSIONS)],
             of_group,
             tokens.get(group, 0),
             all(group[place] == value for place, value in only),
+            energies.get(group, 0) if has_energy else None,
         )
         for group, of_group in sorted(times.items())
     ]
@@ -141,6 +152,7 @@ def gpu_rows(charge: OriginCharge) -> Iterator[dict[str, Cell]]:
                 "AllocatedMethodId": charge.method,
                 "ConsumedQuantity": Decimal(part.time_us) / _US_PER_S,
                 "PricingQuantity": quantity,
+                ENERGY_COLUMN: None if part.energy_mwh is None else part.energy_mwh / _MWH_PER_KWH,
                 "x_Tokens": part.tokens if part.group is not None else None,
             }
             | _allocated_to(part)

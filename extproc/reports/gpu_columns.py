@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -16,11 +17,12 @@ from extproc.config.gpus import GpusSection
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.reports.dimensions import Dimension
 from extproc.reports.gpu_figures import NO_GPU_TIME, AllocatedDays, GpuColumns, GpuFigures, GpuUsage
+from extproc.reports.gpu_quotas import NO_QUOTAS, NOT_OF_TEAMS, TeamQuotas, is_of_whole_teams
 from extproc.reports.gpu_sums import (
     DIMENSIONS,
     AllocatedSpan,
     ServerDay,
-    allocated_days,
+    allocated_time_us,
     methods_between,
 )
 from extproc.reports.gpu_time import (
@@ -48,10 +50,12 @@ def add_gpu_time(
     report: Report,
     now_us: int,
     method: str | None = None,
+    quotas: TeamQuotas = NO_QUOTAS,
 ) -> None:
     """Set ``report.gpu``, and add rows of groups that have nothing else.
 
-    Args: asked: what the report was made from. method: None: all by which there is any.
+    Args: asked: what the report was made from. method: None: all by which there is any. quotas: of teams, which then
+    have a row in any case.
     """
     absent = _why_absent(asked)
     first, last = report.periods[0], report.periods[-1]
@@ -63,8 +67,10 @@ def add_gpu_time(
         absent = absent or f"No GPU time of these days is allocated{by}: run `extproc allocate {days}`."
         report.gpu = GpuUsage((), absent)
         return
+    if (quotas.teams or quotas.notes) and not is_of_whole_teams(asked.dimensions, asked.only):
+        quotas = TeamQuotas({}, [NOT_OF_TEAMS])
     reading = _Reading(connection, section, asked, report.periods, now_us)
-    report.gpu = GpuUsage([reading.columns(method) for method in methods])
+    report.gpu = GpuUsage([reading.columns(method, quotas) for method in methods], quotas=quotas)
     _add_groups(report, report.gpu.columns)
 
 
@@ -102,6 +108,7 @@ class _Reading:
         self._now_us = now_us
         self._policy = IdlePolicy(section.idle)
         self._reserved = reserved_shares(connection, section)
+        self._watts = section.watts
         self._names = tuple(dict.fromkeys(name for one in asked.dimensions for name in one.columns))
         self._is_by_server = self._names == (_SERVER,)
         """Then all time of a server is its own, and nothing is nobody's."""
@@ -110,23 +117,28 @@ class _Reading:
         # what has passed of a range that is not over is no number of days
         self._compared = [before] if asked.size is not PeriodSize.TOTAL or periods[0].complete else []
 
-    def columns(self, method: str) -> GpuColumns:
+    def columns(self, method: str, quotas: TeamQuotas) -> GpuColumns:
         """By one method."""
         all_periods = [*self._compared, *self._periods]
         begin_us, end_us = all_periods[0].start_us, all_periods[-1].end_us
         span = AllocatedSpan(method, begin_us, end_us)
-        question = GpuQuestion(method, begin_us, end_us, self._names, self._policy, self._reserved, self._only)
+        question = GpuQuestion(
+            method, begin_us, end_us, self._names, self._policy, self._reserved, self._only, self._watts
+        )
         found = server_days(self._connection, question)
         rows, unpaid = self._in_periods(all_periods, found, question)
+        allocated_us = allocated_time_us(self._connection, span)
         shown = range(len(self._compared), len(all_periods))
         by_period = [_sum([*rows[place].values(), unpaid[place]]) for place in shown]
+        for place in shown:
+            self._add_quotas(rows[place], all_periods[place], allocated_us, quotas)
         groups: dict[Group, GpuFigures] = {}
         for place in shown:
             for group, figures in rows[place].items():
                 groups[group] = groups.get(group, NO_GPU_TIME).plus(figures)
         first_us = self._periods[0].start_us
-        nobody = sum_of_reports(one for key, one in found.items() if key.day_us >= first_us).unpaid
-        allocated = allocated_days(self._connection, span)
+        whole = sum_of_reports(one for key, one in found.items() if key.day_us >= first_us)
+        allocated = {day_us: time_us == DAY_US for day_us, time_us in allocated_us.items()}
         return GpuColumns(
             method,
             self._days(allocated),
@@ -134,8 +146,9 @@ class _Reading:
             by_period,
             groups,
             _sum(by_period),
-            [] if self._is_by_server else nobody,
+            [] if self._is_by_server else whole.unpaid,
             _movers(all_periods, rows, allocated) if self._names else None,
+            whole.without_watts if self._watts else None,
         )
 
     def _in_periods(
@@ -148,11 +161,13 @@ class _Reading:
         for of, report in found.items():
             place = bisect_right(starts, of.day_us) - 1
             for row in report.rows:
-                of_row = GpuFigures(used_us=row.used, idle_us=row.idle, costs={row.currency: row.cost})
+                costs = {row.currency: row.cost}
+                of_row = GpuFigures(used_us=row.used, idle_us=row.idle, energy_mwh=row.energy, costs=costs)
                 self._add(rows[place], row.group, of_row)
             for state in report.unpaid:
                 name = "idle_us" if state.state == IDLE else "other_us"
-                of_state = GpuFigures(**{name: state.time}, costs={state.currency: state.cost})
+                costs = {state.currency: state.cost}
+                of_state = GpuFigures(**{name: state.time}, energy_mwh=state.energy, costs=costs)
                 if self._is_by_server:
                     self._add(rows[place], (of.server,), of_state)
                 else:
@@ -167,6 +182,16 @@ class _Reading:
         named = dict(zip(self._names, values, strict=True))
         group = tuple([one.value_of([named[name] for name in one.columns]) for one in self._asked.dimensions])
         rows[group] = rows.get(group, NO_GPU_TIME).plus(added)
+
+    def _add_quotas(
+        self, rows: dict[Group, GpuFigures], period: Period, allocated_us: Mapping[int, int], quotas: TeamQuotas
+    ) -> None:
+        """Of teams that meet the conditions, also of those that used nothing."""
+        time_us = sum(one for day_us, one in allocated_us.items() if period.start_us <= day_us < period.end_us)
+        for team, quota in quotas.teams.items() if time_us else ():
+            if all(value == team for _, value in self._only):
+                figures = rows.get((team,), NO_GPU_TIME)
+                rows[team,] = replace(figures, quota_us=quota.time_us(time_us))
 
     def _days(self, allocated: Mapping[int, bool]) -> AllocatedDays:
         begin_us = self._periods[0].start_us

@@ -8,6 +8,7 @@ from html import escape
 from typing import Final
 
 from extproc.reports.gpu_figures import NO_GPU_TIME, GpuColumns, GpuFigures
+from extproc.reports.gpu_quota_section import quota_section
 from extproc.reports.html_parts import name_cell, plain_name, section_of, table_of, text_cell
 from extproc.reports.movers import Movers
 from extproc.reports.plots import SERIES_MAX, Plot, Series, lines, stacked_bars
@@ -17,6 +18,7 @@ from extproc.reports.units import (
     costs_in_words,
     gpu_hours_in_words,
     group_in_words,
+    kwh_in_words,
     period_in_words,
     rate_in_words,
     share_in_words,
@@ -26,12 +28,14 @@ _US_PER_MILLIHOUR: Final = 3_600_000
 """What is drawn is whole, and its lines are round numbers of hours: thousandths of one."""
 _GROUPS_DRAWN_MAX: Final = 20
 _NOBODY: Final = "nobody pays"
-_COLUMNS: Final[Sequence[tuple[str, Callable[[GpuFigures], str]]]] = (
+_Column = tuple[str, Callable[[GpuFigures], str]]
+_COLUMNS: Final[Sequence[_Column]] = (
     ("GPU-hours", lambda one: gpu_hours_in_words(one.time_us)),
     ("GPU cost", lambda one: costs_in_words(one.costs)),
     ("idle", lambda one: share_in_words(one.idle_share)),
     ("tokens/GPU-s", lambda one: rate_in_words(one.tokens_per_gpu_second)),
 )
+_WITH_ENERGY: Final[Sequence[_Column]] = (*_COLUMNS, ("kWh", lambda one: kwh_in_words(one.energy_mwh)))
 
 
 def gpu_sections(report: Report) -> Iterator[str]:
@@ -40,6 +44,7 @@ def gpu_sections(report: Report) -> Iterator[str]:
         return
     if report.gpu.absent:
         yield f"<p>{escape(report.gpu.absent)}</p>"
+    yield from (f"<p>{escape(plain_name(one))}</p>" for one in report.gpu.quotas.notes)
     for number, columns in enumerate(report.gpu.columns):
         days, costs = columns.days, costs_in_words(columns.total.costs)
         words = f"GPU time by {columns.method}: {gpu_hours_in_words(columns.total.time_us)} GPU-hours"
@@ -47,6 +52,8 @@ def gpu_sections(report: Report) -> Iterator[str]:
         words += "" if days.whole == days.asked else f"; allocated for {days.whole} of {days.asked} days"
         yield f"<p>{escape(words)}.</p>"
         yield from _of_method(report, columns, f"gpu{number}")
+        if report.gpu.quotas.teams:
+            yield from quota_section(columns, report.gpu.quotas, f"gpu{number}-quotas")
 
 
 def _of_method(report: Report, columns: GpuColumns, prefix: str) -> Iterator[str]:
@@ -66,11 +73,12 @@ def _of_method(report: Report, columns: GpuColumns, prefix: str) -> Iterator[str
     if columns.unpaid:
         groups.append(([text_cell(_NOBODY), *empty], _unpaid(columns)))
     groups.append(([text_cell("all GPUs"), *empty], columns.total))
-    yield _table(f"GPU time of groups, {caption}", report.dimensions or [""], groups)
+    shown = _COLUMNS if columns.without_watts_us is None else _WITH_ENERGY
+    yield _table(f"GPU time of groups, {caption}", report.dimensions or [""], groups, shown)
     if len(report.periods) > 1:
         labels = [[text_cell(period_in_words(one, report.size))] for one in report.periods]
         rows = list(zip(labels, columns.by_period, strict=True))
-        yield _table(f"GPU time of all GPUs, {caption}", ["period"], rows)
+        yield _table(f"GPU time of all GPUs, {caption}", ["period"], rows, shown)
 
 
 def _largest(groups: Mapping[tuple[str, ...], GpuFigures]) -> list[tuple[tuple[str, ...], GpuFigures]]:
@@ -86,6 +94,7 @@ def _unpaid(columns: GpuColumns) -> GpuFigures:
     return GpuFigures(
         idle_us=whole.idle_us - paid.idle_us,
         other_us=whole.other_us,
+        energy_mwh=whole.energy_mwh - paid.energy_mwh,
         costs={name: cost - paid.costs.get(name, 0) for name, cost in whole.costs.items()},
     )
 
@@ -151,13 +160,18 @@ def _hours_in_words(millihours: int) -> str:
 # --- tables --------------------------------------------------------------------------------------------------------
 
 
-def _table(caption: str, names: Sequence[str], rows: Sequence[tuple[Sequence[str], GpuFigures]]) -> str:
+def _table(
+    caption: str,
+    names: Sequence[str],
+    rows: Sequence[tuple[Sequence[str], GpuFigures]],
+    shown: Sequence[_Column],
+) -> str:
     """Args: rows: cells of names, as HTML, and figures."""
     heads = [f'<th scope="col">{escape(name)}</th>' for name in names]
-    heads += [f'<th scope="col" class="figure">{name}</th>' for name, _ in _COLUMNS]
+    heads += [f'<th scope="col" class="figure">{name}</th>' for name, _ in shown]
     body = []
     for cells, figures in rows:
-        read = "".join(f"<td>{escape(read(figures))}</td>" for _, read in _COLUMNS)
+        read = "".join(f"<td>{escape(read(figures))}</td>" for _, read in shown)
         body.append(f"<tr>{''.join(cells)}{read}</tr>")
     return table_of(caption, heads, body)
 

@@ -48,13 +48,6 @@ class ServerDay(NamedTuple):
     price: int
 
 
-class WorkedTime(NamedTuple):
-    """In which GPUs of one kind worked: for groups, by currency too, and for what no entry has, by currency. [us]"""
-
-    groups: dict[tuple[GpuGroup, str], int]
-    unexplained: dict[str, int]
-
-
 class SliceCounts(NamedTuple):
     """Slices; of these, without a price, and with an earlier revision."""
 
@@ -118,22 +111,6 @@ class LastSlices:
             }
         return found
 
-    def worked(self, by: Sequence[str]) -> dict[str, WorkedTime]:
-        """By kind of GPU. Args: by: names of ``DIMENSIONS``."""
-        shares, slices = GPU_SHARES.c, GPU_SLICES.c
-        columns = [shares[name] for name in by]
-        joined = self._last.join(GPU_SLICES, _is_last(GPU_SLICES, self._last))
-        of = slices.kind, slices.currency
-        unexplained = select(*of, func.sum(slices.unexplained)).select_from(joined).group_by(*of)
-        with_shares = joined.join(GPU_SHARES, _is_last(GPU_SHARES, self._last))
-        used = select(*of, func.sum(shares.gpu_us), *columns).select_from(with_shares).group_by(*of, *columns)
-        found: dict[str, WorkedTime] = {}
-        for kind, currency, time in self._connection.execute(unexplained):
-            found.setdefault(kind, WorkedTime({}, {})).unexplained[currency] = int(time)
-        for kind, currency, time, *group in self._connection.execute(used):
-            found[kind].groups[tuple(group), currency] = int(time)
-        return found
-
     def counts(self) -> dict[int, SliceCounts]:
         """By day."""
         slices, day = GPU_SLICES.c, self._last.c.day_us
@@ -182,14 +159,19 @@ def methods_between(connection: Connection, begin_us: int, end_us: int) -> list[
 
 def allocated_days(connection: Connection, span: AllocatedSpan) -> dict[int, bool]:
     """By the midnight of each day of which something was allocated: whether all of it was."""
+    return {day_us: time_us == DAY_US for day_us, time_us in allocated_time_us(connection, span).items()}
+
+
+def allocated_time_us(connection: Connection, span: AllocatedSpan) -> dict[int, int]:
+    """By the midnight of each day of which something was allocated: for how long. [us]"""
     days = GPU_DAYS.c
     query = select(days.begin_us, days.end_us).where(
         days.method == span.method, days.begin_us < span.end_us, days.end_us > span.begin_us
     )
-    found: dict[int, bool] = {}
+    found: dict[int, int] = {}
     for begin_us, end_us in connection.execute(query):
         day_us = begin_us - begin_us % DAY_US
-        found[day_us] = found.get(day_us, False) or (begin_us == day_us and end_us >= day_us + DAY_US)
+        found[day_us] = max(found.get(day_us, 0), min(end_us, day_us + DAY_US) - begin_us)
     return found
 
 

@@ -16,6 +16,8 @@ from extproc.allocation.idle import NOBODY, IdlePolicy, idle_by_team
 from extproc.allocation.largest_remainder import exact_parts
 from extproc.allocation.server_time import ServerState
 from extproc.config.gpus import MILLION, GpusSection, reserved_millionths
+from extproc.ledger.allocation.slice_rows import UNEXPLAINED
+from extproc.reports.gpu_energy import energy_parts_mwh
 from extproc.reports.gpu_sums import (
     AllocatedSpan,
     GpuGroup,
@@ -28,6 +30,7 @@ from extproc.reports.gpu_sums import (
 
 IDLE: Final = ServerState.IDLE.value
 _NONE_RESERVED: Final[Mapping[str, Mapping[str, Fraction]]] = MappingProxyType({})
+_NO_WATTS: Final[Mapping[str, int]] = MappingProxyType({})
 _TEAM: Final = "team"
 
 
@@ -40,6 +43,7 @@ class GpuQuestion(NamedTuple):
         idle: who pays for idle time; ``reserved``: shares of servers, by server and team.
         only: such names with the value that a row must have. What nobody pays is no team's or model's: it
             is left out, unless all of them are servers.
+        watts: of a GPU under load, by kind; without it there is no energy.
     """
 
     method: str
@@ -49,6 +53,7 @@ class GpuQuestion(NamedTuple):
     idle: IdlePolicy = IdlePolicy.OWN_ROW
     reserved: Mapping[str, Mapping[str, Fraction]] = _NONE_RESERVED
     only: tuple[tuple[str, str], ...] = ()
+    watts: Mapping[str, int] = _NO_WATTS
 
     @property
     def span(self) -> AllocatedSpan:
@@ -62,6 +67,7 @@ class GpuRow(NamedTuple):
     currency: of the cost.
     used, idle: GPU time of its exchanges, and of its part in idle time [us].
     used_cost, idle_cost: of these [billionths].
+    energy: of its exchanges [mWh].
     """
 
     group: GpuGroup
@@ -70,6 +76,7 @@ class GpuRow(NamedTuple):
     used_cost: int
     idle: int = 0
     idle_cost: int = 0
+    energy: int = 0
 
     @property
     def time(self) -> int:
@@ -83,20 +90,24 @@ class GpuRow(NamedTuple):
 
 
 class UnpaidTime(NamedTuple):
-    """Time of a state that no group pays. ``time``: [us], ``cost``: [billionths]."""
+    """Time of a state that no group pays. ``time``: [us], ``cost``: [billionths], ``energy``: of what is unexplained
+    [mWh].
+    """
 
     state: str
     currency: str
     time: int
     cost: int
+    energy: int = 0
 
 
 class GpuReport(NamedTuple):
-    """Rows and what is unpaid add up to the time of all GPUs, and to its cost.
+    """Rows and what is unpaid add up to the time of all GPUs, to its cost and to its energy.
 
     Attributes:
         rows: those that pay most first.
         slices: that were found. unpriced: of these, without a price. revised: with an earlier revision.
+        without_watts: time that would have energy, if it was known what its kind of GPU draws [us].
     """
 
     rows: list[GpuRow]
@@ -104,6 +115,7 @@ class GpuReport(NamedTuple):
     slices: int
     unpriced: int
     revised: int
+    without_watts: int = 0
 
     @property
     def time(self) -> int:
@@ -114,6 +126,11 @@ class GpuReport(NamedTuple):
     def cost(self) -> int:
         """Of that, if all is of one currency. [billionths]"""
         return sum(one.cost for one in self.rows) + sum(one.cost for one in self.unpaid)
+
+    @property
+    def energy(self) -> int:
+        """Of the time in which GPUs worked. [mWh]"""
+        return sum(one.energy for one in self.rows) + sum(one.energy for one in self.unpaid)
 
 
 def gpu_report(connection: Connection, asked: GpuQuestion) -> GpuReport:
@@ -165,12 +182,13 @@ def sum_of_reports(reports: Iterable[GpuReport]) -> GpuReport:
     """Of several times, as of one."""
     sums, counts = _GroupSums(), SliceCounts(0, 0, 0)
     for one in reports:
-        counts = SliceCounts(*map(sum, zip(counts, one[-3:], strict=True)))
+        counts = SliceCounts(*map(sum, zip(counts, (one.slices, one.unpriced, one.revised), strict=True)))
+        sums.without_watts += one.without_watts
         for row in one.rows:
-            sums.add_used(row.group, row.currency, TimeAndCost(row.used, row.used_cost))
+            sums.add_used(row.group, row.currency, TimeAndCost(row.used, row.used_cost), row.energy)
             sums.add_idle(row.group, row.currency, TimeAndCost(row.idle, row.idle_cost))
         for state in one.unpaid:
-            sums.add_unpaid(state.state, state.currency, TimeAndCost(state.time, state.cost))
+            sums.add_unpaid(state.state, state.currency, TimeAndCost(state.time, state.cost), state.energy)
     return sums.report(counts)
 
 
@@ -210,30 +228,35 @@ class _Shown:
 
 
 class _GroupSums:
-    """Rows as they are added up: [us] and [billionths], by group or state, and currency."""
+    """Rows as they are added up: [us], [billionths] and [mWh], by group or state, and currency."""
 
     def __init__(self) -> None:
+        self.without_watts = 0
         self._rows: dict[tuple[GpuGroup, str], list[int]] = {}
         self._unpaid: dict[tuple[str, str], list[int]] = {}
 
-    def add_used(self, group: GpuGroup, currency: str, added: TimeAndCost) -> None:
+    def add_used(self, group: GpuGroup, currency: str, added: TimeAndCost, energy: int) -> None:
         """By exchanges of a group."""
-        _add(self._rows.setdefault((group, currency), [0, 0, 0, 0]), 0, added)
+        sums = self._rows.setdefault((group, currency), [0, 0, 0, 0, 0])
+        _add(sums, 0, added)
+        sums[4] += energy
 
     def add_idle(self, group: GpuGroup, currency: str, added: TimeAndCost) -> None:
         """That a group pays."""
-        _add(self._rows.setdefault((group, currency), [0, 0, 0, 0]), 2, added)
+        _add(self._rows.setdefault((group, currency), [0, 0, 0, 0, 0]), 2, added)
 
-    def add_unpaid(self, state: str, currency: str, added: TimeAndCost) -> None:
+    def add_unpaid(self, state: str, currency: str, added: TimeAndCost, energy: int) -> None:
         """That nobody pays."""
-        _add(self._unpaid.setdefault((currency, state), [0, 0]), 0, added)
+        sums = self._unpaid.setdefault((currency, state), [0, 0, 0])
+        _add(sums, 0, added)
+        sums[2] += energy
 
     def report(self, counts: SliceCounts) -> GpuReport:
         """All of it, in order."""
         rows = [GpuRow(group, currency, *values) for (group, currency), values in self._rows.items()]
         rows.sort(key=lambda one: (-one.time, one.group, one.currency))
         unpaid = [UnpaidTime(state, currency, *sums) for (currency, state), sums in sorted(self._unpaid.items())]
-        return GpuReport(rows, [one for one in unpaid if one.time], *counts)
+        return GpuReport(rows, [one for one in unpaid if one.time], *counts, self.without_watts)
 
 
 def _add(sums: list[int], place: int, added: TimeAndCost) -> None:
@@ -245,16 +268,22 @@ def _of_server(
     shown: _Shown, key: ServerDay, groups: Mapping[GpuGroup, TimeAndCost], states: Mapping[str, TimeAndCost]
 ) -> GpuReport:
     sums = _GroupSums()
-    for values, used in groups.items():
+    watts, unexplained = shown.asked.watts.get(key.kind), states[UNEXPLAINED].time
+    in_order = sorted(groups.items())  # what rounding leaves goes to the same group in every database
+    *energies, of_nobody = energy_parts_mwh([*(used.time for _, used in in_order), unexplained], watts or 0)
+    for (values, used), energy in zip(in_order, energies, strict=True):
         if (group := shown.group_of(values)) is not None:
-            sums.add_used(group, key.currency, used)
+            sums.add_used(group, key.currency, used, energy)
+            sums.without_watts += used.time if watts is None else 0
     payers, idle_left = _idle_parts(shown, key.server, groups, states[IDLE])
     for values, idle in payers.items():
         if (group := shown.group_of(values)) is not None:
             sums.add_idle(group, key.currency, idle)
     if shown.has_unpaid_of(key.server):
+        sums.without_watts += unexplained if watts is None else 0
         for state, unpaid in states.items():
-            sums.add_unpaid(state, key.currency, idle_left if state == IDLE else unpaid)
+            energy = of_nobody if state == UNEXPLAINED else 0
+            sums.add_unpaid(state, key.currency, idle_left if state == IDLE else unpaid, energy)
     return sums.report(SliceCounts(0, 0, 0))
 
 

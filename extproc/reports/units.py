@@ -15,6 +15,7 @@ _PLAIN_BELOW: Final = 10_000  # 2,416 says more than 2.4K, and takes as much roo
 _US_PER_H: Final = 3_600_000_000
 _US_PER_MICROHOUR: Final = 3_600
 _NANO_PER_MICRO: Final = 1_000
+_MWH_PER_KWH: Final = 1_000_000  # of milliwatt-hours
 _MS_PER_S, _S_PER_MIN, _MIN_PER_H = 1_000, 60, 60
 
 
@@ -66,6 +67,24 @@ def gpu_hours_in_words(time_us: int) -> str:
     if time_us and hours < 0.0005:
         return "<0.001"
     return f"{hours:.{1 if hours >= 10 else 3}f}".rstrip("0").rstrip(".")
+
+
+def kwh_in_words(energy_mwh: int | None) -> str:
+    """Energy in kilowatt-hours, such as 1.250; some is never nothing. Empty: not known. Args: energy_mwh: [mWh]."""
+    if energy_mwh is None:
+        return ""
+    kwh = energy_mwh / _MWH_PER_KWH
+    return "<0.001" if energy_mwh and kwh < 0.0005 else f"{kwh:,.3f}"
+
+
+def gpus_in_words(milli_gpus: int) -> str:
+    """A number of GPUs, such as 4 or 0.5. Args: milli_gpus: thousandths."""
+    return f"{milli_gpus / 1_000:,.3f}".rstrip("0").rstrip(".")
+
+
+def quota_use_in_words(use: Fraction | None) -> str:
+    """Such as 38 %; nothing used is 0 %. Empty: there is no quota."""
+    return "" if use is None else share_in_words(use) or "0 %"
 
 
 def costs_in_words(costs: Mapping[str, int]) -> str:

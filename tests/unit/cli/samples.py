@@ -37,6 +37,7 @@ from tests.unit.ledger.crashes import kill, sink_of
 from tests.unit.ledger.rollouts.samples import add_healthy, add_rate
 from tests.unit.ledger.samples import bare_entry
 from tests.unit.ledger.samples import entry as ledger_entry
+from tests.unit.reports.quota_samples import printed, resource_quota
 from tests.unit.reports.samples import at_us, entry_at
 from tests.unit.rollout.samples import plan
 from tests.unit.rollouts import share_of
@@ -112,6 +113,8 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["gpus.yaml", "--reconcile", "bill.csv"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--period", "day"],
         ["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "user"],
+        ["quotas.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
+        ["quotas.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--resource-quotas", "resource-quotas.json"],
     ],
     "ledger query": [["-c", "config.yaml"]],
     "ledger tail": [["-c", "config.yaml"], ["-c", "config.yaml", "--findings"]],
@@ -268,6 +271,12 @@ gpus:
   servers: [{ endpoint: "127.0.0.1:8001", gpus: 2, kind: H100-80GB, price: h100 }]
   prices: [{ name: h100, per_gpu_hour: "2.50" }]
 """
+QUOTAS = f"""{GPUS}\
+  watts: {{ H100-80GB: 620 }}
+  quotas:
+    - {{ team: search, gpus: 0.5 }}
+    - {{ team: chat, namespace: chat-prod }}
+"""
 DRIFT = "drift: { reference: previous_version }\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
@@ -304,6 +313,8 @@ def _write(folder: Path) -> None:
     collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
     (folder / "config.yaml").write_text(f"{collecting}{stores}{BUDGETS}{DRIFT}{PROMPTS}{KEYED}")
     (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}")
+    (folder / "quotas.yaml").write_text(f"{collecting}{stores}{QUOTAS}")
+    (folder / "resource-quotas.json").write_bytes(printed(resource_quota("chat-prod", "2")))
     (folder / "calibrated.yaml").write_text(f"{MINIMAL}ledger: {{ url: sqlite:///calibrated.db }}\n{GPUS}")
     _fill_calibrated(folder)
     (folder / "prompts").mkdir()

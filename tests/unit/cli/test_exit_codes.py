@@ -324,6 +324,13 @@ FAILURES = {
     ],
     "budget history": [(["x", "-c", "config.yaml"], 2, "There is no budget x. There are: `monthly`, `winter`.")],
     "report": [
+        (["gpus.yaml", "--resource-quotas", "x"], 2, "says nothing of any team, as no quota has a `namespace`: add"),
+        (["config.yaml", "--resource-quotas", "x"], 2, "is of GPU time, and there is no `gpus:` section"),
+        (["quotas.yaml", "--resource-quotas", "x", "--by", "model"], 2, "is of whole teams: group --by team, without"),
+        (["quotas.yaml", "--resource-quotas", "x", "--format", "focus"], 2, "--format focus do not have"),
+        (["quotas.yaml", "--resource-quotas", "x", "--reconcile", "bill.csv"], 2, "which --reconcile and --format"),
+        (["quotas.yaml", "--resource-quotas", "absent.json"], 2, "report: absent.json: no such file or directory"),
+        (["quotas.yaml", "--resource-quotas", "body.json"], 2, "report: body.json: found no `kind`, expected what"),
         (["absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section, so no entries are kept"),
         (["no_ledger.yaml"], 5, "absent.db: no such file or directory"),

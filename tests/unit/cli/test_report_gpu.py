@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from extproc.cli import _app as app
 from tests.unit.cli.samples import fill
@@ -131,6 +132,89 @@ def test_a_narrow_terminal_keeps_gpu_hours() -> None:
     """Rather than anything that is not tokens or cost."""
     head = printed(*DAYS, columns=72).splitlines()[2]
     assert head.split() == ["team", "input", "output", "cost", "change", "GPU-hours"]
+
+
+# --- energy and quotas ---------------------------------------------------------------------------------------------
+
+
+def of_quotas(*arguments: str, stdin: bytes = b"") -> Result:
+    """A report with energy and quotas."""
+    ran = CliRunner().invoke(app, ["report", "quotas.yaml", *DAYS, *arguments], input=stdin, env={"COLUMNS": "160"})
+    assert ran.exit_code == 0, ran.output
+    return ran
+
+
+RESOURCE_QUOTAS = ("--resource-quotas", "resource-quotas.json")
+
+
+def test_a_table_with_quotas_and_energy() -> None:
+    """A team that used nothing of its quota stands there too; quotas that are not known are told."""
+    lines = of_quotas("--only", "team=search").stdout.splitlines()
+    head, row = (re.split("  +", line.rstrip()) for line in lines[2:4])
+    figures = {"GPU-hours": "6", "GPU cost": "$15.00", "idle": "100 %", "tokens/GPU-s": "148", "kWh": "0.001"}
+    quota = {"quota": "0.5", "quota use": "25 %"}
+    assert list(zip(head, row, strict=True))[7:14] == [*figures.items(), *quota.items()]
+    usage = "search: 2.4M input tokens, 800K output tokens, $12.34 for tokens, 6 GPU-hours, 0.001 kWh, $15.00"
+    assert lines[5:8] == [
+        f"{usage}, 25 % of a quota of 0.5 GPUs",
+        "Quotas that ResourceQuotas say are not known without `--resource-quotas`: `chat`.",
+        "GPU time by even_ps: 6 GPU-hours, 0.001 kWh, $15.00.",
+    ]
+    text = of_quotas(*RESOURCE_QUOTAS).stdout
+    assert "\nchat: 0 input tokens, 0 output tokens, 0 % of a quota of 2 GPUs\n" in text
+    assert "not known" not in text
+
+
+def test_resource_quotas_come_from_a_pipe_too(folder: Path) -> None:
+    """As `kubectl` writes them."""
+    content = (folder / "resource-quotas.json").read_bytes()
+    piped = of_quotas("--resource-quotas", "-", stdin=content.replace(b'"2"', b'"1"')).stdout
+    assert "0 % of a quota of 1 GPU\n" in piped
+    ran = CliRunner().invoke(app, ["report", "quotas.yaml", *DAYS, "--resource-quotas", "-"], input=b"")
+    assert (ran.exit_code, ran.stderr.startswith("extproc report: -:1: no JSON.")) == (2, True)
+
+
+def test_a_file_of_quotas_has_a_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte more is refused."""
+    size = (folder / "resource-quotas.json").stat().st_size
+    monkeypatch.setattr("extproc.reports.resource_quotas.FILE_BYTES_MAX", size)
+    of_quotas(*RESOURCE_QUOTAS)
+    monkeypatch.setattr("extproc.reports.resource_quotas.FILE_BYTES_MAX", size - 1)
+    ran = CliRunner().invoke(app, ["report", "quotas.yaml", *DAYS, *RESOURCE_QUOTAS])
+    assert (ran.exit_code, "report: resource-quotas.json: more than 0 MiB" in ran.stderr) == (2, True)
+
+
+def test_quotas_of_several_methods_have_one_number_and_a_use_each() -> None:
+    """The head of each says its method."""
+    CliRunner().invoke(app, ["allocate", "quotas.yaml", *DAYS])
+    ran = CliRunner().invoke(app, ["report", "quotas.yaml", *DAYS, *RESOURCE_QUOTAS], env={"COLUMNS": "400"})
+    head = next(line for line in ran.stdout.splitlines() if line.startswith("team"))
+    names = ["kWh", "quota", "even_ps quota use", "weighted_ps_v1 GPU-hours", "weighted_ps_v1 quota use"]
+    places = [head.index(name) for name in names]
+    assert places == sorted(places)
+    assert head.count(" quota ") == 3
+
+
+def test_quotas_of_parts_of_teams_are_not_shown() -> None:
+    """And a sentence says so, in a CSV file on standard error."""
+    told = "Quotas are of whole teams: `--by team` shows them, without `--only` of anything else."
+    assert f"\n{told}\n" in of_quotas("--by", "team,project").stdout
+    ran = of_quotas("--by", "project", "--format", "csv")
+    assert (ran.stderr, "quota" in ran.stdout, "energy_mwh" in ran.stdout) == (f"{told}\n", False, True)
+
+
+def test_focus_has_energy_where_it_is_configured() -> None:
+    """A column of its own."""
+    rows = list(csv.DictReader(io.StringIO(of_quotas("--format", "focus").stdout)))
+    assert [row["x_EnergyKilowattHours"] for row in rows if row["AllocatedResourceId"]] == ["0.00031", "0.00031"]
+    assert "x_EnergyKilowattHours" not in printed(*DAYS, "--format", "focus")
+
+
+def test_energy_of_a_kind_that_nobody_knows_is_told(folder: Path) -> None:
+    """As of GPUs that a server had before."""
+    config = folder / "quotas.yaml"
+    config.write_text(config.read_text().replace("H100-80GB", "L4"))
+    assert "0.001 GPU-hours are of kinds that `gpus.watts` does not have: they have no energy." in of_quotas().stdout
 
 
 # --- a bill --------------------------------------------------------------------------------------------------------

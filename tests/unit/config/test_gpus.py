@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.config.document import Document
-from extproc.config.gpus import GpuPrice, GpuServer, GpusSection, PriceChange, price_at, reserved_millionths
+from extproc.config.gpus import (
+    GpuPrice,
+    GpuQuota,
+    GpuServer,
+    GpusSection,
+    PriceChange,
+    price_at,
+    reserved_millionths,
+)
 from extproc.config.load import load
 from extproc.config.models import compile_models
 from extproc.config.problems import ConfigInvalid
@@ -78,6 +86,13 @@ def test_reserved_shares_are_whole_millionths() -> None:
     """Three thirds are no more than the server."""
     third = GpuServer(endpoint="a:1", gpus=1, kind="L4", price="l4", reserved_by=dict.fromkeys("abc", 1 / 3))
     assert reserved_millionths(third) == {"a": 333_333, "b": 333_333, "c": 333_333}
+
+
+@given(st.integers(1, 1_000_000_000))
+def test_a_quota_is_of_whole_thousandths(milli_gpus: int) -> None:
+    """Whatever is written with three decimals is exact; of a namespace there is no number."""
+    assert GpuQuota(team="search", gpus=milli_gpus / 1_000).milli_gpus == milli_gpus
+    assert GpuQuota(team="search", namespace="search").milli_gpus is None
 
 
 def test_gpus_and_their_prices_are_no_part_of_a_version() -> None:

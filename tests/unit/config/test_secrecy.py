@@ -200,6 +200,7 @@ FULL: dict[str, Any] = {
     "gpus": {
         "servers": [{"endpoint": "127.0.0.1:8001", "gpus": 2, "kind": "H100", "price": "h100"}],
         "prices": [{"name": "h100", "per_gpu_hour": "2.50"}],
+        "quotas": [{"team": "search", "namespace": "chat-prod", "resource": "amd.com/gpu"}],
     },
     "rate_limits": {
         "store": "redis://127.0.0.1:6379/0",

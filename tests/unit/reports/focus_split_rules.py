@@ -20,7 +20,8 @@ SUMMED: Final = (
 """Metrics of an origin charge, which its rows add up to."""
 _OF_A_ROW: Final = (
     *SUMMED,
-    *("AllocatedMethodDetails", "AllocatedResourceId", "AllocatedResourceName", "AllocatedTags", "x_Tokens"),
+    *("AllocatedMethodDetails", "AllocatedResourceId", "AllocatedResourceName", "AllocatedTags"),
+    *("x_EnergyKilowattHours", "x_Tokens"),
 )
 _ELEMENT_KEYS: Final = {"AllocatedRatio", "UsageUnit", "UsageQuantity"}
 

@@ -16,6 +16,7 @@ from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from extproc.reports.dimensions import dimension_of, dimensions_of
 from extproc.reports.gpu_columns import add_gpu_time
+from extproc.reports.gpu_quotas import NO_QUOTAS, TeamQuotas
 from extproc.reports.periods import DayRange, PeriodSize, zone_of
 from extproc.reports.query import LedgerQuery
 from extproc.reports.report import Question, Report, report_of
@@ -84,6 +85,7 @@ def gpu_report_of(
     only: tuple[tuple[str, str], ...] = (),
     section: GpusSection = SECTION,
     now_us: int = 2**60,
+    quotas: TeamQuotas = NO_QUOTAS,
 ) -> Report:
     """A report of days from a first one on, with GPU time."""
     begin = FIRST_DAY + timedelta(first)
@@ -92,5 +94,5 @@ def gpu_report_of(
     question = Question(of_days, size, dimensions_of(by), conditions)
     with store.reading() as connection:
         made = report_of(question, LedgerQuery(connection, question.dimensions, conditions), now_us, lambda _: None)
-        add_gpu_time(connection, section, question, made, now_us)
+        add_gpu_time(connection, section, question, made, now_us, quotas=quotas)
     return made

@@ -57,7 +57,8 @@ def written(store: LedgerStore, asked: GpuQuestion) -> str:
     with store.reading() as connection:
         query = LedgerQuery(connection, DIMENSIONS)
         charges = gpu_charges(connection, asked)
-        return focus_csv(query, periods_of(days, PeriodSize.DAY, 0), {}, "Example Ltd", charges)
+        days_of = periods_of(days, PeriodSize.DAY, 0)
+        return focus_csv(query, days_of, {}, "Example Ltd", charges, has_energy=bool(asked.watts))
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -186,6 +187,36 @@ def test_conditions_leave_rows_out_and_change_none(ledger: LedgerStore, only: tu
         }.items()
     assert all(ratio_of(row) <= known[tuple(row[key] for key in keys)] for row in part)
     assert bool(part) == (only != (("model", "none"),))
+
+
+def test_energy_is_what_reports_have(ledger: LedgerStore) -> None:
+    """To the milliwatt-hour: of each team and project, and of all; a kind that nobody knows of has none."""
+    watts = {"H100": 620, "L4": 72}
+    asked = question(watts=watts)
+    text = written(ledger, asked)
+    assert violations(text) == []
+    rows = rows_of(text)
+    with ledger.reading() as connection:
+        report = gpu_report(connection, asked._replace(by=("team", "project")))
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        if row["x_EnergyKilowattHours"]:
+            sums[row["AllocatedTags"]] += Decimal(row["x_EnergyKilowattHours"]) * 10**6
+    assert sum(sums.values()) == report.energy > 0
+    for team, project in (("search", "index"), ("late", "index")):
+        energy = sum(one.energy for one in report.rows if one.group == (team, project))
+        assert sums[f'{{"team": "{team}", "project": "{project}"}}'] == energy > 0
+    assert {row["x_EnergyKilowattHours"] for row in rows if row["x_TokenType"] or not row["ResourceId"]} == {""}
+    of_one_kind = rows_of(written(ledger, question(watts={"L4": 72})))
+    assert {row["ResourceId"] for row in of_one_kind if row["x_EnergyKilowattHours"]} == {OTHER}
+
+
+def test_energy_has_no_column_where_nobody_asks_for_it(ledger: LedgerStore) -> None:
+    """Else it stands among our own columns, behind those of the specification."""
+    assert "x_EnergyKilowattHours" not in rows_of(written(ledger, question()))[0]
+    names = list(rows_of(written(ledger, question(watts={"H100": 620})))[0])
+    own = [name for name in names if name.startswith("x_")]
+    assert (own, names[-len(own) :]) == (sorted(own), own)
 
 
 TIMES = st.integers(0, 10**12)

@@ -17,6 +17,7 @@ from extproc.ledger.store import LedgerStore
 from extproc.reports.csv_text import report_csv
 from extproc.reports.data import report_data
 from extproc.reports.gpu_figures import NO_GPU_TIME, AllocatedDays, GpuColumns, GpuFigures
+from extproc.reports.gpu_time import GpuQuestion, gpu_report
 from extproc.reports.periods import PeriodSize
 from extproc.reports.report import NOTHING, Report
 from tests.thorough import examples
@@ -26,6 +27,7 @@ from tests.unit.reports.gpu_samples import SECTION, allocate, busy_for, days_of_
 DAYS = 9
 """Over a month's end and into a second week."""
 METHODS = ("even_ps", "weighted_ps_v1")
+WATTS = {"H100": 620, "L4": 72}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,8 @@ KEPT_BY = ("team", "project", "budget_code", "tier", "use_case", "model", "versi
 def test_all_of_it_adds_up(
     ledger: LedgerStore, by: list[str], size: PeriodSize, idle: str, first: int, days: int
 ) -> None:
-    """To the microsecond, the token and the billionth; whatever groups and periods are."""
-    section = SECTION.model_copy(update={"idle": idle})
+    """To the microsecond, the token, the billionth and the milliwatt-hour; whatever groups and periods are."""
+    section = SECTION.model_copy(update={"idle": idle, "watts": WATTS})
     made = gpu_report_of(ledger, days, ",".join(by), size, first=first, section=section)
     for method, columns in columns_of(made).items():
         allocated = days if method == "weighted_ps_v1" else max(min(4 - first, days), 0)
@@ -82,10 +84,20 @@ def test_all_of_it_adds_up(
         paid = total_of(list(columns.groups.values()))
         assert paid.time_us + unpaid.time_us == columns.total.time_us
         assert paid.plus(unpaid).costs == columns.total.costs
+        assert paid.energy_mwh == columns.total.energy_mwh == energy_of(ledger, method, first, days)
+        assert columns.without_watts_us == 0
         assert columns.rows.keys() <= {(row.period.start_us, row.group) for row in made.rows}
         assert columns.groups.keys() <= {group for group, _ in made.groups}
         if method == "weighted_ps_v1":
             assert columns.total.tokens == made.total.prompt_tokens + made.total.completion_tokens
+
+
+def energy_of(ledger: LedgerStore, method: str, first: int, days: int) -> int:
+    """What `extproc allocate` has of these days. [mWh]"""
+    begin_us = MIDNIGHT_US + first * DAY_US
+    asked = GpuQuestion(method, begin_us, begin_us + days * DAY_US, ("team", "model"), watts=WATTS)
+    with ledger.reading() as connection:
+        return gpu_report(connection, asked).energy
 
 
 @pytest.mark.parametrize("by", ["team", "server,version", ""])
@@ -236,6 +248,20 @@ def test_csv_has_columns_for_each_method(ledger: LedgerStore) -> None:
         assert sum(int(row[f"gpu_{method}_cost_nano_USD"]) for row in rows) == sum(
             one.costs.get("USD", 0) for one in columns.groups.values()
         )
+
+
+def test_energy_is_nowhere_unless_it_is_configured(ledger: LedgerStore) -> None:
+    """No column of CSV, and null in JSON; with watts of another kind, it is said of how much time there is none."""
+    made = gpu_report_of(ledger, 5)
+    assert "energy" not in report_csv(made)
+    assert {one["total"]["energy_mwh"] for one in report_data(made)["gpu"]["methods"]} == {None}
+    other = gpu_report_of(ledger, 5, section=SECTION.model_copy(update={"watts": {"L4": 72}}))
+    text = report_csv(other)
+    for method, columns in columns_of(other).items():
+        assert columns.without_watts_us is not None
+        assert 0 < columns.without_watts_us < columns.total.used_us
+        rows = csv.DictReader(io.StringIO(text))
+        assert sum(int(row[f"gpu_{method}_energy_mwh"]) for row in rows) == columns.total.energy_mwh > 0
 
 
 def test_json_has_figures_in_the_order_of_rows(ledger: LedgerStore) -> None:

@@ -83,6 +83,19 @@ def test_figures_stand_in_tables(store: LedgerStore) -> None:
     assert "<title>2026-11-29, Idle share of all GPUs: 72.2 %</title>" in text
 
 
+def test_energy_is_a_column_of_its_tables(store: LedgerStore) -> None:
+    """Of who worked, and of all GPUs; where it is configured."""
+    store.add([busy_for(1, 3_600_000_000, 36_000_000_000, team="search", prompt_tokens=7_200_000, completion_tokens=0)])
+    allocate(store, 1)
+    text = html_page(gpu_report_of(store, 1, section=OWN_ROW.model_copy(update={"watts": {"H100": 620}})))
+    row = '<tr><td class="name">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+    assert '<th scope="col" class="figure">kWh</th>' in text
+    assert row.format("search", "20", "$50.00", "", "100", "12.400") in text
+    assert row.format("nobody pays", "52", "$70.00", "100 %", "0.0", "0.000") in text
+    assert row.format("all GPUs", "72", "$120.00", "72 %", "27.8", "12.400") in text
+    assert "kWh" not in html_page(gpu_report_of(store, 1))
+
+
 def test_a_sentence_where_there_is_none(ledger: LedgerStore) -> None:
     """Instead of plots."""
     text = html_page(gpu_report_of(ledger, 3, "user"))

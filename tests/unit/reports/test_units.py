@@ -13,7 +13,10 @@ from extproc.reports.units import (
     duration_in_words,
     exact_money,
     gpu_hours_in_words,
+    gpus_in_words,
+    kwh_in_words,
     money_in_words,
+    quota_use_in_words,
     rate_in_words,
     share_in_words,
 )
@@ -111,6 +114,20 @@ def test_changes(before: int | None, after: int, words: str) -> None:
 def test_gpu_hours(time_us: int, words: str) -> None:
     """Some time is never nothing."""
     assert gpu_hours_in_words(time_us) == words
+
+
+def test_energy_and_quotas() -> None:
+    """Some energy is never nothing, what is not known is empty, and nothing used of a quota is a figure."""
+    energies = (None, 0, 1, 499, 500, 1_250_000, 10**12)
+    assert [kwh_in_words(one) for one in energies] == [
+        *("", "0.000", "<0.001", "<0.001", "0.001", "1.250"),
+        "1,000,000.000",
+    ]
+    assert [gpus_in_words(one) for one in (0, 1, 500, 1_000, 10_000, 1_250_000)] == [
+        *("0", "0.001", "0.5", "1", "10", "1,250"),
+    ]
+    uses = (None, Fraction(0), Fraction(1, 50), Fraction(3, 8), Fraction(2))
+    assert [quota_use_in_words(one) for one in uses] == ["", "0 %", "2.0 %", "38 %", "200 %"]
 
 
 def test_costs_of_several_currencies() -> None:
