@@ -102,7 +102,7 @@ def print_status(console: Console, budget: BudgetStatusJson) -> None:
     console.print(Text(f"{days} ({budget['timezone']})"), highlight=False)
     if budget["of"] == "gpu_seconds":
         until = budget["allocated_until"]
-        known = f"GPU time until {until} is allocated." if until else "No GPU time is allocated yet."
+        known = f"GPU time until {until} is allocated." if until else "GPU time since yesterday is not allocated."
         console.print(Text(known), highlight=False)
     if not budget["keys"]:
         console.print("Nothing is spent.", highlight=False)

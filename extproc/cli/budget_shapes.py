@@ -39,7 +39,8 @@ class BudgetStatusJson(TypedDict):
     timezone: Annotated[str, "whose days its periods have"]
     period: Annotated[BudgetPeriodJson, "the current one, or its range of days"]
     allocated_until: Annotated[
-        str | None, "of GPU-seconds: up to when time was allocated, so exchanges behind it are not in its numbers"
+        str | None,
+        "of GPU-seconds: up to when they are known; null: those since yesterday are not, or it is of another unit",
     ]
     running: Annotated[bool, "the period has begun and is not over; only a range of days may not be"]
     keys: Annotated[list[BudgetKeyJson], "those of `match`, or those that spent or were granted something"]

@@ -1,7 +1,7 @@
 """What was used of GPUs in the period of a budget: the time that was allocated to exchanges, by who pays.
 
-Idle time is not in it, whoever pays for it: it is divided anew with each hour, and who is blocked would leave its part
-to others.
+Idle time is not in it, also where teams pay for it: who is blocked would leave its part to others, who would then be
+blocked sooner.
 
 A month of 50 servers has 700,000 shares, and budgets are looked at each second. So sums of days are kept, and a day is
 added up again when it has other slices than before: their rows are only added, so their number tells.

@@ -119,7 +119,7 @@ SAMPLES: dict[str, list[list[str]]] = {
     "ledger verify": [["-c", "config.yaml"]],
     "ledger export": [["-c", "config.yaml"]],
     "ledger replay": [["-c", "config.yaml", "ledger.jsonl"]],
-    "budget status": [["config.yaml"]],
+    "budget status": [["config.yaml"], ["gpus.yaml"]],
     "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
     "budget history": [["-c", "config.yaml"]],
     "allocate": [
@@ -268,6 +268,10 @@ gpus:
   servers: [{ endpoint: "127.0.0.1:8001", gpus: 2, kind: H100-80GB, price: h100 }]
   prices: [{ name: h100, per_gpu_hour: "2.50" }]
 """
+GPU_BUDGETS = """\
+budgets:
+  - { name: january, per: team, of: gpu_seconds, amount: 36000, first_day: 2026-01-05, last_day: 2026-01-06 }
+"""
 DRIFT = "drift: { reference: previous_version }\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
@@ -303,7 +307,7 @@ def _write(folder: Path) -> None:
     stores = f"review:\n  url: sqlite:///review.db\n{LEDGER}"
     collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
     (folder / "config.yaml").write_text(f"{collecting}{stores}{BUDGETS}{DRIFT}{PROMPTS}{KEYED}")
-    (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}")
+    (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}{GPU_BUDGETS}")
     (folder / "calibrated.yaml").write_text(f"{MINIMAL}ledger: {{ url: sqlite:///calibrated.db }}\n{GPUS}")
     _fill_calibrated(folder)
     (folder / "prompts").mkdir()
