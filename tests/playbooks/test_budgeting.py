@@ -44,11 +44,8 @@ ON_GPUS: dict[str, Any] = {
     },
     "providers": {"cloud": {"url": "https://api.example.com/v1"}},
     "models": {
-        name: {"versions": {"v1": {"weight": 1, "price": FREE, **where}}}
-        for name, where in {
-            "tiny": {"endpoints": ["127.0.0.1:8001"]},
-            "far": {"provider": "cloud", "served_model": "gpt"},
-        }.items()
+        "tiny": {"versions": {"v1": {"weight": 1, "price": FREE, "endpoints": ["127.0.0.1:8001"]}}},
+        "far": {"versions": {"v1": {"weight": 1, "price": FREE, "provider": "cloud", "served_model": "gpt"}}},
     },
 }
 """A model on servers of ours, and one of a provider."""

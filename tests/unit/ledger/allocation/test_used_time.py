@@ -120,9 +120,10 @@ def test_it_is_what_reports_say(
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
 def test_both_databases_add_up_alike(store: LedgerStore, zone: str) -> None:
-    """By all who may have a budget, also after a late entry."""
+    """By all who may have a budget, also after a late entry; what another method says is another matter."""
     store.add(days_of_traffic(3))
     allocate(store, 3)
+    allocate(store, 3, "even_ps")
     week = Budget(name="w", per="team", of="gpu_seconds", amount=1, period="week", timezone=zone)
     kept = UsedGpuTime()
     for late in (False, True):
