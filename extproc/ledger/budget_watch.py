@@ -145,7 +145,7 @@ def _crossings(
                 share_percent=share,
                 made_by=_WHO,
             )
-            # GPU time is allocated again where an entry comes late, so less may be spent than was.
+            # An entry that comes late takes GPU time from others: they recover and exhaust the same limit again.
             found[_once(change, noted.recovered if budget.of == "gpu_seconds" else 0)] = change
     return found
 
@@ -153,7 +153,7 @@ def _crossings(
 def _once(change: BudgetChange, recovered: int) -> str:
     """A grant gives another limit, of which all shares may be crossed again.
 
-    Args: recovered: how often the key had room again without a grant.
+    Args: recovered: how often the key had room again, of a budget that needs no grant for it; else 0.
     """
     is_warning = change.kind == "warned"
     share, again = change.share_percent if is_warning else 0, 0 if is_warning else recovered
