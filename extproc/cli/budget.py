@@ -44,6 +44,7 @@ def status_command(file: ConfigArgument = None, config: ConfigOption = None, as_
     kept = _config_with_budgets(named)
     from extproc.cli.budget_output import moment_of, print_status, status_data
     from extproc.cli.tables import result_console
+    from extproc.ledger.allocation.used_time import allocated_until_us
     from extproc.ledger.budgets import states_of
 
     now_us, found = _now_us(), []
@@ -54,7 +55,9 @@ def status_command(file: ConfigArgument = None, config: ConfigOption = None, as_
     ):
         for budget in kept.document.budgets:
             period = budget.period_at(now_us)
-            found.append(status_data(budget, period, states_of(connection, budget, period), now_us))
+            states = states_of(connection, budget, period)
+            until_us = allocated_until_us(connection, now_us) if budget.of == "gpu_seconds" else None
+            found.append(status_data(budget, period, states, now_us, until_us))
     if as_json:
         print_json({"at": moment_of(now_us), "budgets": found})
         return

@@ -16,7 +16,7 @@ from extproc.config.route_conditions import zone_of
 from extproc.domain.budget_periods import BudgetPeriod
 from extproc.domain.budgets import BudgetState, BudgetUnit
 from extproc.ledger.budgets import BudgetChange
-from extproc.reports.units import count_in_words, money_in_words
+from extproc.reports.units import count_in_words, gpu_hours_in_words, money_in_words
 
 _US_PER_S = 1_000_000
 _ACTS = {None: "warns only", "block": "blocks when exhausted", "downgrade": "downgrades when exhausted"}
@@ -46,15 +46,19 @@ def key_data(budget: Budget, state: BudgetState) -> BudgetKeyJson:
     }
 
 
-def status_data(budget: Budget, period: BudgetPeriod, states: Iterable[BudgetState], now_us: int) -> BudgetStatusJson:
-    """A budget as data."""
+def status_data(
+    budget: Budget, period: BudgetPeriod, states: Iterable[BudgetState], now_us: int, until_us: int | None
+) -> BudgetStatusJson:
+    """A budget as data. Args: until_us: up to when GPU time is allocated, where it is of that."""
+    zone = zone_of(budget.timezone)
     return {
         "name": budget.name,
         "per": budget.per,
         "of": budget.of,
         "on_exhausted": budget.on_exhausted,
         "timezone": budget.timezone,
-        "period": period_data(period, zone_of(budget.timezone)),
+        "period": period_data(period, zone),
+        "allocated_until": None if until_us is None else moment_of(until_us, zone),
         "running": period.start_us <= now_us < period.end_us,
         "keys": [key_data(budget, state) for state in states],
     }
@@ -78,7 +82,13 @@ def change_data(change: BudgetChange) -> BudgetChangeJson:
 
 def amount_in_words(amount: int, of: BudgetUnit) -> str:
     """An amount with its unit."""
-    return money_in_words(amount) if of == "micro_usd" else f"{count_in_words(amount)} tokens"
+    match of:
+        case "micro_usd":
+            return money_in_words(amount)
+        case "tokens":
+            return f"{count_in_words(amount)} tokens"
+        case "gpu_seconds":
+            return f"{'-' if amount < 0 else ''}{gpu_hours_in_words(abs(amount) * _US_PER_S)} GPU-hours"
 
 
 def print_status(console: Console, budget: BudgetStatusJson) -> None:
@@ -90,6 +100,10 @@ def print_status(console: Console, budget: BudgetStatusJson) -> None:
         Text(f"{budget['name']}, per {budget['per'].replace('_', ' ')}, {act}{state}", "bold"), highlight=False
     )
     console.print(Text(f"{days} ({budget['timezone']})"), highlight=False)
+    if budget["of"] == "gpu_seconds":
+        until = budget["allocated_until"]
+        known = f"GPU time until {until} is allocated." if until else "GPU time since yesterday is not allocated."
+        console.print(Text(known), highlight=False)
     if not budget["keys"]:
         console.print("Nothing is spent.", highlight=False)
         return

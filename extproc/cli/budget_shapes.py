@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
+from extproc.domain.budgets import BudgetUnit
+
 
 class BudgetPeriodJson(TypedDict):
     """A period of a budget."""
@@ -30,12 +32,16 @@ class BudgetStatusJson(TypedDict):
 
     name: Annotated[str, "as the configuration has it"]
     per: Annotated[Literal["team", "project", "budget_code"], "what each key is"]
-    of: Annotated[Literal["micro_usd", "tokens"], "the unit of all its numbers"]
+    of: Annotated[BudgetUnit, "the unit of all its numbers"]
     on_exhausted: Annotated[
         Literal["block", "downgrade"] | None, "what it does when nothing is left; null: it warns only"
     ]
     timezone: Annotated[str, "whose days its periods have"]
     period: Annotated[BudgetPeriodJson, "the current one, or its range of days"]
+    allocated_until: Annotated[
+        str | None,
+        "of GPU-seconds: up to when they are known; null: those since yesterday are not, or it is of another unit",
+    ]
     running: Annotated[bool, "the period has begun and is not over; only a range of days may not be"]
     keys: Annotated[list[BudgetKeyJson], "those of `match`, or those that spent or were granted something"]
 
@@ -57,7 +63,7 @@ class BudgetChangeJson(TypedDict):
     period: Annotated[BudgetPeriodJson, "that it is for, in UTC"]
     kind: Annotated[
         Literal["grant", "warned", "exhausted", "recovered"],
-        "a grant, or what a server noted: a share of `warn_at` was spent, all was spent, a grant made room again",
+        "a grant, or what a server noted: a share of `warn_at` was spent, all was spent, there was room again",
     ]
     amount: Annotated[int, "of a grant how much more there is, below 0: less; of others the limit that was in force"]
     share_percent: Annotated[int, "of that limit, which was spent; 0 for a grant"]
@@ -86,7 +92,7 @@ class ActingBudgetJson(TypedDict):
     budget: Annotated[str, "its name"]
     per: Annotated[Literal["team", "project", "budget_code"], "what `key` is"]
     key: Annotated[str, "who asks"]
-    of: Annotated[Literal["micro_usd", "tokens"], "the unit of `amount`"]
+    of: Annotated[BudgetUnit, "the unit of `amount`"]
     amount: Annotated[int, "as the configuration has it"]
     on_exhausted: Annotated[Literal["block", "downgrade"], "what it does when nothing is left"]
     until: Annotated[str, "when the period ends"]

@@ -30,6 +30,9 @@ def budget_problems(document: Document, places: Places) -> Iterator[Problem]:
         yield from _share_problems(budget, at, places)
         yield from _period_problems(budget, at, places)
         yield from _act_problems(budget, at, document, places)
+        if budget.of == "gpu_seconds" and document.gpus is None:
+            hint = "Add `gpus:`, with the model servers and their GPUs."
+            yield places.problem((*at, "of"), "no GPU time is known without `gpus`", hint=hint)
     for named, path in _named_by_routes(document):
         yield from _named_problems(named, path, budgets, places)
     if any(one.of == "micro_usd" for one in budgets) and not _has_price(document):

@@ -30,7 +30,10 @@ class Budget(Section):
     name: Name = Field(description="name in commands")
     per: BudgetScope = Field(description="each team, project or budget code has the amount for itself")
     match: tuple[BudgetKey, ...] = Field(default=(), description="those that have it; empty: all")
-    of: BudgetUnit = Field(description="what is counted; tokens: of prompts and responses")
+    of: BudgetUnit = Field(
+        description="what is counted. tokens: of prompts and responses. gpu_seconds: GPU time of exchanges, which is "
+        "known one to two hours later; needs `gpus`"
+    )
     amount: int = Field(ge=1, le=BUDGET_MAX, description="how much each of them has in a period")
     period: CalendarSpan | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""What is left of a budget: whole numbers of tokens or micro-USD."""
+"""What is left of a budget: whole numbers of tokens, micro-USD or GPU-seconds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ from extproc.domain.budget_periods import BudgetPeriod
 
 BUDGET_MAX: Final = 10**15
 """Of any amount: a billion USD."""
-BudgetUnit = Literal["micro_usd", "tokens"]
+BudgetUnit = Literal["micro_usd", "tokens", "gpu_seconds"]
 BudgetScope = Literal["team", "project", "budget_code"]
+
+
+def taken_at_end(of: BudgetUnit, tokens: int, micro_usd: int) -> int:
+    """What an exchange takes of a budget, as far as its end tells: GPU time is allocated later, so it is none of it."""
+    match of:
+        case "tokens":
+            return tokens
+        case "micro_usd":
+            return micro_usd
+        case "gpu_seconds":
+            return 0
 
 
 class BudgetState(NamedTuple):
@@ -59,6 +70,8 @@ class BudgetSums(NamedTuple):
     Attributes:
         keys: what is spent, and the sum of all grants, by key.
         in_flight: what exchanges that have not ended are estimated to take, by spool and key.
+        late_us: for how long something should be in them that is not: GPU time that is not allocated. None: none ever
+            was, so nothing is known. [us]
     """
 
     name: str
@@ -67,6 +80,7 @@ class BudgetSums(NamedTuple):
     period: BudgetPeriod
     keys: Mapping[str, tuple[int, int]]
     in_flight: Mapping[str, Mapping[str, int]]
+    late_us: int | None = 0
 
 
 class BudgetStanding(StrEnum):

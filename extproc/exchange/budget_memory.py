@@ -21,6 +21,7 @@ KEYS_MAX: Final = 100_000
 CHUNKS_MAX: Final = 1_024
 """Parts of the spool that are not in the sums; beyond it, neighbors become one."""
 _NOTHING: Final = (0, 0)
+_NS_PER_US: Final = 1_000
 
 
 class SpentHere:
@@ -85,7 +86,7 @@ class _Known(NamedTuple):
 
     Attributes:
         others: what other workers have in flight, by key.
-        seen_ns: when they were true.
+        seen_ns: when they were true; those that lack something that is late, when it was due.
         is_whole: whether all is in them that was spooled before this worker began.
     """
 
@@ -207,9 +208,9 @@ class BudgetMemory:
                 _add(covered, counted, amount)
         budgets, is_whole = self._budgets, sequence is not None
         known = {
-            one.name: _Known(one.period, one.keys, _others(one, spool), seen_ns, is_whole)
+            one.name: _Known(one.period, one.keys, _others(one, spool), seen_ns - one.late_us * _NS_PER_US, is_whole)
             for one in sums
-            if one.name in budgets and _counts_so(budgets[one.name], one, at_us)
+            if one.name in budgets and _counts_so(budgets[one.name], one, at_us) and one.late_us is not None
         }
         with self._lock:
             self._known = known if budgets is self._budgets else {}  # else there are others now: the next sums count

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from extproc.config.compiled_budgets import CompiledBudgets
-from extproc.domain.budgets import BudgetAct, BudgetStanding
+from extproc.domain.budgets import BudgetAct, BudgetStanding, taken_at_end
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.usage import Usage, cost_of
@@ -102,16 +102,23 @@ class Budgeting:
     def _amounts(self, usage: Usage, cost: int) -> list[int]:
         """What a usage takes of each of its budgets."""
         tokens = usage.prompt + usage.completion
-        return [tokens if one.keyed.budget.of == "tokens" else cost for one in self._claims]
+        return [taken_at_end(one.keyed.budget.of, tokens, cost) for one in self._claims]
 
     def _takes_nothing(self, claim: BudgetClaim, exchange: ExchangeContext) -> bool:
         """Whether an exchange costs nothing of a budget, whatever comes of it: also if another version answers."""
         if self._record.endpoint == COUNTS_NOTHING:
             return True
         version, choice = self._record.version, exchange.choice
-        if claim.keyed.budget.of == "tokens" or version is None or (choice is not None and choice.fallback is not None):
+        fallback = None if choice is None else choice.fallback
+        if version is None or (fallback is not None and len(fallback.chain) > 1):  # that of a provider is its own
             return False
-        return not (version.prices.prompt or version.prices.cached or version.prices.completion)
+        match claim.keyed.budget.of:
+            case "tokens":
+                return False
+            case "micro_usd":
+                return not (version.prices.prompt or version.prices.cached or version.prices.completion)
+            case "gpu_seconds":
+                return version.provider != ""  # its GPUs are not ours
 
     def _refusal(self, claim: BudgetClaim, now_ns: int) -> ApiError:
         if claim.standing is BudgetStanding.UNKNOWN:

@@ -75,7 +75,9 @@ def _sums(tree: Mapping[str, Any]) -> BudgetSums:
         raise TypeError
     start_us, end_us = map(_whole, tree["period"])
     in_flight = {spool: _numbers(by_key) for spool, by_key in tree["in_flight"].items()}
-    return BudgetSums(name, per, of, BudgetPeriod(start_us, end_us), _keys(tree), in_flight)
+    late_us = tree.get("late_us", 0)  # an earlier release has no unit that may be late
+    period = BudgetPeriod(start_us, end_us)
+    return BudgetSums(name, per, of, period, _keys(tree), in_flight, None if late_us is None else _whole(late_us))
 
 
 def _keys(tree: Mapping[str, Any]) -> dict[str, tuple[int, int]]:

@@ -17,6 +17,8 @@ AHEAD_S_MAX: Final = 5.0
 _NONE_YET: Final = "the shipper has not written them yet"
 _NOT_IN_IT: Final = "they are not in the shipper's file"
 _TOO_OLD: Final = "the store, or the shipper, does not answer"
+_NONE_ALLOCATED: Final = "no GPU time is allocated yet"
+_LATE: Final = "GPU time is allocated too late, or no more"
 _NS_PER_US: Final = 1_000
 _NS_PER_S: Final = 1_000_000_000
 
@@ -46,6 +48,7 @@ class BudgetReader:
         self._looked_ns = -_NS_PER_S
         self._problem = _NONE_YET
         self._told: set[str] = set()
+        self._late: dict[str, str] = {}  # why sums lack something, by budget
 
     def look(self) -> None:
         """Read the file if it is another one, and it is time."""
@@ -77,6 +80,9 @@ class BudgetReader:
         sequence = content.spools.get(self._spool)
         seen_ns = self._now_ns() - max(0, age_ns)
         self._memory.take(content.sums, self._spool, sequence, content.at_us, seen_ns)
+        self._late = {
+            one.name: _NONE_ALLOCATED if one.late_us is None else _LATE for one in content.sums if one.late_us != 0
+        }
         self._problem = _NONE_YET if sequence is None else ""
 
     def _tell_missed(self, now_ns: int) -> None:
@@ -90,7 +96,7 @@ class BudgetReader:
                     "budget sums unknown",
                     budget=budget.name,
                     exchanges="refused" if budget.blocks_unknown else "allowed",
-                    reason=self._problem or (_NOT_IN_IT if age_ns is None else _TOO_OLD),
+                    reason=self._problem or self._late.get(budget.name) or (_NOT_IN_IT if age_ns is None else _TOO_OLD),
                     age_s=None if age_ns is None else age_ns // _NS_PER_S,
                 )
 

@@ -6,17 +6,25 @@ A crossing is a row of ``budget_changes`` with a name that is unique in the stor
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
-from sqlalchemy import Connection
 
 from extproc.config.budgets import Budget
 from extproc.domain.budget_periods import BudgetPeriod
 from extproc.domain.budgets import BudgetState, BudgetSums
-from extproc.ledger.budgets import BudgetChange, ChangeKind, exhausted_keys, note_once, states_of
+from extproc.ledger.allocation.used_time import UsedGpuTime, late_us
+from extproc.ledger.budgets import (
+    NO_NOTES,
+    BudgetChange,
+    ChangeKind,
+    ExhaustedNotes,
+    exhausted_notes,
+    note_once,
+    states_of,
+)
 from extproc.ledger.store import LedgerStore
 
 LOOK_S_MIN: Final = 1.0
@@ -46,10 +54,15 @@ class BudgetWatch:
     """Looks at the sums, as often as they may have changed and as the time that it takes allows."""
 
     def __init__(
-        self, store: LedgerStore, budgets: Sequence[Budget], clock_s: Callable[[], float] = time.monotonic
+        self,
+        store: LedgerStore,
+        budgets: Sequence[Budget],
+        clock_s: Callable[[], float] = time.monotonic,
+        gpu_time: UsedGpuTime | None = None,
     ) -> None:
         self._store = store
         self._budgets = budgets
+        self._gpu_time = UsedGpuTime() if gpu_time is None else gpu_time
         self._acts = any(one.on_exhausted is not None for one in budgets)
         self._clock_s = clock_s
         self._noted: set[str] = set()
@@ -84,12 +97,15 @@ class BudgetWatch:
                 period = budget.period_at(now_us)
                 if not period.start_us <= now_us < period.end_us:
                     continue
-                states = states_of(connection, budget, period)
+                # Before the sums: what recovers meanwhile is not taken to be exhausted again.
+                notes = exhausted_notes(connection, budget.name, period)
+                states = states_of(connection, budget, period, self._gpu_time)
                 percent[budget.name] = max((state.percent for state in states), default=0)
-                found |= _crossings(connection, budget, period, states, now_us)
+                found |= _crossings(budget, period, states, notes, now_us)
                 if budget.on_exhausted is not None:
                     keys = {state.key: (state.spent, state.granted) for state in states}
-                    sums.append(BudgetSums(budget.name, budget.per, budget.of, period, keys, {}))
+                    late = late_us(connection, now_us) if budget.of == "gpu_seconds" else 0
+                    sums.append(BudgetSums(budget.name, budget.per, budget.of, period, keys, {}, late))
         new = {once: change for once, change in found.items() if once not in self._noted}
         crossed = self._note(new) if new else ()
         self._noted = set(found)
@@ -102,16 +118,20 @@ class BudgetWatch:
 
 
 def _crossings(
-    connection: Connection, budget: Budget, period: BudgetPeriod, states: Sequence[BudgetState], now_us: int
+    budget: Budget,
+    period: BudgetPeriod,
+    states: Sequence[BudgetState],
+    notes: Mapping[str, ExhaustedNotes],
+    now_us: int,
 ) -> dict[str, BudgetChange]:
     """What is crossed at the moment, by the name under which it is noted once."""
     found: dict[str, BudgetChange] = {}
-    exhausted = exhausted_keys(connection, budget.name, period)
     for state in states:
+        noted = notes.get(state.key, NO_NOTES)
         kinds: list[tuple[ChangeKind, int]] = [("warned", share) for share in state.reached(budget.warn_at)]
         if state.is_exhausted:
             kinds.append(("exhausted", 100))
-        elif state.key in exhausted:
+        elif noted.is_exhausted:
             kinds.append(("recovered", state.percent))
         for kind, share in kinds:
             change = BudgetChange(
@@ -125,12 +145,17 @@ def _crossings(
                 share_percent=share,
                 made_by=_WHO,
             )
-            found[_once(change)] = change
+            # An entry that comes late takes GPU time from others: they recover and exhaust the same limit again.
+            found[_once(change, noted.recovered if budget.of == "gpu_seconds" else 0)] = change
     return found
 
 
-def _once(change: BudgetChange) -> str:
-    """A grant gives another limit, of which all shares may be crossed again."""
-    share = change.share_percent if change.kind == "warned" else 0
+def _once(change: BudgetChange, recovered: int) -> str:
+    """A grant gives another limit, of which all shares may be crossed again.
+
+    Args: recovered: how often the key had room again, of a budget that needs no grant for it; else 0.
+    """
+    is_warning = change.kind == "warned"
+    share, again = change.share_percent if is_warning else 0, 0 if is_warning else recovered
     parts = (change.budget, change.budget_key, change.period_start_us, change.kind, share, change.amount)
-    return orjson.dumps(parts).decode()
+    return orjson.dumps((*parts, again) if again else parts).decode()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, insert, select, text
 
 from extproc.config.budgets import Budget
 from extproc.domain.budget_periods import BudgetPeriod
 from extproc.domain.budgets import BUDGET_MAX, BudgetState
+from extproc.ledger.allocation.used_time import UsedGpuTime
 from extproc.ledger.schema import CHANGES
 from extproc.ledger.slots import insert_into, spent_in
 
@@ -48,9 +49,24 @@ class BudgetChange:
     note: str = ""
 
 
-def states_of(connection: Connection, budget: Budget, period: BudgetPeriod) -> list[BudgetState]:
-    """What is left of a budget in a period, by key: of all that are named, spent or were granted something."""
-    spent = spent_in(connection, budget.per, budget.of, period)
+class ExhaustedNotes(NamedTuple):
+    """Of one key in a period. Attributes: is_exhausted: by the last note. recovered: how often there was room again."""
+
+    is_exhausted: bool
+    recovered: int
+
+
+NO_NOTES: Final = ExhaustedNotes(False, 0)
+
+
+def states_of(
+    connection: Connection, budget: Budget, period: BudgetPeriod, gpu_time: UsedGpuTime | None = None
+) -> list[BudgetState]:
+    """What is left of a budget in a period, by key: of all that are named, spent or were granted something.
+
+    Args: gpu_time: of who looks again and again.
+    """
+    spent = _spent(connection, budget, period, UsedGpuTime() if gpu_time is None else gpu_time)
     granted = _granted(connection, budget.name, period)
     keys = budget.match or sorted({*spent, *granted})
     return [BudgetState(key, budget.amount, granted.get(key, 0), spent.get(key, 0)) for key in keys]
@@ -88,13 +104,14 @@ def note_once(connection: Connection, change: BudgetChange, once: str) -> bool:
     return connection.execute(statement.returning(CHANGES.c.number)).scalar_one_or_none() is not None
 
 
-def exhausted_keys(connection: Connection, budget: str, period: BudgetPeriod) -> set[str]:
-    """Those of which a period's last note says that nothing is left."""
+def exhausted_notes(connection: Connection, budget: str, period: BudgetPeriod) -> dict[str, ExhaustedNotes]:
+    """Those of a period, by key."""
     key, kind = CHANGES.c.budget_key, CHANGES.c.kind
     noted = kind.in_(("exhausted", "recovered")) & (CHANGES.c.budget == budget) & _starts_in(period)
-    found: set[str] = set()
+    found: dict[str, ExhaustedNotes] = {}
     for name, last in connection.execute(select(key, kind).where(noted).order_by(CHANGES.c.number)):
-        (found.add if last == "exhausted" else found.discard)(name)
+        before = found.get(name, NO_NOTES)
+        found[name] = ExhaustedNotes(last == "exhausted", before.recovered + (last == "recovered"))
     return found
 
 
@@ -103,6 +120,12 @@ def changes_of(connection: Connection, budgets: Sequence[str]) -> list[BudgetCha
     query = select(CHANGES).where(CHANGES.c.budget.in_(budgets)).order_by(CHANGES.c.number)
     names = [one.name for one in fields(BudgetChange)]
     return [BudgetChange(**{name: row[name] for name in names}) for row in connection.execute(query).mappings()]
+
+
+def _spent(connection: Connection, budget: Budget, period: BudgetPeriod, gpu_time: UsedGpuTime) -> dict[str, int]:
+    if budget.of == "gpu_seconds":
+        return gpu_time.seconds(connection, budget.per, period)
+    return spent_in(connection, budget.per, budget.of, period)
 
 
 def _values(change: BudgetChange) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from extproc.domain.budgets import BudgetSums
+from extproc.domain.budgets import BudgetSums, taken_at_end
 from extproc.ledger.entry import NOT_REACHED, LedgerEntry
 from extproc.ledger.lines import RecordReader
 from extproc.ledger.open_exchanges import left_behind
@@ -44,11 +44,8 @@ def _of_budget(sums: BudgetSums, entries: dict[str, list[LedgerEntry]]) -> dict[
         for entry in open_ones:
             if sums.period.start_us <= entry.started_at_us < sums.period.end_us and entry.outcome not in NOT_REACHED:
                 key: str = getattr(entry, sums.per)
-                by_key[key] = by_key.get(key, 0) + _amount(entry, sums)
+                taken = taken_at_end(sums.of, entry.prompt_tokens + entry.completion_tokens, entry.cost_micro_usd)
+                by_key[key] = by_key.get(key, 0) + taken
         if by_key:
             found[spool] = by_key
     return found
-
-
-def _amount(entry: LedgerEntry, sums: BudgetSums) -> int:
-    return entry.prompt_tokens + entry.completion_tokens if sums.of == "tokens" else entry.cost_micro_usd

@@ -28,6 +28,7 @@ from extproc.config.ledger import Ledger
 from extproc.domain.budgets import BudgetSums
 from extproc.ledger.allocation.sample_reports import SampleReports
 from extproc.ledger.allocation.time_reports import GpuTimeReports
+from extproc.ledger.allocation.used_time import UsedGpuTime
 from extproc.ledger.budget_file import BudgetFile, write_budget_file
 from extproc.ledger.budget_watch import BudgetWatch
 from extproc.ledger.budget_webhook import crossing_message
@@ -92,6 +93,7 @@ class Shipping:
         self._parent_gone = threading.Event()
         self._store: LedgerStore | None = None
         self._watch: BudgetWatch | None = None
+        self._used_gpu_time = UsedGpuTime()
         self._webhook: Webhook | None = None
         self._drift = DriftReports(self._write, self._tell)
         self._rollouts = RolloutReports(root, self._place_in_database, self._write, self._tell)
@@ -175,7 +177,7 @@ class Shipping:
     def _opened(self) -> LedgerStore:
         """Called by the thread of the database."""
         store = self._store = LedgerStore(self._url, self._folder)
-        self._watch = None
+        self._watch, self._used_gpu_time = None, UsedGpuTime()
         self._drift.use(store, self._next.drift)
         self._rollouts.use(store, self._next.rollouts)
         self._samples.use(store, self._next.gpus)
@@ -222,7 +224,7 @@ class Shipping:
                 self._webhook.close()
             file = watched.webhook_file
             self._webhook = None if file is None else Webhook(file, "budget", self._tell)
-        self._watch = BudgetWatch(self._store, watched.budgets)
+        self._watch = BudgetWatch(self._store, watched.budgets, gpu_time=self._used_gpu_time)
         self._drift.use(self._store, watched.drift)
         self._rollouts.use(self._store, watched.rollouts)
         self._samples.use(self._store, watched.gpus)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Connection, Table, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from extproc.domain.budget_periods import SLOT_US, BudgetPeriod
-from extproc.domain.budgets import BudgetScope, BudgetUnit
+from extproc.domain.budgets import BudgetScope
 from extproc.ledger.entry import NOT_REACHED
 from extproc.ledger.schema import SLOTS
 
 _PLACE = ("slot_us", "team", "project", "budget_code")
+SlotUnit = Literal["micro_usd", "tokens"]
+"""Units that an entry has at once; GPU time is allocated later."""
 
 
 def add_to_slots(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -43,7 +45,7 @@ def add_to_slots(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> N
     connection.execute(statement, values)
 
 
-def spent_in(connection: Connection, per: BudgetScope, of: BudgetUnit, period: BudgetPeriod) -> dict[str, int]:
+def spent_in(connection: Connection, per: BudgetScope, of: SlotUnit, period: BudgetPeriod) -> dict[str, int]:
     """What each team, project or budget code used in a period."""
     key = SLOTS.c[per]
     total = cast(func.sum(SLOTS.c[of]), BigInteger)

@@ -45,7 +45,7 @@ class LedgerMetrics:
         self._crossed = counter(
             "llm_extproc_budget_crossed_total",
             "Crossings of a budget by one of its teams, projects or budget codes: `warned` at a share, `exhausted`, or"
-            " `recovered` by a grant.",
+            " `recovered`.",
             ("budget", "kind"),
         )
         self._sink_stored = counter(

@@ -17,6 +17,7 @@ from tests.e2e.apis import MODEL
 from tests.e2e.asking import CHAT
 from tests.e2e.harness import Answer, Stack, wait_until
 from tests.e2e.measured import Measured
+from tests.gpu_use import around_today, use_gpus
 
 RETRIES = 3
 DAY_S = 86_400
@@ -26,6 +27,10 @@ DAILY: dict[str, Any] = {
     **{"on_exhausted": "block", "when_unknown": "block", "unknown_after_s": 5},
 }
 BLOCKED = ["openai", "anthropic", "granted", "unread"]
+GPU: dict[str, Any] = {
+    **{**DAILY, **around_today(), "period": None},
+    **{"name": "gpus", "match": ["heavy", "light"], "of": "gpu_seconds", "amount": 60},
+}
 SOFT: dict[str, Any] = {**DAILY, "name": "soft", "match": ["saving"], "on_exhausted": "downgrade"}
 
 
@@ -36,7 +41,10 @@ def change() -> Change:
     def budgeted(data: dict[str, Any]) -> None:
         data["ledger"] = {"url": "sqlite:///ledger.db", "refused": True}
         data["budgets"] = [{**DAILY, "match": BLOCKED}, {**DAILY, "name": "wide", "match": ["unread"], "amount": 10**9}]
-        data["budgets"].append(SOFT)
+        data["budgets"] += [SOFT, GPU]
+        endpoints = [one for version in data["models"][MODEL]["versions"].values() for one in version["endpoints"]]
+        servers = [{"endpoint": one, "gpus": 2, "kind": "H100", "price": "h100"} for one in endpoints]
+        data["gpus"] = {"servers": servers, "prices": [{"name": "h100", "per_gpu_hour": "2.50"}]}
         saving = {"name": "saving", "when": [{"budget_exhausted": ["soft"]}], "version": f"{MODEL}/v2"}
         data["routes"] = [saving, {"name": "usual", "version": f"{MODEL}/v1"}]
 
@@ -120,6 +128,18 @@ def test_an_exhausted_budget_leads_to_another_version(shared: Stack) -> None:
     assert measured.rise("llm_route_total", route="usual", model=MODEL) > 0
     assert measured.rise("llm_requests_total", version="v2", outcome="completed") > 0
     assert measured.rise("llm_extproc_budget_exchanges_total", budget="soft", act="downgraded") > 0
+
+
+def test_who_has_used_its_gpu_time_is_refused(shared: Stack) -> None:
+    """As soon as it is allocated, and not before; others go on."""
+    wait_until(lambda: chat(shared, "heavy").status == 200, "GPU time was allocated once", 30)
+    server = f"127.0.0.1:{shared.models['v1'].port}"
+    use_gpus(shared.config, server, 100, 30, project="heavy")
+    use_gpus(shared.config, server, 200, 29, project="light")
+    wait_until(lambda: chat(shared, "heavy").status == 429, "heavy has used its part", 30)
+    answer = chat(shared, "heavy")
+    assert (answer.status, answer.document["error"]["code"]) == (429, "budget_exhausted")
+    assert chat(shared, "light").status == 200
 
 
 def test_a_store_that_is_gone_leaves_budgets_unknown(shared: Stack) -> None:

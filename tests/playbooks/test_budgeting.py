@@ -29,12 +29,26 @@ S_NS = 1_000_000_000
 DAY_S = 86_400
 NOON_S = DAY_S // 2
 MESSAGES = "/v1/messages"
+FREE = {"prompt_micro_usd_per_mtok": 0, "completion_micro_usd_per_mtok": 0}
 MONTHLY: dict[str, Any] = {
     **{"name": "monthly", "per": "team", "of": "tokens", "amount": 1_000, "period": "day"},
     **{"on_exhausted": "block", "when_unknown": "allow"},
 }
 DOLLARS: dict[str, Any] = {**MONTHLY, "name": "dollars", "of": "micro_usd"}
 SOFT: dict[str, Any] = {**MONTHLY, "name": "soft", "on_exhausted": "downgrade"}
+GPU: dict[str, Any] = {**MONTHLY, "name": "gpus", "of": "gpu_seconds"}
+ON_GPUS: dict[str, Any] = {
+    "gpus": {
+        "servers": [{"endpoint": "127.0.0.1:8001", "gpus": 1, "kind": "L4", "price": "l4"}],
+        "prices": [{"name": "l4", "per_gpu_hour": "0.70"}],
+    },
+    "providers": {"cloud": {"url": "https://api.example.com/v1"}},
+    "models": {
+        "tiny": {"versions": {"v1": {"weight": 1, "price": FREE, "endpoints": ["127.0.0.1:8001"]}}},
+        "far": {"versions": {"v1": {"weight": 1, "price": FREE, "provider": "cloud", "served_model": "gpt"}}},
+    },
+}
+"""A model on servers of ours, and one of a provider."""
 ROUTES: list[Any] = [
     {"name": "saving", "when": [{"budget_exhausted": ["soft"]}], "version": "tiny/v2"},
     {"name": "default"},
@@ -173,11 +187,10 @@ def test_the_budget_that_lasts_longest_is_told() -> None:
 
 def test_what_costs_nothing_is_not_blocked() -> None:
     """A version without prices takes nothing of a budget of money, and `count_tokens` of none."""
-    free = {"prompt_micro_usd_per_mtok": 0, "completion_micro_usd_per_mtok": 0}
     price = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
     models: dict[str, Any] = {
         name: {"versions": {"v1": {"weight": 1, "price": prices}}}
-        for name, prices in (("tiny", free), ("other", price))
+        for name, prices in (("tiny", FREE), ("other", price))
     }
     talks = Talks(DOLLARS, models=models)
     talks.sums(search=1_000)
@@ -185,11 +198,14 @@ def test_what_costs_nothing_is_not_blocked() -> None:
     counting = Talks(MONTHLY)
     counting.sums(search=1_000)
     assert code(counting.ask(path=f"{MESSAGES}/count_tokens")) == ""
+    free_provider = Talks(DOLLARS, **ON_GPUS)
+    free_provider.sums(search=1_000)
+    assert code(free_provider.ask(model="far")) == ""
     assert code(Talks({**MONTHLY, "when_unknown": "block"}).ask(path=f"{MESSAGES}/count_tokens")) == ""
     falling = {
         "tiny": {
             "versions": {
-                "v1": {"weight": 1, "endpoints": ["127.0.0.1:8001"], "price": free},
+                "v1": {"weight": 1, "endpoints": ["127.0.0.1:8001"], "price": FREE},
                 "v2": {"weight": 0, "endpoints": ["127.0.0.1:8002"], "price": price},
             },
             "fallback": {"to": ["v2"]},
@@ -198,6 +214,38 @@ def test_what_costs_nothing_is_not_blocked() -> None:
     talks = Talks(DOLLARS, models=falling)
     talks.sums(search=1_000)
     assert code(talks.ask()) == "budget_exhausted"
+
+
+# --- GPU time ------------------------------------------------------------------------------------------------------
+
+
+def test_gpu_time_is_spent_when_the_store_has_it() -> None:
+    """An exchange reserves and spends none of it: what it took is allocated later."""
+    talks = Talks({**GPU, "amount": 5}, **ON_GPUS)
+    talks.sums(search=4)
+    running = [talks.ask(max_tokens=900) for _ in range(3)]
+    for talk in running:
+        assert talks.end(talk).record.spent == ()
+    assert (code(talks.ask()), len(talks.memory)) == ("", 1)
+    talks.sums(search=5)
+    talk = talks.ask()
+    assert (code(talk), talk.record.budget_acts) == ("budget_exhausted", (("gpus", "blocked"),))
+    assert code(talks.ask(team="hr")) == ""
+
+
+def test_what_takes_no_gpu_time_of_ours_is_not_blocked() -> None:
+    """A provider has servers of its own, unless ours answer in its place; `count_tokens` computes nothing."""
+    talks = Talks(GPU, **ON_GPUS)
+    talks.sums(search=1_000)
+    asked = [code(talks.ask(model=model)) for model in ("tiny", "far")]
+    assert asked == ["budget_exhausted", ""]
+    assert code(talks.ask(path=f"{MESSAGES}/count_tokens")) == ""
+    far = ON_GPUS["models"]["far"]["versions"]["v1"]
+    near = {**ON_GPUS["models"]["tiny"]["versions"]["v1"], "weight": 0}
+    falling = {"far": {"versions": {"v1": far, "v2": near}, "fallback": {"to": ["v2"]}}}
+    talks = Talks(GPU, **{**ON_GPUS, "models": falling})
+    talks.sums(search=1_000)
+    assert code(talks.ask(model="far")) == "budget_exhausted"
 
 
 # --- in flight -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 from grpc import aio
 
 from extproc.ledger.budget_file import BUDGET_FILE
+from tests.gpu_use import around_today, use_gpus
 from tests.hangs import HANG_S
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
@@ -133,6 +134,29 @@ async def test_workers_know_of_each_other(folder: Path) -> None:
             call.cancel()
         await until(second, "budget_exhausted")  # by what the model servers had been asked
     assert await asyncio.to_thread(process.processor.stop) == 0
+
+
+@in_loop
+async def test_gpu_time_counts_once_it_is_allocated(folder: Path) -> None:
+    """Nothing is known before the first time; then who has used its part is refused, and nobody else."""
+    server = "127.0.0.1:9"
+    budget = {**DAILY, **around_today(), "period": None, "of": "gpu_seconds", "amount": 60, "when_unknown": "block"}
+    servers = [{"endpoint": server, "gpus": 2, "kind": "H100", "price": "h100"}]
+    gpus = {"servers": servers, "prices": [{"name": "h100", "per_gpu_hour": "2.50"}]}
+    process = made(folder, budget, gpus=gpus)
+    process.file.write_text(process.config.replace("weight: 1", f'weight: 1\n        endpoints: ["{server}"]'))
+    process.processor.start()
+    async with process.channel() as channel:
+        assert await asked(channel) == "budget_unknown"
+        await until(channel, "")
+        await asyncio.to_thread(use_gpus, process.file, server, 200, 29, team="search")
+        await asyncio.to_thread(use_gpus, process.file, server, 100, 30, team="hr")
+        await until(channel, "budget_exhausted", "hr")
+        assert await asked(channel) == ""
+        await asyncio.to_thread(use_gpus, process.file, server, 10, 1, team="search")
+        await until(channel, "budget_exhausted")
+    assert await asyncio.to_thread(process.processor.stop) == 0
+    assert len(process.lines("budget sums unknown")) == len(process.lines("budget sums known again")) == 1
 
 
 @in_loop

@@ -23,13 +23,11 @@ from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.config.gpus import GpusSection
 from extproc.database.engine import StoreFailed
 from extproc.ledger.allocation.allocating import allocate_day, days_between
-from extproc.ledger.allocation.settled import settled_us, settles_from_us
+from extproc.ledger.allocation.settled import LASTS_S_MAX, settled_us, settles_from_us
 from extproc.ledger.allocation.settling_run import EXCHANGES_MAX
 from extproc.ledger.allocation.terms import allocation_terms
 from extproc.ledger.store import LedgerStore
 
-LASTS_S_MAX: Final = 1_800
-"""Then the system ends it."""
 _NICENESS: Final = 10
 """A tenth of a core where others want it. Not the lowest: others wait while it is the one who writes to SQLite."""
 _US_PER_S: Final = 1_000_000

@@ -122,7 +122,7 @@ SAMPLES: dict[str, list[list[str]]] = {
     "ledger verify": [["-c", "config.yaml"]],
     "ledger export": [["-c", "config.yaml"]],
     "ledger replay": [["-c", "config.yaml", "ledger.jsonl"]],
-    "budget status": [["config.yaml"]],
+    "budget status": [["config.yaml"], ["gpus.yaml"]],
     "budget grant": [["monthly", "search", "--amount", "5000000", "-c", "config.yaml", "--by", "ann"]],
     "budget history": [["-c", "config.yaml"]],
     "allocate": [
@@ -277,6 +277,10 @@ QUOTAS = f"""{GPUS}\
     - {{ team: search, gpus: 0.5 }}
     - {{ team: chat, namespace: chat-prod }}
 """
+GPU_BUDGETS = """\
+budgets:
+  - { name: january, per: team, of: gpu_seconds, amount: 36000, first_day: 2026-01-05, last_day: 2026-01-06 }
+"""
 DRIFT = "drift: { reference: previous_version }\n"
 PROMPTS = "prompts:\n  folder: prompts\n"
 PROMPT = """\
@@ -312,9 +316,9 @@ def _write(folder: Path) -> None:
     stores = f"review:\n  url: sqlite:///review.db\n{LEDGER}"
     collecting = MINIMAL.replace("  - filter: meter\n", "  - filter: meter\n  - filter: signals\n")
     (folder / "config.yaml").write_text(f"{collecting}{stores}{BUDGETS}{DRIFT}{PROMPTS}{KEYED}")
-    (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}")
     (folder / "quotas.yaml").write_text(f"{collecting}{stores}{QUOTAS}")
     (folder / "resource-quotas.json").write_bytes(printed(resource_quota("chat-prod", "2")))
+    (folder / "gpus.yaml").write_text(f"{collecting}{stores}{GPUS}{GPU_BUDGETS}")
     (folder / "calibrated.yaml").write_text(f"{MINIMAL}ledger: {{ url: sqlite:///calibrated.db }}\n{GPUS}")
     _fill_calibrated(folder)
     (folder / "prompts").mkdir()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from extproc.allocation.slices import HOUR_US
 from extproc.cli import _app as app
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore
 from tests.unit.cli.samples import fill
+from tests.unit.ledger.allocation.samples import OTHER, SERVERS, terms
 from tests.unit.reports.samples import HOSTILE, entry_at
 
 CONFIG = ("-c", "config.yaml")
@@ -25,9 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def printed(*arguments: str) -> str:
+def printed(*arguments: str, config: tuple[str, str] = CONFIG) -> str:
     """What a command prints."""
-    ran = CliRunner().invoke(app, ["budget", *arguments, *CONFIG], env={"COLUMNS": "80"})
+    ran = CliRunner().invoke(app, ["budget", *arguments, *config], env={"COLUMNS": "80"})
     assert ran.exit_code == 0, ran.stderr
     return ran.stdout
 
@@ -93,6 +97,35 @@ def test_hostile_names_stay_in_their_cells(folder: Path) -> None:
     assert "\x1b" not in table
     assert "two\u00b7lines" in table
     assert {key["key"] for key in status("winter")["keys"]} == {*HOSTILE, "index"}
+
+
+def test_gpu_time_is_shown_in_hours(folder: Path) -> None:
+    """Up to when it is known, as it comes late; data and grants have seconds."""
+    now = datetime.now(UTC)
+    today_us = int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * 1_000_000
+    yesterday = (now - timedelta(1)).date()
+    config, usual = folder / "gpus.yaml", ("-c", "gpus.yaml")
+    text = config.read_text().replace("2026-01-05", f"{yesterday}").replace("2026-01-06", f"{now.date()}")
+    config.write_text(text)
+    assert "GPU time since yesterday is not allocated.\nNothing is spent.\n" in printed("status", config=usual)
+    store = LedgerStore("sqlite:///ledger.db", folder)
+    at_us = dict.fromkeys(("started_at_us", "sent_at_us", "first_token_at_us"), today_us - 20 * HOUR_US)
+    times = at_us | {"ended_at_us": today_us - 19 * HOUR_US}
+    store.add([entry_at("2026-01-05T10:00", "g", team="search", server=OTHER, **times)])
+    allocate_day(store, terms({OTHER: SERVERS[OTHER]}, alive=(OTHER,)), (today_us - DAY_US, today_us), today_us)
+    store.close()
+    shown = printed("status", config=usual)
+    assert f"GPU time until {now.date()}T00:00:00+00:00 is allocated.\n" in shown
+    assert shown.endswith(
+        "key     limit         spent        left         share  state\n"
+        "search  10 GPU-hours  1 GPU-hours  9 GPU-hours  10 %\n"
+    )
+    (january,) = json.loads(printed("status", "--json", config=usual))["budgets"]
+    assert january["allocated_until"] == f"{now.date()}T00:00:00+00:00"
+    assert (january["of"], january["keys"][0]["spent"], january["keys"][0]["left"]) == ("gpu_seconds", 3_600, 32_400)
+    line = printed("grant", "january", "search", "--amount", "-31500", config=usual)
+    assert line.startswith("january: search has 1.25 GPU-hours until ")
+    assert "grant -8.75 GPU-hours" in printed("history", config=usual)
 
 
 def test_a_budget_that_blocks_says_so(folder: Path) -> None:

@@ -221,6 +221,7 @@ FULL: dict[str, Any] = {
             "last_day": "2026-12-18",
             "timezone": "Europe/Zurich",
         },
+        {"name": "gpus", "per": "team", "of": "gpu_seconds", "amount": 360_000, "period": "month"},
     ],
     "budget_webhook_file": "hook.url",
     "requests": {"allow_paths": ["GET /health"], "token_ids": "refuse", "template_kwargs": ["enable_thinking"]},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from extproc.domain.budgets import BudgetState
+from typing import get_args
+
+from extproc.domain.budgets import BudgetState, BudgetUnit, taken_at_end
 
 
 def test_what_is_left() -> None:
@@ -26,3 +28,10 @@ def test_all_of_it_was_taken_back() -> None:
     """There is no share of nothing."""
     state = BudgetState("search", amount=1_000, granted=-1_000, spent=0)
     assert (state.limit, state.percent, state.is_exhausted, state.reached((80,))) == (0, 100, True, (80,))
+
+
+def test_what_an_exchange_takes() -> None:
+    """In each unit; GPU time is none of what its end tells."""
+    assert {unit: taken_at_end(unit, 7, 9) for unit in get_args(BudgetUnit)} == {
+        **{"tokens": 7, "micro_usd": 9, "gpu_seconds": 0}
+    }

@@ -14,7 +14,7 @@ from extproc.config.compiled_budgets import CompiledBudgets, KeyedBudget
 from extproc.domain.budgets import BudgetStanding, BudgetSums, SpentOfBudget
 from extproc.exchange import budget_memory
 from extproc.exchange.budget_memory import BudgetClaim, BudgetMemory
-from tests.unit.exchange.budgets import DAILY, LIMIT, compiled, keyed
+from tests.unit.exchange.budgets import DAILY, GPU, LIMIT, compiled, keyed
 
 DAY_S = 86_400
 S_NS = 1_000_000_000
@@ -328,7 +328,13 @@ def test_sums_of_what_another_configuration_calls_so_do_not_count() -> None:
     """Another unit, another payer, another zone: unknown, until the shipper has its sums."""
     memory, budgets = made(DAILY)
     sums = sums_of(budgets, 0)
-    for change in ({"of": "micro_usd"}, {"per": "project"}, {"timezone": "Asia/Tokyo"}, {"period": "week"}):
+    for change in (
+        {"of": "micro_usd"},
+        {"of": "gpu_seconds"},
+        {"per": "project"},
+        {"timezone": "Asia/Tokyo"},
+        {"period": "week"},
+    ):
         other = compiled({**DAILY, **change})
         memory.configure(other)
         memory.take(sums, "mine", 0, 0, 0)
@@ -352,6 +358,17 @@ def test_a_reload_keeps_what_is_known() -> None:
     assert [one.amount for one in memory.settle(claims, [4])] == [4]
     memory.configure(None)
     assert not memory.acts
+
+
+def test_sums_that_are_late_are_old() -> None:
+    """As if they were of when something was due that they lack; without any of it, they are none."""
+    memory, budgets = made({**GPU, "unknown_after_s": 60})
+    sums = sums_of(budgets, 0)
+    found = []
+    for late_us in (0, 60_000_000, 60_000_001, None):
+        memory.take([one._replace(late_us=late_us) for one in sums], "mine", 0, 0, 0)
+        found.append((memory.look(keyed(budgets), 0, 0)[0].standing.value, memory.age_ns("gpus", 0)))
+    assert found == [("has_room", 0), ("has_room", 60 * S_NS), ("unknown", 60 * S_NS + 1_000), ("unknown", None)]
 
 
 def test_which_sums_are_missed() -> None:

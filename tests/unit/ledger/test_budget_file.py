@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.budget_periods import BudgetPeriod
-from extproc.domain.budgets import BudgetSums
+from extproc.domain.budgets import BudgetSums, BudgetUnit
 from extproc.ledger.budget_file import (
     BUDGET_FILE,
     BudgetFile,
@@ -26,10 +26,11 @@ SUMS = st.builds(
     BudgetSums,
     NAMES,
     st.sampled_from(["team", "project", "budget_code"]),
-    st.sampled_from(["tokens", "micro_usd"]),
+    st.sampled_from(get_args(BudgetUnit)),
     st.builds(BudgetPeriod, WHOLE, WHOLE),
     st.dictionaries(NAMES, st.tuples(WHOLE, WHOLE), max_size=3),
     st.dictionaries(NAMES, st.dictionaries(NAMES, WHOLE, max_size=3), max_size=2),
+    st.none() | WHOLE,
 )
 FILES = st.builds(BudgetFile, WHOLE, st.dictionaries(NAMES, WHOLE, max_size=3), st.lists(SUMS, max_size=3).map(tuple))
 SOME = BudgetFile(
@@ -104,6 +105,8 @@ def test_other_shapes_are_damaged(tmp_path: Path, change: dict[str, Any]) -> Non
         {"granted": [True]},
         {"granted": None},
         {"in_flight": {"p-1": 4}},
+        {"late_us": "soon"},
+        {"late_us": 0.5},
     ],
 )
 def test_other_sums_are_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
@@ -112,6 +115,13 @@ def test_other_sums_are_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
     tree["budgets"][0] |= change
     with pytest.raises(BudgetFileUnusable, match="it is damaged"):
         parse_budget_file(json.dumps(tree).encode())
+
+
+def test_a_file_of_an_earlier_release_is_read(tmp_path: Path) -> None:
+    """Nothing in it can be late."""
+    tree = json.loads(text_of(tmp_path))
+    del tree["budgets"][0]["late_us"]
+    assert parse_budget_file(json.dumps(tree).encode()) == SOME
 
 
 @given(st.binary(max_size=40))

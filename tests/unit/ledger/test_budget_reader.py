@@ -12,7 +12,7 @@ from extproc.domain.budgets import BudgetSums
 from extproc.exchange.budget_memory import BudgetMemory
 from extproc.ledger.budget_file import BUDGET_FILE, BudgetFile, write_budget_file
 from extproc.ledger.budget_reader import AHEAD_S_MAX, LOOK_S, BudgetReader
-from tests.unit.exchange.budgets import DAILY, compiled, keyed
+from tests.unit.exchange.budgets import DAILY, GPU, compiled, keyed
 from tests.unit.ledger.samples import NOON_US
 
 S_NS = 1_000_000_000
@@ -50,11 +50,18 @@ class Worker:
         self.wall_ns += int(seconds * S_NS)
         self.reader.look()
 
-    def write(self, spent: int, at_us: int | None = None, sequence: int = 0, spool: str = "p-mine") -> None:
+    def write(
+        self,
+        spent: int,
+        at_us: int | None = None,
+        sequence: int = 0,
+        spool: str = "p-mine",
+        late_us: int | None = 0,
+    ) -> None:
         """The shipper writes sums."""
         at = self.wall_ns // 1_000 if at_us is None else at_us
         sums = [
-            BudgetSums(one.name, one.per, one.of, one.section.period_at(at), {"search": (spent, 0)}, {})
+            BudgetSums(one.name, one.per, one.of, one.section.period_at(at), {"search": (spent, 0)}, {}, late_us)
             for one in self.budgets.budgets
         ]
         write_budget_file(self.folder, BudgetFile(at, {spool: sequence, "p-other": 99}, tuple(sums)))
@@ -186,6 +193,34 @@ def test_why_it_is_unknown(tmp_path: Path, text: bytes, reason: str) -> None:
     worker.passes(1)
     (line,) = worker.told.lines
     assert (line[1]["reason"], line[1]["exchanges"]) == (reason, "allowed")
+
+
+def test_sums_that_lack_gpu_time_are_old(tmp_path: Path) -> None:
+    """However often they are read: from the time on at which it was due."""
+    budget = {**GPU, "amount": 20, "unknown_after_s": 60}
+    worker = Worker(tmp_path, budget)
+    worker.write(0, late_us=None)
+    worker.passes(1)
+    worker.standing()
+    worker.passes(1)
+    worker.write(0)
+    worker.passes(1)
+    assert worker.standing() == "has_room"
+    for late_s, standing in ((59, "has_room"), (3_600, "unknown")):
+        worker.write(0, late_us=late_s * 1_000_000)
+        worker.passes(LOOK_S)
+        assert worker.standing() == standing
+    worker.passes(1)
+    worker.write(20)
+    worker.passes(1)
+    assert worker.standing() == "exhausted"
+    unknown = {"budget": "gpus", "exchanges": "refused"}
+    assert worker.told.lines == [
+        ("budget sums unknown", unknown | {"reason": "no GPU time is allocated yet", "age_s": None}),
+        ("budget sums known again", {"budget": "gpus"}),
+        ("budget sums unknown", unknown | {"reason": "GPU time is allocated too late, or no more", "age_s": 3_601}),
+        ("budget sums known again", {"budget": "gpus"}),
+    ]
 
 
 def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from extproc.config.budgets import Budget
 from extproc.domain.budgets import BudgetSums
+from extproc.ledger.allocation.settled import DAY_US, LASTS_S_MAX
+from extproc.ledger.allocation.used_time import UsedGpuTime
 from extproc.ledger.budget_watch import LOOK_S_MAX, LOOK_S_MIN, BudgetWatch, Looked
 from extproc.ledger.budgets import BudgetChange, changes_of, grant
 from extproc.ledger.store import LedgerStore
-from tests.unit.ledger.samples import DAY_US, NOON_US, entry
+from tests.unit.ledger.allocation.samples import MIDNIGHT_US
+from tests.unit.ledger.samples import NOON_US, entry
+from tests.unit.reports.gpu_samples import allocate, busy_for
 
 BUDGET = Budget(name="daily", per="team", of="tokens", amount=1_000, period="day", warn_at=(90, 50))
 PERIOD = BUDGET.period_at(NOON_US)
@@ -162,3 +166,58 @@ def test_a_crossing_in_another_zone_of_time_is_another(store: LedgerStore) -> No
     moved = Budget(**{**BUDGET.model_dump(), "timezone": "Asia/Tokyo"})
     (change,) = BudgetWatch(store, [moved]).look(NOON_US).crossed
     assert change.period_start_us == PERIOD.start_us - 9 * 3_600_000_000
+
+
+# --- GPU time ------------------------------------------------------------------------------------------------------
+
+ACTS = {"on_exhausted": "block", "when_unknown": "block"}
+GPU = Budget(**{**BUDGET.model_dump(), **ACTS, "name": "gpus", "of": "gpu_seconds", "warn_at": ()})
+HOUR_US = 3_600_000_000
+
+
+def keep_busy(store: LedgerStore, number: int, lasts_s: int, team: str = "search", begin_us: int = 0) -> None:
+    """An entry of so long, on a server with two GPUs; and the day is allocated again."""
+    store.add([busy_for(number, begin_us, lasts_s * 1_000_000, team=team)])
+    allocate(store, 1)
+
+
+def test_gpu_time_is_watched_as_anything_else(store: LedgerStore) -> None:
+    """By those who used it, once it is allocated; the crossing is told in its unit."""
+    watch = BudgetWatch(store, [GPU])
+    keep_busy(store, 1, 499)
+    keep_busy(store, 2, 501, "hr", HOUR_US)
+    looked = watch.look(NOON_US)
+    assert (looked.percent, told(looked)) == ({"gpus": 100}, [("hr", "exhausted", 100, 1_000)])
+    assert looked.sums[0].keys == {"search": (998, 0), "hr": (1_002, 0)}
+
+
+def test_gpu_time_that_is_not_allocated_is_late(store: LedgerStore) -> None:
+    """Nothing is known before the first time, and then from when on the next hour is due."""
+    watch = BudgetWatch(store, [GPU, BUDGET])
+    assert [one.late_us for one in watch.look(NOON_US).sums] == [None]
+    allocate(store, 2, first=-1)
+    due_us = MIDNIGHT_US + DAY_US + 2 * HOUR_US + LASTS_S_MAX * 1_000_000
+    assert [watch.look(at_us).sums[0].late_us for at_us in (NOON_US, due_us, due_us + 5)] == [0, 0, 5]
+
+
+def test_what_a_late_entry_takes_away_may_be_used_up_again(store: LedgerStore) -> None:
+    """There is room again without a grant, and each time it is told once."""
+    kept = UsedGpuTime()
+    watch, other = BudgetWatch(store, [GPU], gpu_time=kept), BudgetWatch(store, [GPU])
+    keep_busy(store, 1, 500)
+    found = [told(watch.look(NOON_US))]
+    keep_busy(store, 2, 500, "hr")  # at the same time
+    found.append(told(watch.look(NOON_US)))
+    assert told(other.look(NOON_US)) == told(watch.look(NOON_US)) == []
+    keep_busy(store, 3, 400, begin_us=HOUR_US)
+    found.append(told(watch.look(NOON_US)))
+    keep_busy(store, 4, 400, "hr", HOUR_US)
+    found.append(told(watch.look(NOON_US)))
+    assert [[(key, kind) for key, kind, _, _ in one] for one in found] == [
+        [("search", "exhausted")],
+        [("search", "recovered")],
+        [("search", "exhausted")],
+        [("search", "recovered")],
+    ]
+    again = BudgetWatch(store, [GPU], gpu_time=kept)
+    assert told(again.look(NOON_US)) == told(other.look(NOON_US)) == []

@@ -13,13 +13,13 @@ from sqlalchemy import delete, func, inspect, select, text
 from extproc.config.budgets import Budget
 from extproc.database.engine import StoreFailed
 from extproc.domain.budget_periods import BudgetPeriod, CalendarSpan
-from extproc.domain.budgets import BudgetScope, BudgetState, BudgetUnit
+from extproc.domain.budgets import BudgetScope, BudgetState
 from extproc.ledger.budgets import BudgetChange, GrantRefused, changes_of, grant, state_of, states_of
 from extproc.ledger.entry import NOT_REACHED, EntryOutcome, LedgerEntry
 from extproc.ledger.migrations import VERSION_TABLE
 from extproc.ledger.places import SpoolPlace
 from extproc.ledger.schema import ENTRIES, SLOTS, SPOOLS, VIEWS
-from extproc.ledger.slots import spent_in
+from extproc.ledger.slots import SlotUnit, spent_in
 from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.samples import DAY_US, NOON_US, entry
 
@@ -70,7 +70,7 @@ def various(count: int, seed: int) -> list[LedgerEntry]:
     ]
 
 
-def added_up(entries: list[LedgerEntry], per: BudgetScope, of: BudgetUnit, period: BudgetPeriod) -> dict[str, int]:
+def added_up(entries: list[LedgerEntry], per: BudgetScope, of: SlotUnit, period: BudgetPeriod) -> dict[str, int]:
     """The sums, from the entries themselves."""
     sums: dict[str, int] = {}
     for one in entries:
@@ -93,7 +93,7 @@ def test_sums_are_those_of_the_entries(store: LedgerStore, zone: str) -> None:
             for now_us in moments:
                 period = Budget(**{**BUDGET.model_dump(), "period": span, "timezone": zone}).period_at(now_us)
                 for per in get_args(BudgetScope):
-                    for of in get_args(BudgetUnit):
+                    for of in get_args(SlotUnit):
                         assert spent_in(connection, per, of, period) == added_up(entries, per, of, period)
 
 

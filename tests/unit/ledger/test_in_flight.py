@@ -20,6 +20,8 @@ PERIOD = BudgetPeriod(NOW_US - 10**12, NOW_US + 10**12)
 TOKENS = BudgetSums("daily", "team", "tokens", PERIOD, {}, {})
 MONEY = TOKENS._replace(name="money", per="project", of="micro_usd")
 
+GPUS = TOKENS._replace(name="gpus", of="gpu_seconds")
+
 
 def recent(exchange: str, **changed: Any) -> ExchangeRecord:
     """An exchange that was sent on a moment ago."""
@@ -36,7 +38,8 @@ def test_open_exchanges_are_estimated_and_ended_ones_counted(tmp_path: Path) -> 
     one.exchange_sent(ended)
     one.exchange_ended(ended)
     kill(another)
-    tokens, money = with_in_flight(tmp_path, [TOKENS, MONEY], NOW_US)
+    tokens, money, gpus = with_in_flight(tmp_path, [TOKENS, MONEY, GPUS], NOW_US)
+    assert gpus.in_flight[one.folder.name] == {"search": 0, "hr": 0}  # it is allocated when they have ended
     assert set(tokens.in_flight) == {one.folder.name, another.folder.name}
     mine, others = tokens.in_flight[one.folder.name], tokens.in_flight[another.folder.name]
     assert mine["search"] == others["search"] > 50  # 440 bytes
