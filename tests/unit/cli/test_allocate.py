@@ -102,7 +102,8 @@ def test_a_kind_without_watts_is_told(folder: Path) -> None:
     """As of GPUs that a server had before: its time has no energy."""
     ran()
     config = folder / "gpus.yaml"
-    config.write_text(config.read_text().replace("H100-80GB", "L4") + "  watts: { L4: 72 }\n")
+    of_others = config.read_text().replace("H100-80GB", "L4")
+    config.write_text(of_others.replace("  idle: by_use\n", "  watts: { L4: 72 }\n"))
     assert "0.001 GPU-hours are of kinds that `gpus.watts` does not have: they have no" in ran().stdout
 
 
