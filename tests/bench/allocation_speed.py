@@ -1,8 +1,8 @@
 """How long the allocation of GPU time takes: ``python -m tests.bench.allocation_speed --entries 1000000``.
 
-It makes a ledger in SQLite, of one day, 50 servers and 20 teams, and allocates the day as `extproc allocate` does: it
-reads, divides and stores. With ``--parquet`` it reads the same entries from files. The processor's time and the most
-memory are those of this process, less the ledger's making.
+It makes a ledger of one day, 50 servers and 20 teams, and allocates the day as `extproc allocate` does: it reads,
+divides and stores. ``--read parquet`` reads the same entries from files, ``--read postgresql`` from a PostgreSQL that
+it starts. The processor's time and the most memory are those of this process, less the ledger's making.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.store import LedgerStore
 from tests.bench.report_speed import entries
+from tests.unit.databases import running
 from tests.unit.ledger.allocation.samples import terms
 
 SERVERS: Final = tuple(f"10.0.0.{number}:8000" for number in range(1, 51))
@@ -49,11 +50,9 @@ def entries_of_a_day(count: int) -> Iterator[LedgerEntry]:
         yield replace(entry, server=SERVERS[place], version=f"v{place % 6}", model="llama", tier="gold", **moved)
 
 
-def made(file: Path, count: int) -> None:
-    """A ledger, unless it is there."""
-    if file.exists():
-        return
-    store, part = LedgerStore(f"sqlite:///{file}", Path("/")), list[LedgerEntry]()
+def fill(url: str, count: int) -> None:
+    """Make a ledger."""
+    store, part = LedgerStore(url, Path("/")), list[LedgerEntry]()
     for entry in entries_of_a_day(count):
         part.append(entry)
         if len(part) == _AT_ONCE:
@@ -63,7 +62,7 @@ def made(file: Path, count: int) -> None:
     store.close()
 
 
-def made_parquet(folder: Path, count: int) -> None:
+def write_parquet(folder: Path, count: int) -> None:
     """The same entries as files of a day, as the sink writes them, unless they are there."""
     from extproc.ledger.parquet_file import ParquetFile
 
@@ -75,9 +74,9 @@ def made_parquet(folder: Path, count: int) -> None:
         file.write(entries_of_a_day(count))
 
 
-def measure(file: Path, files: Path | None) -> None:
+def measure(url: str, files: Path | None) -> None:
     """Print how long one day took. Args: files: from which entries are read, in place of the database."""
-    store = LedgerStore(f"sqlite:///{file}", Path("/"))
+    store = LedgerStore(url, Path("/"))
     known = terms(dict.fromkeys(SERVERS, _ONE), alive=SERVERS)._replace(files=files)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
@@ -90,28 +89,38 @@ def measure(file: Path, files: Path | None) -> None:
     )
 
 
+def run(*arguments: str | Path) -> None:
+    """Measure in a process of its own."""
+    subprocess.run([sys.executable, "-m", "tests.bench.allocation_speed", "--measure", *arguments], check=True)
+
+
 def main() -> None:
-    """Make the ledger, and allocate its day in a process of its own."""
+    """Make the ledger, and allocate its day."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="keep the ledger here, and use it again, not allocated")
-    parser.add_argument("--parquet", action="store_true", help="read the entries from Parquet files")
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--read", choices=["sqlite", "parquet", "postgresql"], default="sqlite")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--files", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
         measure(asked.measure, asked.files)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        kept = asked.folder or Path(folder)
-        made(kept / "ledger.db", asked.entries)
-        copy = Path(folder) / "allocated.db"
-        shutil.copyfile(kept / "ledger.db", copy)
-        arguments = ["--measure", str(copy)]
-        if asked.parquet:
-            made_parquet(kept, asked.entries)
-            arguments += ["--files", str(kept)]
-        subprocess.run([sys.executable, "-m", "tests.bench.allocation_speed", *arguments], check=True)
+    elif asked.read == "postgresql":
+        with running() as server:
+            url = server.new_database()
+            fill(url, asked.entries)
+            run(url)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            kept, copy = asked.folder or Path(folder), Path(folder) / "allocated.db"
+            if asked.read == "parquet":
+                write_parquet(kept, asked.entries)
+                run(f"sqlite:///{copy}", "--files", kept)
+            else:
+                if not (kept / "ledger.db").exists():
+                    fill(f"sqlite:///{kept / 'ledger.db'}", asked.entries)
+                shutil.copyfile(kept / "ledger.db", copy)
+                run(f"sqlite:///{copy}")
 
 
 if __name__ == "__main__":
