@@ -61,12 +61,15 @@ def test_gpus_and_prices_over_time(store: LedgerStore) -> None:
         "H100",
         "USD",
         (
-            GpuTerms(0, 2, 2_500_000_000),
-            GpuTerms(noon_us, 4, 2_500_000_000),
-            GpuTerms(DECEMBER_US, 4, 2_200_000_000),
+            GpuTerms(0, 2, 2_500_000_000, "H100"),
+            GpuTerms(noon_us, 4, 2_500_000_000, "H100"),
+            GpuTerms(DECEMBER_US, 4, 2_200_000_000, "H100"),
         ),
     )
-    assert found["10.0.0.8:8000"].terms == (GpuTerms(0, 1, None), GpuTerms(NOVEMBER_US, 1, 700_000_000))
+    assert found["10.0.0.8:8000"].terms == (
+        GpuTerms(0, 1, None, "H100"),
+        GpuTerms(NOVEMBER_US, 1, 700_000_000, "H100"),
+    )
 
 
 def test_a_price_that_the_configuration_does_not_have_any_more_is_not_known(store: LedgerStore) -> None:
@@ -74,4 +77,4 @@ def test_a_price_that_the_configuration_does_not_have_any_more_is_not_known(stor
     with store.writing() as connection:
         note_facts(connection, SERVER, GpuFacts(SERVER, 2, "A100", "a100"), NOVEMBER_US)
         found = server_terms(connection, section(server(SERVER), currency="EUR"))
-    assert found == {SERVER: ServerTerms("A100", "EUR", (GpuTerms(0, 2, None),))}
+    assert found == {SERVER: ServerTerms("A100", "EUR", (GpuTerms(0, 2, None, "A100"),))}
