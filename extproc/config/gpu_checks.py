@@ -79,11 +79,15 @@ def _server_price_problems(server: GpuServer, gpus: GpusSection, at: KeyPath, pl
     if server.price is not None:
         prices = dict.fromkeys(one.name for one in gpus.prices)
         yield from unknown_name_problem((*at, "price"), "price", server.price, prices, places)
-    elif server.kind is not None and not gpus.price_of(None, server.kind):
-        found = f"missing: what its GPUs cost; no price has `kind: {server.kind}`"
+    elif server.kind is not None:
+        if gpus.price_of(None, server.kind):
+            return
+        found = f"missing: what its GPUs cost; no price has the kind {shown(server.kind)}"
         hint = "Add `price` with a name of `gpus.prices`, or that `kind` to a price."
         yield places.problem((*at, "price"), found, hint=hint)
-    elif server.kind is None and not any(one.kind for one in gpus.prices):
+    elif gpus.kubernetes is None:
+        yield places.problem((*at, "price"), "missing: what its GPUs cost", hint="Add a name of `gpus.prices`.")
+    elif not any(one.kind for one in gpus.prices):
         hint = "Add `price` with a name of `gpus.prices`; or to a price the `kind` that the label of its node says."
         yield places.problem((*at, "price"), "missing: what its GPUs cost; no price has a `kind`", hint=hint)
 
