@@ -51,7 +51,7 @@ Currency = Annotated[
     StringConstraints(pattern=r"^[A-Z]{3}$"),
     Field(json_schema_extra={"patternErrorMessage": "three letters of ISO 4217, such as `USD`"}),
 ]
-LabelName = Annotated[
+NodeLabel = Annotated[
     str,
     StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]*/)?[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$", max_length=253),
     Field(json_schema_extra={"patternErrorMessage": "a label of nodes, such as `nvidia.com/gpu.product`"}),
@@ -82,7 +82,7 @@ class KubernetesGpus(Section):
     resource: ExtendedResource = Field(
         default=DEFAULT_RESOURCE, description="of which a pod requests as many as it has GPUs"
     )
-    kind_label: LabelName = Field(
+    kind_label: NodeLabel = Field(
         default="nvidia.com/gpu.product", description="label of a node that says the kind of its GPUs"
     )
 

@@ -12,7 +12,7 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import OpenApiException
 from urllib3.response import BaseHTTPResponse
 
-from extproc.ledger.allocation.pods.pod_gpus import LookUpFailed, Tree
+from extproc.ledger.allocation.pods.pod_gpus import ApiObject, LookUpFailed
 from extproc.ledger.kubernetes_client import NoApiServer, connected_client
 
 ANSWER_S_MAX: Final = 3.0
@@ -34,11 +34,11 @@ class PodsApi:
         except NoApiServer as nowhere:
             raise LookUpFailed(str(nowhere)) from None
 
-    def pods(self, namespace: str, selector: str) -> Sequence[Tree]:
+    def pods(self, namespace: str, selector: str) -> Sequence[ApiObject]:
         """Pods of a namespace, as they are now. Args: selector: of their fields. Raises: LookUpFailed."""
         query = [("fieldSelector", selector), ("limit", PODS_MAX)]
         found = self._get("/api/v1/namespaces/{name}/pods", namespace, query, f"list pods of the namespace {namespace}")
-        pods: Sequence[Tree] = found.get("items") or ()
+        pods: Sequence[ApiObject] = found.get("items") or ()
         if (found.get("metadata") or {}).get("continue") or len(pods) > PODS_MAX:
             raise LookUpFailed(f"The API server has more than {PODS_MAX} pods of one address in {namespace}.")
         return pods

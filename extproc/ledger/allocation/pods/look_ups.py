@@ -15,7 +15,14 @@ from typing import Final, NamedTuple, Protocol
 
 from extproc.config.endpoints import host_and_port
 from extproc.domain.extras import MODULES, how_to_install, missing_modules
-from extproc.ledger.allocation.pods.pod_gpus import GpusNotSaid, LookUpFailed, SoughtPod, Tree, gpus_requested, pod_name
+from extproc.ledger.allocation.pods.pod_gpus import (
+    ApiObject,
+    GpusNotSaid,
+    LookUpFailed,
+    SoughtPod,
+    gpus_requested,
+    pod_name,
+)
 from extproc.ledger.allocation.settings import ConfiguredServer, PodSettings
 
 PAUSES_S: Final = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
@@ -55,7 +62,7 @@ class LookedUp(NamedTuple):
 class PodsSource(Protocol):
     """See ``PodsApi``, whose errors are told by their message."""
 
-    def pods(self, namespace: str, selector: str) -> Sequence[Tree]:
+    def pods(self, namespace: str, selector: str) -> Sequence[ApiObject]:
         """Of a namespace."""
         ...
 

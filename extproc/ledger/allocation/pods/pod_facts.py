@@ -55,7 +55,7 @@ class PodFacts:
             self._tell(f"gpus: GPUs of pods are not known, so time of their servers is not shared. {failure}")
         for name, (configured, seen) in servers.items():
             if seen:
-                self._tell_of(name, configured, seen[-1])
+                self._tell_gpus(name, configured, seen[-1])
 
     def note(self, connection: Connection, server: str, since_us: int) -> None:
         """Note what is known of a server, in a transaction that writes. Args: since_us: of its first new sample."""
@@ -82,7 +82,7 @@ class PodFacts:
         gpus, kind = configured.gpus or found.gpus, configured.kind or found.kind
         return GpuFacts(configured.endpoint, gpus, kind, configured.price)
 
-    def _tell_of(self, server: str, configured: ConfiguredServer, process: ServerProcess) -> None:
+    def _tell_gpus(self, server: str, configured: ConfiguredServer, process: ServerProcess) -> None:
         found = self._facts(server, configured, process)
         if isinstance(found, str):
             self._unclear.add(server)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-Tree = Mapping[str, Any]
+ApiObject = Mapping[str, Any]
+"""A pod, or a part of one, as JSON has it."""
 _ENDED: Final = ("Succeeded", "Failed")
 _GROUP_SIZE: Final = "leaderworkerset.sigs.k8s.io/size"
 _RAY_CLUSTER: Final = "ray.io/cluster"
@@ -45,7 +46,7 @@ class SoughtPod(NamedTuple):
         """For the API server. It compares addresses with the first one that a pod has."""
         return f"status.podIP={self.address}" if self.address else f"metadata.name={self.name}"
 
-    def among(self, pods: Sequence[Tree], namespaces: Sequence[str]) -> Tree:
+    def among(self, pods: Sequence[ApiObject], namespaces: Sequence[str]) -> ApiObject:
         """The only pod that it can be. Raises: GpusNotSaid."""
         running = [one for one in pods if _of(one, "status").get("phase") not in _ENDED]
         running = [one for one in running if not _of(one, "metadata").get("deletionTimestamp")] or running
@@ -55,7 +56,7 @@ class SoughtPod(NamedTuple):
             return self._only(running)
         return self._only([one for one in running if self.port in _ports(one)], running)
 
-    def _only(self, pods: Sequence[Tree], all_pods: Sequence[Tree] = ()) -> Tree:
+    def _only(self, pods: Sequence[ApiObject], all_pods: Sequence[ApiObject] = ()) -> ApiObject:
         if len(pods) == 1:
             return pods[0]
         if not self.address:
@@ -78,7 +79,7 @@ class SoughtPod(NamedTuple):
         )
 
 
-def gpus_requested(pod: Tree, resource: str) -> int:
+def gpus_requested(pod: ApiObject, resource: str) -> int:
     """How many a pod holds: what the scheduler reserves for it. Raises: GpusNotSaid: none, or not all of a server's.
 
     Source: kubernetes.io, "Effective Pod requests and limits".
@@ -104,13 +105,13 @@ def gpus_requested(pod: Tree, resource: str) -> int:
     return found
 
 
-def pod_name(pod: Tree) -> str:
+def pod_name(pod: ApiObject) -> str:
     """NAMESPACE/NAME."""
     metadata = _of(pod, "metadata")
     return f"{metadata.get('namespace')}/{metadata.get('name')}"
 
 
-def _requested(container: Tree, resource: str, pod: str) -> int:
+def _requested(container: ApiObject, resource: str, pod: str) -> int:
     """Of a container. A device may stand in its limits alone: then it is requested too."""
     resources = _of(container, "resources")
     quantity = _of(resources, "requests").get(resource, _of(resources, "limits").get(resource, "0"))
@@ -119,23 +120,23 @@ def _requested(container: Tree, resource: str, pod: str) -> int:
     return int(quantity)
 
 
-def _ports(pod: Tree) -> Iterator[int]:
+def _ports(pod: ApiObject) -> Iterator[int]:
     for container in (*_list(pod, "containers"), *_list(pod, "initContainers")):
         for port in container.get("ports") or ():
             yield port.get("containerPort")
 
 
-def _names(pods: Sequence[Tree]) -> str:
+def _names(pods: Sequence[ApiObject]) -> str:
     names = sorted(map(pod_name, pods))
     more = f" and {len(names) - _SHOWN_MAX} more" if len(names) > _SHOWN_MAX else ""
     return f"{', '.join(names[:_SHOWN_MAX])}{more}"
 
 
-def _of(tree: Tree, key: str) -> Tree:
-    found: Tree = tree.get(key) or {}
+def _of(tree: ApiObject, key: str) -> ApiObject:
+    found: ApiObject = tree.get(key) or {}
     return found
 
 
-def _list(pod: Tree, key: str) -> Sequence[Tree]:
-    found: Sequence[Tree] = _of(pod, "spec").get(key) or ()
+def _list(pod: ApiObject, key: str) -> Sequence[ApiObject]:
+    found: Sequence[ApiObject] = _of(pod, "spec").get(key) or ()
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extproc.ledger.allocation.pods.look_ups import LOOK_UPS_MAX, LookedUp, PodGpus, PodLookUps
-from extproc.ledger.allocation.pods.pod_gpus import LookUpFailed, Tree
+from extproc.ledger.allocation.pods.pod_gpus import ApiObject, LookUpFailed
 from extproc.ledger.allocation.settings import PodSettings
 from tests.hangs import HANG_S
 from tests.unit.ledger.allocation.pods.samples import ADDRESS, GPU, H100, LABEL, SERVER, container, node, pod
@@ -30,7 +30,7 @@ class Cluster:
         self.failures: list[Exception] = []
         self.opened = 0
 
-    def pods(self, namespace: str, selector: str) -> Sequence[Tree]:
+    def pods(self, namespace: str, selector: str) -> Sequence[ApiObject]:
         """By address or name."""
         self._ask(f"{namespace} {selector}")
         value = selector.partition("=")[2]
