@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from extproc.config.endpoints import is_name
 from extproc.reports.claims import BadClaims
 from extproc.reports.gpu_bill import BillLine, BillRow
 
@@ -146,12 +147,18 @@ def _gpus(rows: Sequence[BillRow], days: Sequence[_Day]) -> tuple[int, int | Non
     written = _only(rows, [one.gpus for one in rows], "gpus")
     longest = max(days, key=lambda one: (one.gpu_us, -one.day_us))
     place = next(one.place for one in rows if one.line.day_us == longest.day_us)
+    server = rows[0].line.server
+    may_be_several = ":" in server and is_name(server)
     if written:
         room_us = sum(one.line.gpu_rounding_us for one in rows if one.line.day_us == longest.day_us)
-        if longest.gpu_us - room_us > int(written) * _DAY_H * _US_PER_H:
+        if not may_be_several and longest.gpu_us - room_us > int(written) * _DAY_H * _US_PER_H:
             found = f"{_decimal(longest.hours)} hours in a day"
             raise BadClaims(f"{place}: {found}, and {written} GPUs have {int(written) * _DAY_H}: correct `gpus`")
         return int(written), None
+    if may_be_several:
+        raise BadClaims(
+            f"{place}: {server} is a name, perhaps of several servers: add a column `gpus`, of each of them"
+        )
     gpus = longest.hours / _DAY_H
     if gpus.denominator != 1 or gpus > _GPUS_MAX:
         found = f"{_decimal(longest.hours)} hours in its longest day"

@@ -188,3 +188,12 @@ def test_watts_of_a_kind_that_a_label_may_say(kind: str, is_known: bool) -> None
         with pytest.raises(ConfigInvalid, match=rf"unknown kind `{kind}`. Did you mean `H100`"):
             document(without + BASE)
     document(PODS.replace(", kind: L4", "") + f"  watts: {{ {kind}: 700 }}\n" + BASE)
+
+
+def test_a_guard_may_have_the_gpus_of_its_pod() -> None:
+    """Which it knows by its name."""
+    text = GUARD.replace(", gpus: 1, kind: L4, price: l4", "").replace("name: l4,", "name: l4, kind: NVIDIA-L4,")
+    text = text.replace("gpus:\n", "gpus:\n  kubernetes: { namespaces: [models] }\n")
+    gpus = document(text, {"POD_NAME": "vllm-7"}).gpus
+    assert gpus is not None
+    assert [(one.endpoint, one.is_looked_up) for one in gpus.servers] == [("vllm-7", True)]

@@ -163,12 +163,22 @@ def test_gpus_are_the_hours_of_the_longest_day() -> None:
     assert [one.gpus for one in priced(f"2026-01-05,{ONE},30,30,USD,8,").servers] == [8]
 
 
+def test_a_name_has_the_gpus_of_each_server_behind_it() -> None:
+    """The hours of a day are those of all of them; a name without a port is that of one server, in role guard."""
+    assert [one.gpus for one in priced("2026-01-05,vllm:8000,144,360,USD,2,").servers] == [2]
+    assert [one.gpus for one in priced("2026-01-05,vllm-0,48,120,USD,,").servers] == [2]
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
         (
             [f"2026-01-05,{ONE},24,1,USD,,", f"2026-01-06,{ONE},37.5,1,USD,,"],
             "bill.csv:3: 37.5 hours in its longest day are no whole number of GPUs for 24 hours: add a column `gpus`",
+        ),
+        (
+            ["2026-01-05,vllm:8000,144,1,USD,,"],
+            "bill.csv:2: vllm:8000 is a name, perhaps of several servers: add a column `gpus`, of each of them",
         ),
         (
             [f"2026-01-05,{ONE},50,1,USD,2,"],
