@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.unit.ledger.allocation.pods.samples import GPU, H100, LABEL, containe
 from tests.unit.ledger.allocation.test_sampling import Process, until
 from tests.unit.ledger.rollouts.kubernetes.api_server import ApiServer, kubeconfig, serving
 
+LOOK_UPS = "pods of servers"
+"""Name of the thread."""
 SETTINGS = PodSettings(("models",), GPU, LABEL, (H100,))
 
 
@@ -63,11 +66,12 @@ def pod_of(server: PageServer, gpus: int = 2, name: str = "vllm-0", **changed: A
 
 
 @pytest.fixture
-def process(store: LedgerStore, server: PageServer) -> Process:
+def process(store: LedgerStore, server: PageServer) -> Iterator[Process]:
     """What samples that server, of which the configuration has the address."""
     made = Process(store, ConfiguredServer(server.endpoint, 0, "", ""))
     made.sampling.settings = made.sampling.settings._replace(pods=SETTINGS)
-    return made
+    yield made
+    made.look(last=True)
 
 
 def stored(process: Process) -> list[tuple[int, str, str]]:
@@ -102,7 +106,18 @@ def test_a_server_has_the_gpus_of_its_pod(api: ApiServer, server: PageServer, pr
     with process.store.reading() as connection:
         (found,) = server_terms(connection, section).values()
     assert (found.kind, found.terms) == (H100, (GpuTerms(0, 2, 2_500_000_000, H100),))
+
+
+def test_a_process_that_asks_no_servers_looks_up_no_pods(api: ApiServer, server: PageServer, process: Process) -> None:
+    """Another one leads, or it ends: then its thread ends, whatever is still not known."""
+    until_stored(process, lambda rows: rows == [(0, "", "")])
+    assert any(one.name == LOOK_UPS for one in threading.enumerate())
     process.look(last=True)
+    until(lambda: all(one.name != LOOK_UPS for one in threading.enumerate()))
+    asked = len(api.asked)
+    process.sampling._look_up(False)
+    assert len(api.asked) == asked
+    assert server.asked
 
 
 def test_the_next_process_may_be_in_another_pod(api: ApiServer, server: PageServer, process: Process) -> None:
@@ -114,7 +129,6 @@ def test_the_next_process_may_be_in_another_pod(api: ApiServer, server: PageServ
     api.put(pod_of(server, 4, "vllm-1"))
     server.says(vllm_page(start_s=2_000.0, ready_s=2_030.0))
     until_stored(process, lambda rows: rows == [(2, H100, ""), (4, H100, "")])
-    process.look(last=True)
 
 
 def test_a_pod_that_is_not_found_is_not_the_one_before(api: ApiServer, server: PageServer, process: Process) -> None:
@@ -133,7 +147,6 @@ def test_a_pod_that_is_not_found_is_not_the_one_before(api: ApiServer, server: P
     api.put(pod_of(server, 4, "vllm-1"))
     until_stored(process, lambda rows: rows == [(2, H100, ""), (4, H100, "")])
     assert process.told[1:] == [f"gpus: {server.endpoint} has 4 GPUs of the kind {H100}, as its pod says"]
-    process.look(last=True)
 
 
 def test_an_api_server_that_does_not_answer_delays_no_sample(
@@ -149,7 +162,6 @@ def test_an_api_server_that_does_not_answer_delays_no_sample(
     api.put(node())
     api.holds.set()
     until_stored(process, lambda rows: rows == [(2, H100, "")])
-    process.look(last=True)
 
 
 def test_rights_that_are_missing_are_told_once(api: ApiServer, server: PageServer, process: Process) -> None:
@@ -168,7 +180,6 @@ def test_rights_that_are_missing_are_told_once(api: ApiServer, server: PageServe
     ]
     api.allowed.add(("get", "", "nodes", ""))
     until_stored(process, lambda rows: rows == [(2, H100, "")])
-    process.look(last=True)
 
 
 def test_what_the_configuration_has_is_not_replaced(api: ApiServer, server: PageServer, process: Process) -> None:
@@ -178,7 +189,6 @@ def test_what_the_configuration_has_is_not_replaced(api: ApiServer, server: Page
     process.change(ConfiguredServer(server.endpoint, 16, "", "h100"))
     until_stored(process, lambda rows: rows == [(16, H100, "h100")])
     assert process.told == []
-    process.look(last=True)
 
 
 def test_a_kind_without_a_price_is_told(api: ApiServer, server: PageServer, process: Process) -> None:
@@ -191,7 +201,6 @@ def test_a_kind_without_a_price_is_told(api: ApiServer, server: PageServer, proc
         "gpus: no price has the kind Tesla-T4-SHARED, so the time of its servers has no cost. Add "
         "`kind: Tesla-T4-SHARED` to an entry of `gpus.prices`"
     ]
-    process.look(last=True)
 
 
 def test_from_the_configuration_to_pods_the_past_stays(api: ApiServer, server: PageServer, process: Process) -> None:
@@ -208,7 +217,6 @@ def test_from_the_configuration_to_pods_the_past_stays(api: ApiServer, server: P
     assert stored(process) == [(2, "H100", "h100")]
     api.holds.set()
     until_stored(process, lambda rows: rows == [(2, "H100", "h100"), (4, H100, "")])
-    process.look(last=True)
 
 
 def test_without_pods_nothing_of_it_is_imported() -> None:
