@@ -59,4 +59,5 @@ def _terms(history: Sequence[tuple[int, GpuFacts]], section: GpusSection) -> Ser
     for at_us in sorted(changes):
         facts = next(facts for since_us, facts in reversed(history) if since_us <= at_us)
         found.append(GpuTerms(at_us, facts.gpus, price_at(prices[facts], at_us), facts.kind))
-    return ServerTerms(history[-1][1].kind, section.currency, tuple(found))
+    kinds = [facts.kind for _, facts in history if facts.kind]
+    return ServerTerms(kinds[-1] if kinds else "", section.currency, tuple(found))

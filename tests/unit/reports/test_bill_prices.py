@@ -21,7 +21,8 @@ from extproc.allocation.step_costs import TYPICAL
 from extproc.cli.gpus_output import priced_data, section_text
 from extproc.config.gpus import GpusSection, price_at
 from extproc.config.load import load
-from extproc.ledger.allocation.allocating import AllocationTerms, allocate_day
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.dividing import AllocationTerms
 from extproc.ledger.allocation.server_lives import server_terms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.store import LedgerStore

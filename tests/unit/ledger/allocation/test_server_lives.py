@@ -93,8 +93,11 @@ def test_a_server_without_a_price_has_that_of_its_kind(store: LedgerStore) -> No
         assert server_terms(connection, section(GpuServer(endpoint="10.0.0.9:8000"))).keys() == {SERVER}
         priced = [*looked_up.prices[:2], GpuPrice(name="l4", kind="L4", per_gpu_hour="0.70")]
         found = server_terms(connection, looked_up.model_copy(update={"prices": tuple(priced)}))
+        note_facts(connection, SERVER, GpuFacts.unknown(SERVER), NOVEMBER_US + 3 * HOUR_US)
+        (last,) = server_terms(connection, looked_up).values()
     assert found[SERVER].terms == (
         GpuTerms(0, 2, 700_000_000, "L4"),
         GpuTerms(NOVEMBER_US + HOUR_US, 0, None),
         GpuTerms(NOVEMBER_US + 2 * HOUR_US, 1, None, "H200"),
     )
+    assert (last.kind, last.terms[-1]) == ("H200", GpuTerms(NOVEMBER_US + 3 * HOUR_US, 0, None))
