@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from extproc.allocation.server_samples import UNKNOWN, ServerSamples
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SERVER_SAMPLES
 from extproc.ledger.allocation.samples import SAMPLES_MAX, UnreadableSamples, decode_samples, encode_samples
-from extproc.ledger.allocation.share_tables import GPU_DAYS
+from extproc.ledger.allocation.share_tables import GPU_DAYS, TO_READ_AGAIN
 from extproc.ledger.slots import insert_into
 
 
@@ -134,7 +134,7 @@ def note_facts(
     statement = insert_into(connection, GPU_SERVERS).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["server", "since_us"], set_=values))
     # What was allocated from then on is read again, though the ledger may have no new entries.
-    connection.execute(delete(GPU_DAYS).where(GPU_DAYS.c.end_us > since_us))
+    connection.execute(update(GPU_DAYS).where(GPU_DAYS.c.end_us > since_us).values(entries=TO_READ_AGAIN))
 
 
 def note_unanswered(connection: Connection, server: str, endpoint: str, since_us: int, process: ServerProcess) -> None:

@@ -218,19 +218,19 @@ def test_until_a_pod_is_looked_up_only_its_own_past_is_known(store: LedgerStore)
         assert noted(connection) == [(10, 2), (45, 0)]
 
 
-def test_days_since_then_are_allocated_again(store: LedgerStore) -> None:
-    """Though the ledger has no new entries; what ended before stays."""
+def test_days_since_then_are_read_again(store: LedgerStore) -> None:
+    """Though the ledger has no new entries; until then they are as they were allocated."""
     with store.writing() as connection:
         for begin_us in (0, 100, 200):
             connection.execute(
                 insert(GPU_DAYS).values(begin_us=begin_us, method="even_ps", end_us=begin_us + 100, entries=7)
             )
         note_facts(connection, SERVER, TWO, 150)
-        query = select(GPU_DAYS.c.begin_us)
-        assert list(connection.execute(query).scalars()) == [0]
-        connection.execute(insert(GPU_DAYS).values(begin_us=100, method="even_ps", end_us=200, entries=7))
+        query = select(GPU_DAYS.c.begin_us, GPU_DAYS.c.entries).order_by(GPU_DAYS.c.begin_us)
+        assert [tuple(row) for row in connection.execute(query)] == [(0, 7), (100, -1), (200, -1)]
+        connection.execute(update(GPU_DAYS).values(entries=8))
         note_facts(connection, SERVER, TWO, 160)  # which is nothing new
-        assert len(connection.execute(query).all()) == 2
+        assert {row.entries for row in connection.execute(query)} == {8}
 
 
 def test_arrays_are_whole_numbers(store: LedgerStore) -> None:
