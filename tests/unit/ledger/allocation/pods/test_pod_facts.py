@@ -138,14 +138,14 @@ def test_a_pod_that_is_not_found_is_not_the_one_before(api: ApiServer, server: P
     until_stored(process, lambda rows: rows == [(2, H100, "")])
     del api.objects[first]
     server.says(vllm_page(start_s=2_000.0, ready_s=2_030.0))
-    until_stored(process, lambda rows: rows == [(2, H100, ""), (0, "", "")])
+    until_stored(process, lambda rows: rows == [(2, H100, ""), (0, "", "")] and bool(process.told))
     assert process.told == [
         f"gpus: the GPUs of {server.endpoint} are not known, so its time is not shared: no pod of the namespace models "
         "has the address 127.0.0.1. Add the namespace of the server to `gpus.kubernetes`; if it is the address of a "
         "Service, make that headless (`clusterIP: None`)"
     ]
     api.put(pod_of(server, 4, "vllm-1"))
-    until_stored(process, lambda rows: rows == [(2, H100, ""), (4, H100, "")])
+    until_stored(process, lambda rows: rows == [(2, H100, ""), (4, H100, "")] and len(process.told) > 1)
     assert process.told[1:] == [f"gpus: {server.endpoint} has 4 GPUs of the kind {H100}, as its pod says"]
 
 
