@@ -19,13 +19,15 @@ class GpuTerms(NamedTuple):
     """From a time on, of one server. Times are of UTC. [us since 1970]
 
     Attributes:
-        gpus: that it has; 0: the server is not one's own then.
+        gpus: that it has; 0: they are not known, or the server is not one's own then.
         price: of one GPU for an hour [billionths of the currency]; None: not known.
+        kind: of its GPUs.
     """
 
     from_us: int
     gpus: int
     price: int | None
+    kind: str = ""
 
 
 class TimeSlices(NamedTuple):

@@ -81,6 +81,8 @@ def serve(file: Path, report: StartReport, envoy_folder: Path | None = None, log
         read_otlp_files(document.otel, file.parent)  # so that not each worker is to say that one is missing
     if any(one.traffic is not None for one in document.rollouts):
         require_extra("kubernetes")
+    if document.gpus is not None and document.gpus.kubernetes is not None:
+        require_extra("kubernetes", part="gpus: `kubernetes`")
     if tokenizer_files(document):
         require_extra("tokenizers")
     if document.server.workers > 1:

@@ -39,6 +39,7 @@ COMMANDS = {
     "allocate": "Share the time of GPUs over teams, to the microsecond.",
     "savings": "Say what could be saved of GPU time, and how much, team by team.",
     "calibrate": "Fit what a step of each version's engine costs, and say how far it can be trusted.",
+    "gpus": "Print the section `gpus` of a configuration: servers, GPUs and prices of a bill.",
     "drift": "Show by how much the signals of each version drift.",
     "rollout": "Roll out a version of a model in steps, by evidence.",
     "status": "Show what a running processor does: readiness, traffic, findings.",

@@ -141,7 +141,11 @@ def _notes(found: AllocatedRun) -> list[str]:
     if found.has_energy and found.report.without_watts:
         notes.append(without_watts_in_words(found.report.without_watts))
     for server, count in found.unknown.items():
-        what = f"by {server}, which `gpus.servers` does not have" if server else "by servers that Envoy did not name"
+        what = (
+            f"by {server}, whose GPUs are not known (`gpus.servers`)"
+            if server
+            else "by servers that Envoy did not name"
+        )
         notes.append(f"{count} exchanges were answered {what}: their GPU time is not known.")
     return notes
 

@@ -28,7 +28,7 @@ class UnpaidTimeJson(TypedDict):
 
 
 class UnknownServerJson(TypedDict):
-    """A server that `gpus.servers` does not have."""
+    """A server whose GPUs neither the configuration nor its pod says."""
 
     server: Annotated[str, "its address; empty: the entry does not say which server answered"]
     exchanges: Annotated[int, "that it ran in the days that were allocated now"]

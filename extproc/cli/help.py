@@ -68,6 +68,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "allocate": ("extproc allocate --from 2026-11-01 --to 2026-11-30", "extproc allocate --by team,server --json"),
     "savings": ("extproc savings --from 30d",),
     "calibrate": ("extproc calibrate --from yesterday", "extproc calibrate --from 3d --keep"),
+    "gpus": ("extproc gpus --bill bill.csv",),
     "drift": ("extproc drift",),
     "rollout start": ("extproc rollout start llama --to v2", "extproc rollout start llama --to v2 --steps 10,50,100"),
     "rollout status": ("extproc rollout status",),

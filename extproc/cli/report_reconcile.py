@@ -16,7 +16,7 @@ from extproc.config.document import Document
 from extproc.config.version_units import served_model
 from extproc.reports.claims import FILE_BYTES_MAX, BadClaims, UsageClaim, claims_of, together
 from extproc.reports.csv_text import Cell, csv_of, time_in
-from extproc.reports.gpu_bill import BillLine, bill_of, is_gpu_bill
+from extproc.reports.gpu_bill import BillLine, BillRow, bill_of, is_gpu_bill, rows_of_bill
 from extproc.reports.periods import zone_of
 from extproc.reports.reconcile import DifferenceCause, FigureDifference, Reconciled
 from extproc.reports.units import exact_money
@@ -57,6 +57,14 @@ def read_files(files: Sequence[Path]) -> OthersCounts:
             else:
                 found += claims_of(str(file), content)
         return OthersCounts(together([*found, *(claims_of_pages(pages) if pages else ())]), [])
+    except (BadClaims, OSError) as bad:
+        refuse(said(bad))
+
+
+def bill_rows(file: Path) -> list[BillRow]:
+    """A bill of GPUs; one that cannot be read ends the command."""
+    try:
+        return rows_of_bill(str(file), _content(file))
     except (BadClaims, OSError) as bad:
         refuse(said(bad))
 

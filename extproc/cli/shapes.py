@@ -11,6 +11,7 @@ from extproc.cli.allocate_shapes import AllocatedJson
 from extproc.cli.budget_shapes import ActingBudgetJson, BudgetHistoryJson, BudgetsJson, GrantedJson
 from extproc.cli.calibrate_shapes import CalibratedJson
 from extproc.cli.drift_shapes import DriftJson
+from extproc.cli.gpus_shapes import GpusOfBillJson
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
 from extproc.cli.ledger_shapes import LedgerEntriesJson, LedgerEntryJson, ReplayedJson, VerifiedJson
 from extproc.cli.prompt_shapes import PromptDiffJson, PromptsJson, PromptTestJson, RenderedPromptJson, ShownPromptJson
@@ -383,6 +384,7 @@ SHAPES: Final[dict[str, Any]] = {
     "allocate": AllocatedJson,
     "savings": SavingsJson,
     "calibrate": CalibratedJson,
+    "gpus": GpusOfBillJson,
     "drift": DriftJson,
     "rollout start": RolloutChangedJson,
     "rollout status": RolloutsJson,

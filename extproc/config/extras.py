@@ -45,6 +45,9 @@ def missing_extras(document: Document, places: Places) -> Iterator[Problem]:
             missing = missing_modules(MODULES["kubernetes"])
             effect = "`extproc serve` does not start"
             yield from _warnings(("rollouts", place, "traffic"), missing, "kubernetes", effect, places)
+    if document.gpus is not None and document.gpus.kubernetes is not None:
+        missing = missing_modules(MODULES["kubernetes"])
+        yield from _warnings(("gpus", "kubernetes"), missing, "kubernetes", "`extproc serve` does not start", places)
     for path, _ in tokenizer_files(document):
         missing = missing_modules(MODULES["tokenizers"])
         yield from _warnings(path, missing, "tokenizers", "`extproc serve` does not start", places)

@@ -1,4 +1,6 @@
-"""Checks of `gpus`: servers that no version has or that are named twice, prices, and shares that are reserved."""
+"""Checks of `gpus`: servers that no version has, that are named twice or whose GPUs nobody says, prices, and
+shares that are reserved.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,67 @@ def gpu_problems(document: Document, places: Places) -> Iterator[Problem]:
         yield from _guard_problems(gpus, document, places)
     else:
         yield from _route_problems(gpus, document, places)
-    prices = dict.fromkeys(one.name for one in gpus.prices)
+    yield from _kubernetes_problems(gpus, places)
     for index, server in enumerate(gpus.servers):
         at: KeyPath = (*_AT, "servers", index)
-        yield from unknown_name_problem((*at, "price"), "price", server.price, prices, places)
+        yield from _missing_facts(server, gpus, at, places)
+        yield from _server_price_problems(server, gpus, at, places)
         yield from _reservation_problems(server, gpus, document, at, places)
     yield from _quota_problems(gpus, document, places)
-    kinds = dict.fromkeys(one.kind for one in gpus.servers)
+    if any(one.kind is None and one.price is not None for one in gpus.servers):
+        return  # the label of its node may say any kind
+    said = (*(one.kind for one in gpus.servers), *(one.kind for one in gpus.prices))
+    kinds = dict.fromkeys(kind for kind in said if kind is not None)
     for kind in gpus.watts:
         yield from unknown_name_problem((*_AT, "watts", kind), "kind", kind, kinds, places)
+
+
+# --- what servers have, and what it costs --------------------------------------------------------------------------
+
+
+def _kubernetes_problems(gpus: GpusSection, places: Places) -> Iterator[Problem]:
+    if gpus.kubernetes is None:
+        return
+    at: KeyPath = (*_AT, "kubernetes")
+    if not any(one.is_looked_up for one in gpus.servers):
+        found = "every server has `gpus` and `kind`, so no pod is looked up"
+        hint = "Remove it, or leave them out where pods say them."
+        yield places.problem(at, found, hint=hint, severity=Severity.WARNING, at_key=True)
+    first: dict[str, int] = {}
+    for index, namespace in enumerate(gpus.kubernetes.namespaces):
+        if namespace in first:
+            where: KeyPath = (*at, "namespaces", index)
+            found = f"the namespace {places.quoted(where, namespace)} is named twice"
+            yield places.problem(where, found, hint="Keep one of the two.")
+        first.setdefault(namespace, index)
+
+
+def _missing_facts(server: GpuServer, gpus: GpusSection, at: KeyPath, places: Places) -> Iterator[Problem]:
+    """Without Kubernetes nobody else says them."""
+    if gpus.kubernetes is not None:
+        return
+    for name, what in (("gpus", "how many GPUs it holds"), ("kind", "what its GPUs are, such as `H100-80GB`")):
+        if getattr(server, name) is None:
+            hint = "Add it; or `kubernetes: { namespaces: [models] }` to `gpus`, so that its pod says it."
+            yield places.problem((*at, name), f"missing: {what}", hint=hint)
+
+
+def _server_price_problems(server: GpuServer, gpus: GpusSection, at: KeyPath, places: Places) -> Iterator[Problem]:
+    """It has one of its own, or its kind has one."""
+    if server.price is not None:
+        prices = dict.fromkeys(one.name for one in gpus.prices)
+        yield from unknown_name_problem((*at, "price"), "price", server.price, prices, places)
+    elif server.kind is not None:
+        if gpus.price_of(None, server.kind):
+            return
+        found = f"missing: what its GPUs cost; no price has the kind {shown(server.kind)}"
+        hint = "Add `price` with a name of `gpus.prices`, or that `kind` to a price."
+        yield places.problem((*at, "price"), found, hint=hint)
+    elif gpus.kubernetes is None:
+        yield places.problem((*at, "price"), "missing: what its GPUs cost", hint="Add a name of `gpus.prices`.")
+    elif not any(one.kind for one in gpus.prices):
+        hint = "Add `price` with a name of `gpus.prices`; or to a price the `kind` that the label of its node says."
+        yield places.problem((*at, "price"), "missing: what its GPUs cost; no price has a `kind`", hint=hint)
 
 
 def _price_problems(gpus: GpusSection, places: Places) -> Iterator[Problem]:
@@ -54,6 +108,27 @@ def _price_problems(gpus: GpusSection, places: Places) -> Iterator[Problem]:
             line = places.line((*_AT, "prices", known[0]), at)
             yield from _order_problems(price, since_us, known[1], line, at, places)
         before[price.name] = index, price
+    yield from _kind_problems(gpus, places)
+
+
+def _kind_problems(gpus: GpusSection, places: Places) -> Iterator[Problem]:
+    """A kind has one name of a price, and a name one kind."""
+    of_kind: dict[str, tuple[int, str]] = {}
+    of_name: dict[str, tuple[int, str]] = {}
+    for index, price in enumerate(gpus.prices):
+        if price.kind is None:
+            continue
+        at: KeyPath = (*_AT, "prices", index, "kind")
+        first, name = of_kind.setdefault(price.kind, (index, price.name))
+        if name != price.name:
+            line = places.line((*_AT, "prices", first), at)
+            found = f"{shown(price.kind)} has the price {shown(name)} already, on {line}"
+            yield places.problem(at, found, hint="Give a kind one price; a server that differs names its own `price`.")
+        first, kind = of_name.setdefault(price.name, (index, price.kind))
+        if kind != price.kind:
+            line = places.line((*_AT, "prices", first), at)
+            found = f"the price {shown(price.name)} is that of {shown(kind)} already, on {line}"
+            yield places.problem(at, found, hint="Give each kind a name of its own.")
 
 
 def _order_problems(

@@ -51,6 +51,11 @@ Currency = Annotated[
     StringConstraints(pattern=r"^[A-Z]{3}$"),
     Field(json_schema_extra={"patternErrorMessage": "three letters of ISO 4217, such as `USD`"}),
 ]
+NodeLabel = Annotated[
+    str,
+    StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]*/)?[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$", max_length=253),
+    Field(json_schema_extra={"patternErrorMessage": "a label of nodes, such as `nvidia.com/gpu.product`"}),
+]
 ReservedBy = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 ReservedShare = Annotated[float, Field(ge=0.001, le=1.0)]
 Watts = Annotated[int, Field(ge=1, le=100_000)]
@@ -70,6 +75,18 @@ ExtendedResource = Annotated[
 DEFAULT_RESOURCE: Final = "nvidia.com/gpu"
 
 
+class KubernetesGpus(Section):
+    """Where the pods of model servers are. A server without `gpus` or `kind` has those of its pod."""
+
+    namespaces: tuple[Namespace, ...] = Field(min_length=1, max_length=16, description="of the model servers")
+    resource: ExtendedResource = Field(
+        default=DEFAULT_RESOURCE, description="of which a pod requests as many as it has GPUs"
+    )
+    kind_label: NodeLabel = Field(
+        default="nvidia.com/gpu.product", description="label of a node that says the kind of its GPUs"
+    )
+
+
 class GpuServer(Section):
     """The GPUs of a model server, or of each one behind a name."""
 
@@ -77,9 +94,19 @@ class GpuServer(Section):
         description="as in `endpoints` of a version, or an address behind such a name; in role guard the name of the "
         "server. Of a name with several addresses each is a server with these GPUs"
     )
-    gpus: int = Field(ge=1, le=4_096, description="how many GPUs it holds")
-    kind: GpuKind = Field(description="what they are, such as `H100-80GB`")
-    price: Name = Field(description="what they cost: a name of `prices`")
+    gpus: int | None = Field(
+        default=None,
+        ge=1,
+        le=4_096,
+        description="how many GPUs it holds. Default, with `kubernetes`: as its pod requests",
+    )
+    kind: GpuKind | None = Field(
+        default=None,
+        description="what they are, such as `H100-80GB`. Default, with `kubernetes`: as its node's label says",
+    )
+    price: Name | None = Field(
+        default=None, description="what they cost: a name of `prices`. Default: the price that has their `kind`"
+    )
     reserved_by: dict[ReservedBy, ReservedShare] = Field(
         default_factory=dict, description="shares of it that teams have reserved, for `idle: by_reservation`"
     )
@@ -89,6 +116,11 @@ class GpuServer(Section):
         "`guard_version`",
     )
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether its pod says something of its GPUs."""
+        return self.gpus is None or self.kind is None
+
 
 class GpuPrice(Section):
     """What an hour of one GPU costs from a moment on."""
@@ -97,6 +129,9 @@ class GpuPrice(Section):
     per_gpu_hour: HourPrice = Field(description="amount in `currency`, in quotes: it is read exactly")
     since: UtcTime | None = Field(
         default=None, description="from when on it applies (UTC); default: ever. A later one of the same name needs it"
+    )
+    kind: GpuKind | None = Field(
+        default=None, description="GPUs that cost this where their server has no `price`; each kind has one name"
     )
 
     @property
@@ -158,6 +193,9 @@ class GpusSection(Section):
         description="who pays for idle time. own_row: nobody, it is a row of its own. by_use: teams, as they used the "
         "server. by_reservation: teams, as they have reserved it; the rest is a row of its own",
     )
+    kubernetes: KubernetesGpus | None = Field(
+        default=None, description="where the pods of servers are looked up; needs the extra `kubernetes`"
+    )
     servers: tuple[GpuServer, ...] = Field(min_length=1, description="model servers and their GPUs")
     prices: tuple[GpuPrice, ...] = Field(min_length=1, description="what GPUs cost")
     currency: Currency = Field(default="USD", description="of all prices")
@@ -172,6 +210,10 @@ class GpusSection(Section):
     def changes_of(self, price: str) -> tuple[PriceChange, ...]:
         """A price over time, the oldest first; of a section that was checked."""
         return tuple(PriceChange(one.since_us, one.nano_per_gpu_hour) for one in self.prices if one.name == price)
+
+    def price_of(self, price: str | None, kind: str) -> str:
+        """The name of a server's price: its own, else that of its kind; empty: there is none."""
+        return price or next((one.name for one in self.prices if one.kind == kind), "")
 
 
 def reserved_millionths(server: GpuServer) -> dict[str, int]:

@@ -22,14 +22,16 @@ _NEEDED_BY: Final = {
 
 
 def require_extra(
-    extra: Literal["kubernetes", "ledger", "otel", "parquet", "redis", "review", "tokenizers"], url: str = ""
+    extra: Literal["kubernetes", "ledger", "otel", "parquet", "redis", "review", "tokenizers"],
+    url: str = "",
+    part: str = "",
 ) -> None:
     """Check that the packages are installed that a part of a configuration needs. Raises: ExtraMissing.
 
-    Args: url: of the store, if the part is one.
+    Args: url: of the store, if the part is one. part: that needs it, where an extra has several.
     """
     for package in missing_modules(modules_of_store(extra, url)):
-        raise ExtraMissing(f"{_NEEDED_BY[extra]} needs {package}. {how_to_install(extra)}")
+        raise ExtraMissing(f"{part or _NEEDED_BY[extra]} needs {package}. {how_to_install(extra)}")
 
 
 def modules_of_store(extra: str, url: str) -> list[str]:

@@ -40,6 +40,15 @@ class BillLine(NamedTuple):
     cost_rounding_nano: int
 
 
+class BillRow(NamedTuple):
+    """A line as it stands in its file. Attributes: place: FILE:LINE. gpus, kind: of its own columns, unchecked."""
+
+    place: str
+    line: BillLine
+    gpus: str
+    kind: str
+
+
 def is_gpu_bill(content: bytes) -> bool:
     """Whether a file has the column ``gpu_hours``, and is one of the kind."""
     head = content[:10_000].decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
@@ -48,21 +57,26 @@ def is_gpu_bill(content: bytes) -> bool:
 
 def bill_of(name: str, content: bytes) -> list[BillLine]:
     """The lines of a bill. Args: name: of the file, for messages. Raises: BadClaims."""
+    return [one.line for one in rows_of_bill(name, content)]
+
+
+def rows_of_bill(name: str, content: bytes) -> list[BillRow]:
+    """Likewise, with where they stand. Raises: BadClaims."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadClaims(f"{name}: bytes that are not UTF-8") from None
     rows = csv.DictReader(io.StringIO(text, newline=None), skipinitialspace=True)
     try:
-        lines = list(_lines(name, rows))
+        found = list(_rows(name, rows))
     except csv.Error as error:
         raise BadClaims(f"{name}:{rows.line_num + 1}: no CSV: {error}") from None
-    if not lines:
+    if not found:
         raise BadClaims(f"{name}: a bill without a line")
-    return lines
+    return found
 
 
-def _lines(name: str, rows: csv.DictReader[str]) -> Iterator[BillLine]:
+def _rows(name: str, rows: csv.DictReader[str]) -> Iterator[BillRow]:
     """Raises: BadClaims, csv.Error."""
     head = [one.strip() for one in rows.fieldnames or []]
     rows.fieldnames = head
@@ -71,10 +85,12 @@ def _lines(name: str, rows: csv.DictReader[str]) -> Iterator[BillLine]:
         expected = ", ".join(COLUMNS)
         raise BadClaims(f"{name}:1: the column {missing[0]} is missing. A bill of GPUs has {expected}")
     for row in rows:
+        values = {key: (value or "").strip() for key, value in row.items() if isinstance(value, str | None)}
+        place = f"{name}:{rows.line_num}"
         try:
-            yield _line({key: (value or "").strip() for key, value in row.items() if isinstance(value, str | None)})
+            yield BillRow(place, _line(values), values.get("gpus", ""), values.get("kind", ""))
         except ValueError as error:
-            raise BadClaims(f"{name}:{rows.line_num}: {error}") from None
+            raise BadClaims(f"{place}: {error}") from None
 
 
 def _line(row: Mapping[str, str]) -> BillLine:

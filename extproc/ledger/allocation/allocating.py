@@ -17,7 +17,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from extproc.database.engine import StoreFailed
-from extproc.ledger.allocation.dividing import AllocationTerms, DividedServer, divided_servers, first_step_costs
+from extproc.ledger.allocation.dividing import (
+    AllocationTerms,
+    DividedServer,
+    divided_servers,
+    first_step_costs,
+    without_gpus,
+)
 from extproc.ledger.allocation.reading import LASTS_US_MAX, Payer, ReadExchanges, read_exchanges
 from extproc.ledger.allocation.revisions import last_revisions
 from extproc.ledger.allocation.settled import DAY_US
@@ -38,7 +44,7 @@ class DayResult(NamedTuple):
     Attributes:
         exchanges: that ran in it; None: nothing is new, so they were not read.
         new, revised: slices that were written.
-        unknown: exchanges of servers that the configuration does not have, by address; empty: not known.
+        unknown: exchanges of servers whose GPUs are not known, by address; empty: the server is not known either.
     """
 
     begin_us: int
@@ -89,7 +95,8 @@ def _allocated(
         read = _read(connection, terms, span_us, told)
         divided = divided_servers(connection, terms, span_us, read, first_step_costs(known.values()))
         found = list(_changed(divided, read, known))
-    unknown = {name: len(one.payer) for name, one in read.servers.items() if terms.server_of(name) is None}
+    counts = {name: without_gpus(one, terms.server_of(name)) for name, one in read.servers.items()}
+    unknown = {name: count for name, count in counts.items() if count}
     written = {"method": terms.method, "allocated_at_us": now_us}
     with store.writing() as connection:
         done = {"begin_us": begin_us, "method": terms.method, "end_us": end_us, "entries": entries}
@@ -119,7 +126,8 @@ def _changed(
     """Slices that come out otherwise than they are stored, each with its server and revision."""
     for one in divided:
         for row in slice_rows(one.exchanges, read.payers, one.slices, one.allocated, one.costs):
-            row.values.update(server=one.name, kind=one.server.kind, currency=one.server.currency)
+            kind = one.server.at(row.values["begin_us"]).kind or one.server.kind
+            row.values.update(server=one.name, kind=kind, currency=one.server.currency)
             last = known.get((row.values["begin_us"], one.name))
             if last is None or any(last[column] != value for column, value in row.values.items()):
                 yield row, {"server": one.name, "revision": 1 if last is None else last["revision"] + 1}

@@ -34,11 +34,15 @@ NO_EXCHANGES: Final = ServerExchanges(SeenExchanges(_NO, _NO, _NO, _NO, _NO, _NO
 
 
 class ServerTerms(NamedTuple):
-    """One server. ``kind``: of its GPUs, as they were last. ``terms``: rising, at least one."""
+    """One server. ``terms``: rising, at least one. ``kind``: of its GPUs where terms do not say it."""
 
     kind: str
     currency: str
     terms: tuple[GpuTerms, ...]
+
+    def at(self, time_us: int) -> GpuTerms:
+        """The terms of a moment. Before the first ones those hold too."""
+        return next((one for one in reversed(self.terms) if one.from_us <= time_us), self.terms[0])
 
 
 class AllocationTerms(NamedTuple):
@@ -105,6 +109,15 @@ def divided_servers(
             ran = running(exchanges.seen, costs, counted)
         allocated = divide(ran, lives.get(name, ServerLife.unknown()), slices, costs, terms.method)
         yield DividedServer(name, server, exchanges, slices, allocated, costs)
+
+
+def without_gpus(exchanges: ServerExchanges, server: ServerTerms | None) -> int:
+    """How many were sent while nobody knew which GPUs their server had."""
+    if server is None:
+        return len(exchanges.payer)
+    changes = np.array([one.from_us for one in server.terms[1:]], dtype=np.int64)
+    gpus = np.array([one.gpus for one in server.terms], dtype=np.int64)
+    return int(np.count_nonzero(gpus[np.searchsorted(changes, exchanges.seen.sent_us, "right")] == 0))
 
 
 def first_step_costs(slices: Iterable[RowMapping]) -> dict[str, StepCosts]:

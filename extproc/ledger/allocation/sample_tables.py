@@ -1,7 +1,7 @@
 """The tables of what model servers say of themselves, in the database of the ledger.
 
 ``server_samples`` has a row for each server and hour, and ``gpu_servers`` which GPUs a server had from when on, as the
-processor that asked it was configured: a reader need not have that configuration.
+processor that asked it was configured or as its pod said: a reader need have neither.
 ``gpu_sampling_leader`` says which process asks.
 """
 
@@ -31,8 +31,8 @@ GPU_SERVERS = Table(
     Column("server", Text, primary_key=True),  # as in entries
     Column("since_us", BigInteger, primary_key=True, autoincrement=False),  # of its first sample with this
     Column("endpoint", Text, nullable=False),  # of the configuration; a name may have several addresses
-    Column("gpus", Integer, nullable=False),
+    Column("gpus", Integer, nullable=False),  # 0: not known
     Column("kind", Text, nullable=False),
-    Column("price", Text, nullable=False),  # name of a price
+    Column("price", Text, nullable=False),  # name of a price; empty: that of its kind
 )
 SAMPLING_LEADER = leader_table("gpu_sampling_leader", METADATA)

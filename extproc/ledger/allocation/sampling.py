@@ -14,10 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection
 
 from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.ledger.allocation.asking import AskedServer, ResolvedNames
+from extproc.ledger.allocation.pods.pod_facts import PodFacts
+from extproc.ledger.allocation.pods.seen_processes import SeenProcesses
 from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
 from extproc.ledger.allocation.samples import SAMPLES_MAX
 from extproc.ledger.allocation.settings import AskedAddress, ConfiguredServer, SamplingSettings
@@ -26,6 +30,9 @@ from extproc.ledger.allocation.stored_samples import GpuFacts, add_samples, forg
 from extproc.ledger.leader import Leadership
 from extproc.ledger.store import LedgerStore
 from extproc.model_servers.metrics_page import OK
+
+if TYPE_CHECKING:
+    from extproc.ledger.allocation.pods.look_ups import PodsSource
 
 STORE_S: Final = 60.0
 """Between two writes of what was said."""
@@ -47,6 +54,7 @@ class _Server:
     configured: ConfiguredServer
     asked: AskedServer | None = None
     waiting: deque[ServerSample] = field(default_factory=lambda: deque(maxlen=SAMPLES_MAX))
+    processes: SeenProcesses = field(default_factory=SeenProcesses)
     missing: int = 0
     result: str = OK
     is_told: bool = False
@@ -59,6 +67,7 @@ class ServerSampling:
         tell: gets a sentence about a server that says nothing, and about samples that cannot be stored.
         clocks: seconds of a monotonic clock, and microseconds since 1970.
         names: makes what resolves names.
+        open_pods: what is asked for pods; None: the API server.
     """
 
     def __init__(
@@ -68,6 +77,7 @@ class ServerSampling:
         tell: Callable[[str], None],
         clocks: tuple[Callable[[], float], Callable[[], int]] = (time.monotonic, lambda: time.time_ns() // 1_000),
         names: Callable[[tuple[str, ...]], ResolvedNames] = ResolvedNames,
+        open_pods: Callable[[], PodsSource] | None = None,
     ) -> None:
         self._store = store
         self.settings = settings
@@ -75,6 +85,7 @@ class ServerSampling:
         self._clock_s, self._wall_us = clocks
         self._make_names = names
         self._names: ResolvedNames | None = None
+        self._pods = PodFacts(tell=self._tell_once, open_source=open_pods)
         self._leadership = Leadership(SAMPLING_LEADER, secrets.token_hex(_ID_BYTES), BEAT_S, TAKEN_OVER_S)
         self._servers: dict[str, _Server] = {}
         self._lock = threading.Lock()  # of what the threads of servers change
@@ -93,7 +104,9 @@ class ServerSampling:
         Raises: StoreFailed.
         """
         now_s = self._clock_s()
-        self._follow(not last and self._leads(now_s))
+        asks = not last and self._leads(now_s)
+        self._follow(asks)
+        self._look_up(asks)
         self._note_silence()
         if last or now_s - self._stored_s >= STORE_S:
             self._store_waiting()
@@ -104,6 +117,7 @@ class ServerSampling:
     def stop(self) -> None:
         """Ask no more, and let another process ask. Raises: StoreFailed."""
         self._follow(False)
+        self._look_up(False)
         if self._leadership.term is not None:
             with self._store.writing() as connection:
                 self._leadership.resign(connection)
@@ -156,9 +170,21 @@ class ServerSampling:
         """Called by the thread of the server."""
         with self._lock:
             server.result = result
+            if sample is not None:
+                server.processes.see(sample, was_silent=server.missing >= TOLD_AFTER)
             server.missing = 0 if sample is not None else server.missing + 1
             if sample is not None:
                 server.waiting.append(sample)
+
+    def _look_up(self, asks: bool) -> None:
+        """The pods of servers whose GPUs the configuration does not have."""
+        with self._lock:
+            processes = {
+                name: (server.configured, tuple(server.processes.seen))
+                for name, server in self._servers.items()
+                if server.configured.is_looked_up and (asks or server.waiting)
+            }
+        self._pods.look_up(self.settings, processes)
 
     def _note_silence(self) -> None:
         """Once when a server says nothing for long, and once when it does again."""
@@ -191,14 +217,13 @@ class ServerSampling:
         problems: list[str] = []
         with self._store.writing() as connection:
             for name, samples in waiting.items():
-                configured = self._servers[name].configured
-                facts = GpuFacts(configured.endpoint, configured.gpus, configured.kind, configured.price)
-                note_facts(connection, name, facts, samples[0].at_us)
+                self._note_gpus(connection, name, samples[0].at_us)
                 problems += add_samples(connection, name, ServerSamples.of(samples))
             if forgets:
                 forget_samples(connection, self._wall_us() - self.settings.keep_days * DAY_US)
         with self._lock:
             for name, samples in waiting.items():
+                self._servers[name].processes.forget_before(samples[-1].at_us)
                 queue, stored = self._servers[name].waiting, set(samples)
                 while queue and queue[0] in stored:
                     queue.popleft()
@@ -206,3 +231,11 @@ class ServerSampling:
             self._forgotten_s = now_s
         for problem in problems:
             self._tell_once(problem)
+
+    def _note_gpus(self, connection: Connection, name: str, since_us: int) -> None:
+        configured = self._servers[name].configured
+        if configured.is_looked_up:
+            self._pods.note(connection, name, since_us)
+        else:
+            facts = GpuFacts(configured.endpoint, configured.gpus, configured.kind, configured.price)
+            note_facts(connection, name, facts, since_us)

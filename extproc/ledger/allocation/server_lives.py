@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, select
 
 from extproc.allocation.server_life import SampledLife, server_life
 from extproc.allocation.slices import GpuTerms
-from extproc.config.gpus import MILLION, GpusSection, PriceChange, price_at
+from extproc.config.gpus import MILLION, GpusSection, price_at
 from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS
 from extproc.ledger.allocation.stored_samples import GpuFacts, sampled_servers, samples_around
@@ -33,31 +33,31 @@ def server_lives(
 def server_terms(connection: Connection, section: GpusSection) -> dict[str, ServerTerms]:
     """By server, which GPUs it had from when on, and what they cost then.
 
-    Of a server that was asked, that is what the processors had in their configuration when they asked; of another one,
-    what this configuration has.
+    Of a server that was asked, that is what the processors had in their configuration when they asked, or what its pod
+    said then; of another one, what this configuration has.
     """
-    prices = {name: section.changes_of(name) for name in dict.fromkeys(one.name for one in section.prices)}
     columns = GPU_SERVERS.c
     known: dict[str, list[tuple[int, GpuFacts]]] = {}
     for row in connection.execute(select(GPU_SERVERS).order_by(columns.server, columns.since_us)).mappings():
         facts = GpuFacts(row["endpoint"], row["gpus"], row["kind"], row["price"])
         known.setdefault(row["server"], []).append((row["since_us"], facts))
     for one in section.servers:
-        facts = GpuFacts(one.endpoint, one.gpus, one.kind, one.price)
-        known.setdefault(one.endpoint, [(_EVER_US, facts)])
-    return {server: _terms(history, prices, section.currency) for server, history in known.items()}
+        if one.gpus is not None and one.kind is not None:
+            facts = GpuFacts(one.endpoint, one.gpus, one.kind, one.price or "")
+            known.setdefault(one.endpoint, [(_EVER_US, facts)])
+    return {server: _terms(history, section) for server, history in known.items()}
 
 
-def _terms(
-    history: Sequence[tuple[int, GpuFacts]], prices: Mapping[str, Sequence[PriceChange]], currency: str
-) -> ServerTerms:
+def _terms(history: Sequence[tuple[int, GpuFacts]], section: GpusSection) -> ServerTerms:
     """Rising: at each time at which its GPUs or their price changes. What it had first, it has had ever."""
     history = [(_EVER_US, history[0][1]), *history[1:]]
+    prices = {facts: section.changes_of(section.price_of(facts.price, facts.kind)) for _, facts in history}
     changes = {since_us for since_us, _ in history} | {
-        one.since_us for _, facts in history for one in prices.get(facts.price, ()) if one.since_us is not None
+        one.since_us for of_facts in prices.values() for one in of_facts if one.since_us is not None
     }
     found = []
     for at_us in sorted(changes):
         facts = next(facts for since_us, facts in reversed(history) if since_us <= at_us)
-        found.append(GpuTerms(at_us, facts.gpus, price_at(prices.get(facts.price, ()), at_us)))
-    return ServerTerms(history[-1][1].kind, currency, tuple(found))
+        found.append(GpuTerms(at_us, facts.gpus, price_at(prices[facts], at_us), facts.kind))
+    kinds = [facts.kind for _, facts in history if facts.kind]
+    return ServerTerms(kinds[-1] if kinds else "", section.currency, tuple(found))

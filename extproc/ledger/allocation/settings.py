@@ -16,7 +16,8 @@ class ConfiguredServer(NamedTuple):
     Attributes:
         endpoint: HOST:PORT, or its name in role guard.
         metrics: HOST:PORT of its metrics; empty: at the endpoint.
-        price: name of a price.
+        gpus: 0: as its pod requests. kind: empty: as its node's label says.
+        price: name of a price; empty: that of its kind.
     """
 
     endpoint: str
@@ -24,6 +25,20 @@ class ConfiguredServer(NamedTuple):
     kind: str
     price: str
     metrics: str = ""
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether its pod says something of its GPUs."""
+        return not self.gpus or not self.kind
+
+
+class PodSettings(NamedTuple):
+    """Where the pods of servers are; see ``KubernetesGpus``. ``priced``: kinds that have a price."""
+
+    namespaces: tuple[str, ...]
+    resource: str
+    kind_label: str
+    priced: tuple[str, ...] = ()
 
 
 class AskedAddress(NamedTuple):
@@ -34,18 +49,26 @@ class AskedAddress(NamedTuple):
 
 
 class SamplingSettings(NamedTuple):
-    """Attributes: is_guard: the only server is the one next to this processor, which nobody else can ask."""
+    """Attributes:
+    is_guard: the only server is the one next to this processor, which nobody else can ask.
+    pods: None: no pod is looked up.
+    """
 
     scrape_s: float
     keep_days: int
     is_guard: bool
     servers: tuple[ConfiguredServer, ...]
+    pods: PodSettings | None = None
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> Self:
         """What ``sampling_settings`` gave."""
         servers = tuple(ConfiguredServer(*one) for one in values["servers"])
-        return cls(values["scrape_s"], values["keep_days"], values["is_guard"], servers)
+        pods = None
+        if values["pods"] is not None:
+            namespaces, resource, kind_label, priced = values["pods"]
+            pods = PodSettings(tuple(namespaces), resource, kind_label, tuple(priced))
+        return cls(values["scrape_s"], values["keep_days"], values["is_guard"], servers, pods)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,11 +101,15 @@ def sampling_settings(document: Document) -> dict[str, Any] | None:
     is_guard = document.role is Role.GUARD
     next_to_it = (guarded_endpoint(document) or "") if is_guard else ""
     servers = [
-        ConfiguredServer(one.endpoint, one.gpus, one.kind, one.price, one.metrics or next_to_it)
+        ConfiguredServer(one.endpoint, one.gpus or 0, one.kind or "", one.price or "", one.metrics or next_to_it)
         for one in gpus.servers
         if not is_guard or one.endpoint == gpus.server
     ]
-    terms = SamplingSettings(gpus.scrape_s, gpus.keep_days, is_guard, tuple(servers))._asdict()
+    pods = None
+    if gpus.kubernetes is not None:
+        priced = tuple(one.kind for one in gpus.prices if one.kind is not None)
+        pods = PodSettings(**gpus.kubernetes.model_dump(), priced=priced)
+    terms = SamplingSettings(gpus.scrape_s, gpus.keep_days, is_guard, tuple(servers), pods)._asdict()
     return {**terms, "servers": [list(one) for one in servers]}
 
 

@@ -8,6 +8,8 @@ itself.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from extproc.ledger.leader import leader_table
@@ -64,6 +66,8 @@ GPU_DAYS = Table(
     Column("end_us", BigInteger, nullable=False),  # up to where it was allocated: a day that is not over is less
     Column("entries", BigInteger, nullable=False),  # that the ledger had then, and that touch the day
 )
+TO_READ_AGAIN: Final = -1
+"""In place of a number of entries: something else is new. What was allocated stays until then."""
 STEP_COSTS = Table(
     "gpu_step_costs",
     METADATA,

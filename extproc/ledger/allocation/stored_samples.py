@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
-from extproc.allocation.server_samples import ServerSamples
+from extproc.allocation.server_samples import UNKNOWN, ServerSamples
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SERVER_SAMPLES
 from extproc.ledger.allocation.samples import SAMPLES_MAX, UnreadableSamples, decode_samples, encode_samples
+from extproc.ledger.allocation.share_tables import GPU_DAYS, TO_READ_AGAIN
 from extproc.ledger.slots import insert_into
 
 
 class GpuFacts(NamedTuple):
-    """What the configuration has of a server. Attributes: price: name of a price."""
+    """What the configuration has of a server, or its pod says.
+
+    Attributes:
+        gpus: 0: not known, nor is their kind.
+        price: name of a price; empty: that of its kind.
+    """
 
     endpoint: str
     gpus: int
     kind: str
     price: str
+
+    @classmethod
+    def unknown(cls, endpoint: str) -> Self:
+        """Of a server whose pod says nothing."""
+        return cls(endpoint, 0, "", "")
+
+
+class ServerProcess(NamedTuple):
+    """A process of a server, as its samples show it.
+
+    Attributes:
+        key: no other process of the server has it.
+        since_us: its first sample, or when it started if that was seen. [us since 1970]
+        start_us: when it started, by its own clock; ``UNKNOWN``: it does not say.
+    """
+
+    key: tuple[int, int]
+    since_us: int
+    start_us: int
+
+    def ran_at(self, time_us: int) -> bool:
+        """Whether it ran before its first sample, at a time at which its address had some process."""
+        return UNKNOWN < self.start_us <= time_us
 
 
 def add_samples(connection: Connection, server: str, samples: ServerSamples) -> list[str]:
@@ -85,22 +114,49 @@ def forget_samples(connection: Connection, before_us: int) -> int:
     return connection.execute(delete(SERVER_SAMPLES).where(SERVER_SAMPLES.c.hour_us <= before_us - HOUR_US)).rowcount
 
 
-def note_facts(connection: Connection, server: str, facts: GpuFacts, since_us: int) -> None:
-    """Note which GPUs a server has, if that is new, in a transaction that writes."""
-    last = last_facts(connection, server)
+def note_facts(
+    connection: Connection, server: str, facts: GpuFacts, since_us: int, process: ServerProcess | None = None
+) -> None:
+    """Note which GPUs a server has, if that is new, in a transaction that writes.
+
+    Args: since_us: from when on. process: that has them, if its pod says so: it had the same all its life, so they
+        replace what was not known of it.
+    """
+    last_us, last = _last_row(connection, server)
     if last == facts:
         return
+    if process is not None:
+        if last is None or last.gpus:
+            since_us = process.since_us if process.since_us > last_us else since_us
+        else:
+            since_us = last_us if process.ran_at(last_us) else max(process.since_us, last_us)
     values = {"server": server, "since_us": since_us, **facts._asdict()}
     statement = insert_into(connection, GPU_SERVERS).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["server", "since_us"], set_=values))
+    # What was allocated from then on is read again, though the ledger may have no new entries.
+    connection.execute(update(GPU_DAYS).where(GPU_DAYS.c.end_us > since_us).values(entries=TO_READ_AGAIN))
+
+
+def note_unanswered(connection: Connection, server: str, endpoint: str, since_us: int, process: ServerProcess) -> None:
+    """Note that nobody has said yet which GPUs a process has, in a transaction that writes.
+
+    What was known of it before stays. What was known of another process at its address does not.
+    """
+    last_us, last = _last_row(connection, server)
+    if last is None or not process.ran_at(last_us):
+        note_facts(connection, server, GpuFacts.unknown(endpoint), since_us, process)
 
 
 def last_facts(connection: Connection, server: str) -> GpuFacts | None:
     """Which GPUs a server has, as far as is known; None: it was never asked."""
+    return _last_row(connection, server)[1]
+
+
+def _last_row(connection: Connection, server: str) -> tuple[int, GpuFacts | None]:
     columns = GPU_SERVERS.c
-    query = select(columns.endpoint, columns.gpus, columns.kind, columns.price).where(columns.server == server)
-    row = connection.execute(query.order_by(columns.since_us.desc()).limit(1)).first()
-    return None if row is None else GpuFacts(*row)
+    query = select(columns.since_us, columns.endpoint, columns.gpus, columns.kind, columns.price)
+    row = connection.execute(query.where(columns.server == server).order_by(columns.since_us.desc()).limit(1)).first()
+    return (UNKNOWN, None) if row is None else (row.since_us, GpuFacts(*row[1:]))
 
 
 def _by_hour(samples: ServerSamples) -> Iterator[tuple[int, ServerSamples]]:

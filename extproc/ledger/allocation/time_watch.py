@@ -156,7 +156,11 @@ class GpuTimeWatch:
                 f" `extproc allocate --from {day} --to {day}`",
             )
         for server, exchanges in result.unknown.items():
-            by = f"by {server}, which `gpus.servers` does not have" if server else "by servers that Envoy did not name"
+            by = (
+                f"by {server}, whose GPUs are not known (`gpus.servers`)"
+                if server
+                else "by servers that Envoy did not name"
+            )
             self._tell_once(server, f"gpus: {exchanges} exchanges were answered {by}: their GPU time is not known")
 
     def _tell_once(self, what: str, sentence: str) -> None:

@@ -131,6 +131,7 @@ SAMPLES: dict[str, list[list[str]]] = {
     ],
     "savings": [["gpus.yaml", "--from", "2026-01-05", "--to", "2026-01-06"]],
     "calibrate": [["calibrated.yaml", "--from", "2026-02-05", "--to", "2026-02-06"]],
+    "gpus": [["--bill", "prices.csv"]],
     "drift": [["config.yaml"]],
     "rollout start": [["-c", "rolling.yaml", "tiny-chat", "--to", "v2", "--by", "ann"]],
     "rollout status": [["-c", "config.yaml"]],
@@ -251,6 +252,13 @@ day,server,gpu_hours,cost,currency
 2026-01-05,127.0.0.1:8001,4.00,10.00,USD
 2026-01-06,127.0.0.1:8001,6.00,17.00,USD
 """
+PRICES_BILL = """\
+day,server,gpu_hours,cost,currency,gpus,kind
+2026-01-05,127.0.0.1:8001,48.00,120.00,USD,2,H100-80GB
+2026-01-06,127.0.0.1:8001,48.00,105.60,USD,2,H100-80GB
+2026-01-06,127.0.0.1:8002,7.00,4.99,USD,,
+2026-01-07,127.0.0.1:8002,24.00,17.11,USD,,
+"""
 LEDGER = "ledger:\n  url: sqlite:///ledger.db\n"
 BUDGETS = """\
 budgets:
@@ -363,6 +371,7 @@ def _write(folder: Path) -> None:
     (folder / "keys.yaml").write_text(KEYS)
     (folder / "usage.csv").write_text(USAGE)
     (folder / "bill.csv").write_text(BILL)
+    (folder / "prices.csv").write_text(PRICES_BILL)
     _fill_ledger(folder)
     _fill_rollouts(folder)
     (folder / "labels.csv").write_text("id,label,note\n3,0,a quote\n")

@@ -56,8 +56,8 @@ def test_without_samples_a_server_is_there_while_it_answers() -> None:
         "team    GPU-hours   share  idle      cost",
         "search      0.001  100.0%        0.00 USD",
         "all         0.001  100.0%        0.00 USD",
-        "2 exchanges were answered by 10.0.0.7:8000, which `gpus.servers` does not have: their GPU time is",
-        "not known.",
+        "2 exchanges were answered by 10.0.0.7:8000, whose GPUs are not known (`gpus.servers`): their GPU",
+        "time is not known.",
     ]
 
 

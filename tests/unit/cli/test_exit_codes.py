@@ -298,6 +298,10 @@ FAILURES = {
         (["unbudgeted.yaml"], 2, "extproc calibrate: there is no `gpus:` section"),
         (["no_gpu_ledger.yaml"], 5, "absent.db: no such file or directory"),
     ],
+    "gpus": [
+        (["--bill", "absent.csv"], 2, "absent.csv: no such file or directory"),
+        (["--bill", "bill.csv"], 2, "bill.csv:3: 6 hours in its longest day are no whole number of GPUs for 24 hours"),
+    ],
     "drift": [
         (["no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),
         (["unbudgeted.yaml"], 2, "unbudgeted.yaml has no `drift:` section"),

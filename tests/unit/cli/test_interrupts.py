@@ -70,6 +70,7 @@ STORE_WAITS = {
 LAUNCHED = {"run", "up"}
 """``tests/e2e/test_up.py`` interrupts them, with their children."""
 FILE_WAITS = {
+    "gpus": ["--bill", "fifo"],
     "check": ["fifo"],
     "try": ["-c", "config.yaml", "--file", "fifo"],
     "test": ["fifo"],

@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_all_that_read_a_configuration_take_the_option() -> None:
     """What does not is listed here. ``up`` needs none."""
-    assert {name for name, _ in commands()} - set(NAMES) == {"init", "demo"}
+    assert {name for name, _ in commands()} - set(NAMES) == {"init", "demo", "gpus"}
 
 
 @pytest.mark.parametrize("name", TRIED)

@@ -145,3 +145,55 @@ def test_addresses_behind_a_name_may_be_listed() -> None:
     refused: Any = pytest.raises(ConfigInvalid, match=r"no version has `10.0.0.7:8001`")
     with refused:
         load(GPUS.replace("127.0.0.1:8001", "10.0.0.7:8001") + BASE, "test.yaml")
+
+
+PODS = """
+ledger: {}
+gpus:
+  kubernetes: { namespaces: [batch] }
+  servers:
+    - { endpoint: "127.0.0.1:8001" }
+    - { endpoint: "127.0.0.1:8002", kind: L4, price: mine }
+  prices:
+    - { name: h100, kind: H100, per_gpu_hour: "2.50" }
+    - { name: mine, per_gpu_hour: "0.70" }
+"""
+
+
+def test_pods_say_what_the_configuration_does_not() -> None:
+    """By NVIDIA's names, unless others are written."""
+    gpus = document(PODS + BASE).gpus
+    assert gpus is not None
+    assert gpus.kubernetes is not None
+    assert gpus.kubernetes.model_dump() == {
+        "namespaces": ("batch",),
+        "resource": "nvidia.com/gpu",
+        "kind_label": "nvidia.com/gpu.product",
+    }
+    assert [one.is_looked_up for one in gpus.servers] == [True, True]
+    assert [gpus.price_of(price, kind) for price, kind in (("", "H100"), ("mine", "H100"), ("", "L4"))] == [
+        "h100",
+        "mine",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(("kind", "is_known"), [("H100", True), ("H200", False)])
+def test_watts_of_a_kind_that_a_label_may_say(kind: str, is_known: bool) -> None:
+    """Where each kind has a price, those are all; a server with a price of its own may have any."""
+    without = PODS.replace(", kind: L4, price: mine", "") + f"  watts: {{ {kind}: 700 }}\n"
+    if is_known:
+        document(without + BASE)
+    else:
+        with pytest.raises(ConfigInvalid, match=rf"unknown kind `{kind}`. Did you mean `H100`"):
+            document(without + BASE)
+    document(PODS.replace(", kind: L4", "") + f"  watts: {{ {kind}: 700 }}\n" + BASE)
+
+
+def test_a_guard_may_have_the_gpus_of_its_pod() -> None:
+    """Which it knows by its name."""
+    text = GUARD.replace(", gpus: 1, kind: L4, price: l4", "").replace("name: l4,", "name: l4, kind: NVIDIA-L4,")
+    text = text.replace("gpus:\n", "gpus:\n  kubernetes: { namespaces: [models] }\n")
+    gpus = document(text, {"POD_NAME": "vllm-7"}).gpus
+    assert gpus is not None
+    assert [(one.endpoint, one.is_looked_up) for one in gpus.servers] == [("vllm-7", True)]

@@ -198,8 +198,9 @@ FULL: dict[str, Any] = {
         }
     ],
     "gpus": {
+        "kubernetes": {"namespaces": ["models"], "resource": "nvidia.com/gpu", "kind_label": "nvidia.com/gpu.product"},
         "servers": [{"endpoint": "127.0.0.1:8001", "gpus": 2, "kind": "H100", "price": "h100"}],
-        "prices": [{"name": "h100", "per_gpu_hour": "2.50"}],
+        "prices": [{"name": "h100", "per_gpu_hour": "2.50"}, {"name": "a100", "kind": "A100", "per_gpu_hour": "1.50"}],
         "quotas": [{"team": "search", "namespace": "chat-prod", "resource": "amd.com/gpu"}],
     },
     "rate_limits": {

@@ -1,21 +1,17 @@
-"""Reads and applies objects by the official client, in short requests, and says what a refusal means.
-
-By ``KUBECONFIG`` if that is set, otherwise by the service account of the pod.
-"""
+"""Reads and applies objects by the official client, in short requests, and says what a refusal means."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import urllib3.exceptions
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException, OpenApiException
-from kubernetes.config import ConfigException
 
+from extproc.ledger.kubernetes_client import NoApiServer, connected_client
 from extproc.ledger.rollouts.kubernetes.objects import (
     FIELD_MANAGER,
     KINDS,
@@ -38,18 +34,10 @@ class KubernetesApi:
     """The objects of one API server. Raises: TrafficFailed: there is no way to reach one."""
 
     def __init__(self) -> None:
-        settings = client.Configuration()
         try:
-            if file := os.environ.get("KUBECONFIG"):
-                config.load_kube_config(file, client_configuration=settings)
-            else:
-                config.load_incluster_config(client_configuration=settings)
-        except (ConfigException, OSError) as error:
-            said = str(error).rstrip(".")
-            hint = "Mount the token of a service account into the container, or set KUBECONFIG."
-            raise TrafficFailed(f"The API server cannot be reached: {said}. {hint}") from None
-        settings.retries = False  # the caller tries again, later
-        self._client = client.ApiClient(settings)
+            self._client = connected_client()
+        except NoApiServer as nowhere:
+            raise TrafficFailed(str(nowhere)) from None
         self._objects = client.CustomObjectsApi(self._client)
 
     def read(self, places: Iterable[ObjectPlace]) -> list[ReadObject]:

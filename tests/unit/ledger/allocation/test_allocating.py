@@ -21,6 +21,7 @@ from extproc.ledger.allocation.dividing import AllocationTerms
 from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
+from extproc.ledger.allocation.stored_samples import GpuFacts, note_facts
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.store import LedgerStore
 from tests.unit.ledger.allocation.samples import (
@@ -193,6 +194,34 @@ def test_a_server_that_nobody_knows(store: LedgerStore) -> None:
     found = allocated(store)
     assert found.unknown == {STRANGE: 1, "": 1}
     assert {row["server"] for row in slices(store)} == {ONE, OTHER}
+
+
+def test_a_server_whose_gpus_are_not_known_for_some_time(store: LedgerStore) -> None:
+    """Its exchanges of that time are counted as those of a server that nobody knows, and nobody pays for them."""
+    noon_us = MIDNIGHT_US + 12 * HOUR_US
+    terms = (GpuTerms(0, 2, PRICE, "H100"), GpuTerms(noon_us, 0, None), GpuTerms(noon_us + HOUR_US, 4, PRICE, "A100"))
+    for number, at_us in enumerate(range(11 * HOUR_US, 14 * HOUR_US, HOUR_US)):
+        store.add([ran(number, at_us, 1_000_000, first_token_at_us=MIDNIGHT_US + at_us + 5_000)])
+    found = allocated(store, servers={ONE: SERVERS[ONE]._replace(kind="", terms=terms)}, alive=[ONE])
+    assert found.unknown == {ONE: 1}
+    rows = {row["begin_us"]: (row["gpus"], row["kind"], row["exchanges"]) for row in slices(store)}
+    assert rows[noon_us - HOUR_US] == (2, "H100", 1)
+    assert noon_us not in rows
+    assert rows[noon_us + HOUR_US] == (4, "A100", 1)
+    assert paid(store) == {"search": 6_000_000}
+
+
+def test_gpus_that_become_known_later(store: LedgerStore) -> None:
+    """What was allocated without them is allocated again, with the entries of then."""
+    at_us = MIDNIGHT_US + HOUR_US
+    store.add([ran(1, HOUR_US, 1_000_000, first_token_at_us=at_us + 5_000)])
+    unknown = SERVERS[ONE]._replace(terms=(GpuTerms(0, 0, None),))
+    assert allocated(store, servers={ONE: unknown}, alive=[ONE]).unknown == {ONE: 1}
+    assert allocated(store, alive=[ONE]).exchanges is None
+    with store.writing() as connection:
+        note_facts(connection, ONE, GpuFacts(ONE, 2, "H100", "h100"), at_us)
+    assert allocated(store, alive=[ONE]).unknown == {}
+    assert paid(store) == {"search": 2_000_000}
 
 
 def test_a_price_that_changes_at_noon(store: LedgerStore) -> None:

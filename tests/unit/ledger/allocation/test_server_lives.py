@@ -6,7 +6,7 @@ from typing import Any
 
 from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.allocation.slices import GpuTerms
-from extproc.config.gpus import GpuPrice, GpuServer, GpusSection
+from extproc.config.gpus import GpuPrice, GpuServer, GpusSection, KubernetesGpus
 from extproc.ledger.allocation.dividing import ServerTerms
 from extproc.ledger.allocation.sample_tables import HOUR_US
 from extproc.ledger.allocation.server_lives import server_lives, server_terms
@@ -61,12 +61,15 @@ def test_gpus_and_prices_over_time(store: LedgerStore) -> None:
         "H100",
         "USD",
         (
-            GpuTerms(0, 2, 2_500_000_000),
-            GpuTerms(noon_us, 4, 2_500_000_000),
-            GpuTerms(DECEMBER_US, 4, 2_200_000_000),
+            GpuTerms(0, 2, 2_500_000_000, "H100"),
+            GpuTerms(noon_us, 4, 2_500_000_000, "H100"),
+            GpuTerms(DECEMBER_US, 4, 2_200_000_000, "H100"),
         ),
     )
-    assert found["10.0.0.8:8000"].terms == (GpuTerms(0, 1, None), GpuTerms(NOVEMBER_US, 1, 700_000_000))
+    assert found["10.0.0.8:8000"].terms == (
+        GpuTerms(0, 1, None, "H100"),
+        GpuTerms(NOVEMBER_US, 1, 700_000_000, "H100"),
+    )
 
 
 def test_a_price_that_the_configuration_does_not_have_any_more_is_not_known(store: LedgerStore) -> None:
@@ -74,4 +77,27 @@ def test_a_price_that_the_configuration_does_not_have_any_more_is_not_known(stor
     with store.writing() as connection:
         note_facts(connection, SERVER, GpuFacts(SERVER, 2, "A100", "a100"), NOVEMBER_US)
         found = server_terms(connection, section(server(SERVER), currency="EUR"))
-    assert found == {SERVER: ServerTerms("A100", "EUR", (GpuTerms(0, 2, None),))}
+    assert found == {SERVER: ServerTerms("A100", "EUR", (GpuTerms(0, 2, None, "A100"),))}
+
+
+def test_a_server_without_a_price_has_that_of_its_kind(store: LedgerStore) -> None:
+    """As it is when time is allocated; while its GPUs are not known it has none, and no price."""
+    with store.writing() as connection:
+        for since_us, facts in (
+            (NOVEMBER_US, GpuFacts(SERVER, 2, "L4", "")),
+            (NOVEMBER_US + HOUR_US, GpuFacts.unknown(SERVER)),
+            (NOVEMBER_US + 2 * HOUR_US, GpuFacts(SERVER, 1, "H200", "")),
+        ):
+            note_facts(connection, SERVER, facts, since_us)
+        looked_up = section(GpuServer(endpoint=SERVER), kubernetes=KubernetesGpus(namespaces=("models",)))
+        assert server_terms(connection, section(GpuServer(endpoint="10.0.0.9:8000"))).keys() == {SERVER}
+        priced = [*looked_up.prices[:2], GpuPrice(name="l4", kind="L4", per_gpu_hour="0.70")]
+        found = server_terms(connection, looked_up.model_copy(update={"prices": tuple(priced)}))
+        note_facts(connection, SERVER, GpuFacts.unknown(SERVER), NOVEMBER_US + 3 * HOUR_US)
+        (last,) = server_terms(connection, looked_up).values()
+    assert found[SERVER].terms == (
+        GpuTerms(0, 2, 700_000_000, "L4"),
+        GpuTerms(NOVEMBER_US + HOUR_US, 0, None),
+        GpuTerms(NOVEMBER_US + 2 * HOUR_US, 1, None, "H200"),
+    )
+    assert (last.kind, last.terms[-1]) == ("H200", GpuTerms(NOVEMBER_US + 3 * HOUR_US, 0, None))

@@ -9,10 +9,16 @@ import pytest
 
 from extproc.config.document import Document
 from extproc.config.load import load
-from extproc.ledger.allocation.settings import AskedAddress, ConfiguredServer, SamplingSettings, sampling_settings
+from extproc.ledger.allocation.settings import (
+    AskedAddress,
+    ConfiguredServer,
+    PodSettings,
+    SamplingSettings,
+    sampling_settings,
+)
 from extproc.ledger.watched_settings import watched_settings
 from tests.unit.config.test_bad_files import BASE
-from tests.unit.config.test_gpus import GUARD
+from tests.unit.config.test_gpus import GUARD, PODS
 
 ROUTE = """
 ledger: {}
@@ -88,3 +94,14 @@ def test_a_guard_asks_at_the_endpoint_of_its_version_by_default() -> None:
     text = text.replace("{ weight: 1,", '{ weight: 1, endpoints: ["[::1]:8000"],')
     (server,) = settings(text).servers
     assert server.metrics == "[::1]:8000"
+
+
+def test_where_pods_are_looked_up() -> None:
+    """What a server lacks, and which kinds have a price."""
+    found = settings(PODS + BASE)
+    assert found.pods == PodSettings(("batch",), "nvidia.com/gpu", "nvidia.com/gpu.product", ("H100",))
+    assert found.servers == (
+        ConfiguredServer("127.0.0.1:8001", 0, "", ""),
+        ConfiguredServer("127.0.0.1:8002", 0, "L4", "mine"),
+    )
+    assert settings(ROUTE + NAMED).pods is None

@@ -6,18 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, func, select, update
+from sqlalchemy import Connection, create_engine, func, insert, select, update
 from sqlalchemy.pool import StaticPool
 
-from extproc.allocation.server_samples import ServerSample, ServerSamples
+from extproc.allocation.server_samples import UNKNOWN, ServerSample, ServerSamples
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SERVER_SAMPLES
 from extproc.ledger.allocation.samples import SAMPLES_MAX, UnreadableSamples
+from extproc.ledger.allocation.share_tables import GPU_DAYS
 from extproc.ledger.allocation.stored_samples import (
     GpuFacts,
+    ServerProcess,
     add_samples,
     forget_samples,
     last_facts,
     note_facts,
+    note_unanswered,
     read_samples,
     sampled_servers,
     samples_around,
@@ -161,6 +164,73 @@ def test_gpus_of_a_server_are_noted_when_they_change(store: LedgerStore) -> None
         note_facts(connection, SERVER, four, 20)
         assert connection.execute(select(func.count()).select_from(GPU_SERVERS)).scalar_one() == 3
         assert last_facts(connection, SERVER) == four
+
+
+def noted(connection: Connection) -> list[tuple[int, int]]:
+    """Since when which number of GPUs."""
+    query = select(GPU_SERVERS.c.since_us, GPU_SERVERS.c.gpus).order_by(GPU_SERVERS.c.since_us)
+    return [tuple(row) for row in connection.execute(query)]
+
+
+TWO, FOUR = GpuFacts("vllm-a:8000", 2, "H100", ""), GpuFacts("vllm-a:8000", 4, "A100", "")
+NOT_KNOWN = GpuFacts.unknown("vllm-a:8000")
+
+
+@pytest.mark.parametrize(
+    ("process", "since_us"),
+    [
+        (ServerProcess((90, 0), 100, 90), 100),  # the same one, of which nothing was known
+        (ServerProcess((90, 0), 130, 90), 100),  # likewise; another process asked from then on
+        (ServerProcess((120, 0), 120, 120), 120),  # one that began after it
+        (ServerProcess((UNKNOWN, 0), 100, UNKNOWN), 100),
+        (ServerProcess((UNKNOWN, 1), 130, UNKNOWN), 130),  # that does not say when it began: it may be another one
+    ],
+)
+def test_what_becomes_known_of_a_process_holds_for_all_of_it(
+    store: LedgerStore, process: ServerProcess, since_us: int
+) -> None:
+    """And for no other one at its address."""
+    with store.writing() as connection:
+        note_facts(connection, SERVER, TWO, 10)
+        note_facts(connection, SERVER, NOT_KNOWN, 100, ServerProcess(process.key, 100, UNKNOWN))
+        note_facts(connection, SERVER, FOUR, 140, process)
+        assert [row for row in noted(connection) if row[1]] == [(10, 2), (since_us, 4)]
+
+
+def test_what_a_process_had_is_not_replaced(store: LedgerStore) -> None:
+    """The configuration said it; its pod says something else from now on."""
+    process = ServerProcess((5, 0), 10, 5)
+    with store.writing() as connection:
+        note_facts(connection, SERVER, TWO, 10)
+        note_facts(connection, SERVER, FOUR, 140, process)
+        assert noted(connection) == [(10, 2), (140, 4)]
+
+
+def test_until_a_pod_is_looked_up_only_its_own_past_is_known(store: LedgerStore) -> None:
+    """Not that of the process before, which had the same address."""
+    with store.writing() as connection:
+        note_unanswered(connection, SERVER, "vllm-a:8000", 10, ServerProcess((5, 0), 10, 5))
+        assert noted(connection) == [(10, 0)]
+        note_facts(connection, SERVER, TWO, 30, ServerProcess((5, 0), 10, 5))
+        note_unanswered(connection, SERVER, "vllm-a:8000", 40, ServerProcess((5, 0), 35, 5))
+        assert noted(connection) == [(10, 2)]
+        note_unanswered(connection, SERVER, "vllm-a:8000", 50, ServerProcess((45, 0), 45, 45))
+        assert noted(connection) == [(10, 2), (45, 0)]
+
+
+def test_days_since_then_are_read_again(store: LedgerStore) -> None:
+    """Though the ledger has no new entries; until then they are as they were allocated."""
+    with store.writing() as connection:
+        for begin_us in (0, 100, 200):
+            connection.execute(
+                insert(GPU_DAYS).values(begin_us=begin_us, method="even_ps", end_us=begin_us + 100, entries=7)
+            )
+        note_facts(connection, SERVER, TWO, 150)
+        query = select(GPU_DAYS.c.begin_us, GPU_DAYS.c.entries).order_by(GPU_DAYS.c.begin_us)
+        assert [tuple(row) for row in connection.execute(query)] == [(0, 7), (100, -1), (200, -1)]
+        connection.execute(update(GPU_DAYS).values(entries=8))
+        note_facts(connection, SERVER, TWO, 160)  # which is nothing new
+        assert {row.entries for row in connection.execute(query)} == {8}
 
 
 def test_arrays_are_whole_numbers(store: LedgerStore) -> None:

@@ -181,7 +181,8 @@ def test_servers_that_nobody_knows_are_told_once(sqlite: tuple[LedgerStore, str]
         process.look(3_600.0)
     until(process.has_run)
     assert process.told == [
-        f"gpus: 7 exchanges were answered by {OTHER}, which `gpus.servers` does not have: their GPU time is not known",
+        f"gpus: 7 exchanges were answered by {OTHER}, whose GPUs are not known (`gpus.servers`): their GPU time is not "
+        "known",
         "gpus: 2 exchanges were answered by servers that Envoy did not name: their GPU time is not known",
     ]
 

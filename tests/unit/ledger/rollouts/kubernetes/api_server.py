@@ -52,7 +52,8 @@ class ApiServer:
     """What is stored, and how it answers.
 
     Attributes:
-        allowed: verb, group, resource and name of what the service account may do; None: everything.
+        allowed: verb, group, resource and name of what the service account may do; None: everything. The name is empty
+            for a list, and of a Role that names no object.
         failing: statuses of the next answers.
         holds: answers wait until it is set.
         asked: method and path of each request.
@@ -78,6 +79,15 @@ class ApiServer:
         self.owners[path] = {manager: _leaves(tree) - _NOT_OWNED - {tuple(leaves.split("."))}}
         return path
 
+    def put(self, tree: Tree) -> str:
+        """Store an object of the core group, whoever manages it. Returns: its path."""
+        metadata = tree["metadata"]
+        where = f"namespaces/{metadata['namespace']}/" if "namespace" in metadata else ""
+        path = f"/api/v1/{where}{tree['kind'].lower()}s/{metadata['name']}"
+        self.objects[path] = self._stored(copy.deepcopy(tree))
+        self.owners[path] = {}
+        return path
+
     def edit(self, path: str, change: Callable[[Tree], None], manager: str = "kubectl-edit") -> None:
         """Change an object as `kubectl edit` does: who changes a field manages it from then on."""
         before = self.objects[path]
@@ -98,6 +108,9 @@ class ApiServer:
                 raise Refused(self.failing.pop(0), "InternalError", "etcdserver: request timed out")
             if headers["authorization"] != f"Bearer {TOKEN}":
                 raise Refused(401, "Unauthorized", "Unauthorized")
+            if parts.path.endswith("/pods"):
+                self._authorize("list", f"{parts.path}/")
+                return 200, self._list(parts.path, parse_qs(parts.query))
             self._authorize({"GET": "get", "PATCH": "patch"}[method], parts.path)
             if parts.path not in self.objects:
                 raise Refused(404, "NotFound", "the server could not find the requested resource")
@@ -108,10 +121,21 @@ class ApiServer:
             return refused.code, ApiClient().sanitize_for_serialization(refused.status)
 
     def _authorize(self, verb: str, path: str) -> None:
-        _, _, group, _, _, _, plural, name = path.split("/")
-        if self.allowed is not None and (verb, group, plural, name) not in self.allowed:
+        group = "" if path.startswith("/api/") else path.split("/")[2]
+        *_, plural, name = path.split("/")
+        if self.allowed is not None and not {(verb, group, plural, name), (verb, group, plural, "")} & self.allowed:
             who = 'User "system:serviceaccount:llm:llm-extproc"'
             raise Refused(403, "Forbidden", f'{plural}.{group} "{name}" is forbidden: {who} cannot {verb} resource')
+
+    def _list(self, path: str, query: dict[str, list[str]]) -> Tree:
+        """Pods whose fields are as asked. Of its addresses the first one is a pod's `status.podIP`."""
+        (selector,) = query["fieldSelector"]
+        field, _, value = selector.partition("=")
+        if field not in ("status.podIP", "metadata.name"):
+            raise Refused(400, "BadRequest", f'"{field}" is not a known field selector')
+        found = [tree for at, tree in self.objects.items() if at.startswith(f"{path}/")]
+        found = [tree for tree in found if _at(tree, tuple(field.split("."))) == value]
+        return {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": found}
 
     def _patch(self, path: str, headers: Any, query: dict[str, list[str]], body: bytes) -> None:
         if headers["content-type"] != "application/apply-patch+yaml":
