@@ -19,14 +19,17 @@ from extproc.statistics.arrays import Ints
 
 
 class AllocatedTime(NamedTuple):
-    """``states``: of each state the time in each slice. The shares of a slice sum to its busy time. [GPU us]
+    """What a server did. Times are of all its GPUs together. [GPU us]
 
     Attributes:
+        states: of each state the time in each slice.
+        unproven: of the time in which the server did not run anything, what no sample proves.
         slice, exchange: places, of the latter among the exchanges that were given; ordered by slice.
-        share: of that exchange in that slice.
+        share: of that exchange in that slice; those of a slice sum to its busy time.
     """
 
     states: dict[ServerState, Ints]
+    unproven: Ints
     slice: Ints
     exchange: Ints
     share: Ints
@@ -57,7 +60,8 @@ def divide(ran: RunExchanges, life: ServerLife, slices: TimeSlices, costs: StepC
     weights = np.where(shares.weight > 0, shares.weight, 0.0)
     weights = _never_nothing(weights, shares.slice, states[ServerState.BUSY])
     whole = largest_remainder(weights, shares.slice, states[ServerState.BUSY])
-    return AllocatedTime(states, shares.slice, ran.place[shares.exchange], whole)
+    unproven = life.unproven.without(busy).within(slices.borders_us) * slices.gpus
+    return AllocatedTime(states, unproven, shares.slice, ran.place[shares.exchange], whole)
 
 
 def _never_nothing(weights: np.ndarray, group: Ints, totals: Ints) -> np.ndarray:

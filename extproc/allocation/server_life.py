@@ -7,8 +7,6 @@ meanwhile. What is not known is its end: after its last sample it is taken to ex
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from extproc.allocation.intervals import Intervals
@@ -17,18 +15,7 @@ from extproc.allocation.server_time import ServerLife
 from extproc.statistics.arrays import Ints
 
 
-class SampledLife(NamedTuple):
-    """The life of a server.
-
-    Attributes:
-        unproven: of the time in which it is taken to exist: after the last sample of each process.
-    """
-
-    life: ServerLife
-    unproven: Intervals
-
-
-def server_life(samples: ServerSamples, interval_us: int) -> SampledLife:
+def server_life(samples: ServerSamples, interval_us: int) -> ServerLife:
     """The life of a server, as far as its samples go.
 
     Times are those of the clock that asked. A server whose clock is ahead would start behind its first sample: then it
@@ -37,7 +24,7 @@ def server_life(samples: ServerSamples, interval_us: int) -> SampledLife:
     Args: interval_us: the time between two samples, if none is missing; above 0.
     """
     if not len(samples.at_us):
-        return SampledLife(ServerLife.unknown(), Intervals.none())
+        return ServerLife.unknown()
     first, last = _processes(samples)
     begin, ready = _starts(samples, first)
     ends_before = np.concatenate(([np.iinfo(np.int64).min], samples.at_us[last][:-1]))
@@ -47,8 +34,9 @@ def server_life(samples: ServerSamples, interval_us: int) -> SampledLife:
     end = seen_until + interval_us
     end[:-1] = np.maximum(np.minimum(end[:-1], begin[1:]), seen_until[:-1])
     asleep = _asleep(samples, first, end, interval_us)
-    life = ServerLife(Intervals.union(begin, end), Intervals.union(begin, ready), asleep)
-    return SampledLife(life, Intervals.union(seen_until, end))
+    return ServerLife(
+        Intervals.union(begin, end), Intervals.union(begin, ready), asleep, Intervals.union(seen_until, end)
+    )
 
 
 def _processes(samples: ServerSamples) -> tuple[Ints, Ints]:

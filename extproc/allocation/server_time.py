@@ -26,11 +26,13 @@ class ServerLife(NamedTuple):
     Attributes:
         exists: its process was there.
         starting, sleeping: of that time.
+        unproven: of that time: after the last sample of each process.
     """
 
     exists: Intervals
     starting: Intervals
     sleeping: Intervals
+    unproven: Intervals = Intervals.none()
 
     @classmethod
     def unknown(cls) -> Self:

@@ -77,6 +77,7 @@ def allocated_data(found: AllocatedRun) -> AllocatedJson:
         "unpriced": report.unpriced,
         "energy_unknown_us": report.without_watts if found.has_energy else None,
         "revised": report.revised,
+        "unproven_us": report.unproven,
         "days_read": sum(day.exchanges is not None for day in found.days),
         "exchanges_read": sum(day.exchanges or 0 for day in found.days),
         "unknown": [{"server": name, "exchanges": count} for name, count in found.unknown.items()],
@@ -136,6 +137,9 @@ def _notes(found: AllocatedRun) -> list[str]:
         notes.append(
             f"{found.report.unpriced} hours of servers have no price: `gpus.prices` begins later, or lacks it."
         )
+    if found.report.unproven:
+        hours = _hours(found.report.unproven)
+        notes.append(f"{hours} GPU-hours are after the last samples of servers: nothing proves them.")
     if found.report.revised:
         notes.append(f"{found.report.revised} hours of servers were revised, as exchanges came late.")
     if found.has_energy and found.report.without_watts:

@@ -49,6 +49,7 @@ class AllocatedJson(TypedDict):
         int | None, "GPU time of kinds that `gpus.watts` does not have [us]; null: it is not configured"
     ]
     revised: Annotated[int, "of these, that came out otherwise before, as something came late"]
+    unproven_us: Annotated[int, "GPU time after the last samples of servers, which nothing proves [us]"]
     days_read: Annotated[int, "days that were allocated now; others had nothing new"]
     exchanges_read: Annotated[int, "exchanges of these"]
     unknown: Annotated[list[UnknownServerJson], "servers whose GPUs nobody knows"]

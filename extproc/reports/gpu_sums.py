@@ -49,11 +49,18 @@ class ServerDay(NamedTuple):
 
 
 class SliceCounts(NamedTuple):
-    """Slices; of these, without a price, and with an earlier revision."""
+    """Slices; of these, without a price, and with an earlier revision.
+
+    Attributes: unproven: time of servers that no sample proves. [us]
+    """
 
     slices: int
     unpriced: int
     revised: int
+    unproven: int
+
+
+NO_SLICES: Final = SliceCounts(0, 0, 0, 0)
 
 
 class AllocatedSpan(NamedTuple):
@@ -115,15 +122,15 @@ class LastSlices:
         """By day."""
         slices, day = GPU_SLICES.c, self._last.c.day_us
         query = (
-            select(day, slices.price == UNKNOWN_PRICE, slices.revision > 1, func.count())
+            select(day, slices.price == UNKNOWN_PRICE, slices.revision > 1, func.count(), func.sum(slices.unproven))
             .select_from(self._last)
             .join(GPU_SLICES, _is_last(GPU_SLICES, self._last))
             .group_by(day, slices.price, slices.revision)
         )
         found: dict[int, SliceCounts] = {}
-        for day_us, is_unpriced, is_revised, count in self._connection.execute(query):
-            before = found.get(int(day_us), SliceCounts(0, 0, 0))
-            added = (count, count * bool(is_unpriced), count * bool(is_revised))
+        for day_us, is_unpriced, is_revised, count, unproven in self._connection.execute(query):
+            before = found.get(int(day_us), NO_SLICES)
+            added = (count, count * bool(is_unpriced), count * bool(is_revised), int(unproven))
             found[int(day_us)] = SliceCounts(*map(sum, zip(before, added, strict=True)))
         return found
 

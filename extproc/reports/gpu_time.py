@@ -19,6 +19,7 @@ from extproc.config.gpus import MILLION, GpusSection, reserved_millionths
 from extproc.ledger.allocation.slice_rows import UNEXPLAINED
 from extproc.reports.gpu_energy import energy_parts_mwh
 from extproc.reports.gpu_sums import (
+    NO_SLICES,
     AllocatedSpan,
     GpuGroup,
     LastSlices,
@@ -107,6 +108,7 @@ class GpuReport(NamedTuple):
     Attributes:
         rows: those that pay most first.
         slices: that were found. unpriced: of these, without a price. revised: with an earlier revision.
+        unproven: time after the last samples of servers, which is bounded by the interval of samples [us].
         without_watts: time that would have energy, if it was known what its kind of GPU draws [us].
     """
 
@@ -115,6 +117,7 @@ class GpuReport(NamedTuple):
     slices: int
     unpriced: int
     revised: int
+    unproven: int = 0
     without_watts: int = 0
 
     @property
@@ -180,9 +183,9 @@ def _last_slices(connection: Connection, asked: GpuQuestion) -> LastSlices:
 
 def sum_of_reports(reports: Iterable[GpuReport]) -> GpuReport:
     """Of several times, as of one."""
-    sums, counts = _GroupSums(), SliceCounts(0, 0, 0)
+    sums, counts = _GroupSums(), NO_SLICES
     for one in reports:
-        counts = SliceCounts(*map(sum, zip(counts, (one.slices, one.unpriced, one.revised), strict=True)))
+        counts = SliceCounts(*map(sum, zip(counts, (one.slices, one.unpriced, one.revised, one.unproven), strict=True)))
         sums.without_watts += one.without_watts
         for row in one.rows:
             sums.add_used(row.group, row.currency, TimeAndCost(row.used, row.used_cost), row.energy)
@@ -284,7 +287,7 @@ def _of_server(
         for state, unpaid in states.items():
             energy = of_nobody if state == UNEXPLAINED else 0
             sums.add_unpaid(state, key.currency, idle_left if state == IDLE else unpaid, energy)
-    return sums.report(SliceCounts(0, 0, 0))
+    return sums.report(NO_SLICES)
 
 
 def _idle_parts(

@@ -104,7 +104,7 @@ def test_servers_are_sampled_by_the_addresses_that_entries_have(make_stack: Make
             lives = server_lives(connection, 0, 1 << 62)
         store.close()
     assert entry == address_of(server)
-    assert [(name, one.life.exists.begin.tolist()) for name, one in lives.items()] == [(entry, [1_000_000_000])]
+    assert [(name, one.exists.begin.tolist()) for name, one in lives.items()] == [(entry, [1_000_000_000])]
 
 
 def test_behind_a_fallback_it_is_the_server_of_the_version_that_answered(make_stack: MakeStack) -> None:

@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from extproc.allocation.server_life import SampledLife, server_life
+from extproc.allocation.server_life import server_life
+from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import GpuTerms
 from extproc.config.gpus import MILLION, GpusSection, price_at
 from extproc.ledger.allocation.dividing import ServerTerms
@@ -19,7 +20,7 @@ _EVER_US: Final = 0
 
 def server_lives(
     connection: Connection, begin_us: int, end_us: int, interval_us: int = 15 * MILLION
-) -> dict[str, SampledLife]:
+) -> dict[str, ServerLife]:
     """By server, of all that were asked so that something is known of that time.
 
     Args: interval_us: between two samples; see ``server_life``.

@@ -33,6 +33,7 @@ GPU_SLICES = Table(
     Column("starting", BigInteger, nullable=False),
     Column("sleeping", BigInteger, nullable=False),
     Column("unexplained", BigInteger, nullable=False),  # tokens that the server counted, and no entry has
+    Column("unproven", BigInteger, nullable=False),  # of what nobody used: no sample proves that the server was there
     Column("idle_cost", BigInteger, nullable=False),  # billionths of the currency, and so on
     Column("starting_cost", BigInteger, nullable=False),
     Column("sleeping_cost", BigInteger, nullable=False),

@@ -64,6 +64,7 @@ def slice_rows(
             "step_costs": json.dumps(costs),
             "exchanges": int(exchanges[place]),
             "digest": int(digests[place]),
+            "unproven": int(allocated.unproven[place]),
             **states,
             **{f"{name}_cost": cost for name, cost in zip(UNPAID, paid[len(of_payers) :], strict=True)},
         }

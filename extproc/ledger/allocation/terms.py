@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from extproc.allocation.server_time import ServerLife
 from extproc.config.gpus import GpusSection
 from extproc.ledger.allocation.calibrating import step_costs_of
 from extproc.ledger.allocation.dividing import AllocationTerms
@@ -20,9 +19,6 @@ _SECOND_US: Final = 1_000_000
 def allocation_terms(connection: Connection, section: GpusSection, method: str) -> AllocationTerms:
     """The terms as they are now. Args: method: of ``METHODS``. Raises: StoreFailed."""
 
-    def lives(within: Connection, begin_us: int, end_us: int) -> dict[str, ServerLife]:
-        found = server_lives(within, begin_us, end_us, section.scrape_s * _SECOND_US)
-        return {name: one.life for name, one in found.items()}
-
+    lives = partial(server_lives, interval_us=section.scrape_s * _SECOND_US)
     samples = partial(read_samples, skips_unreadable=True)  # as in lives: a gap, of which the log has a line
     return AllocationTerms(method, server_terms(connection, section).get, lives, samples, step_costs_of)

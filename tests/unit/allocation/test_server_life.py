@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.allocation.intervals import Intervals
-from extproc.allocation.server_life import SampledLife, server_life
+from extproc.allocation.server_life import server_life
 from extproc.allocation.server_samples import UNKNOWN, ServerSample, ServerSamples
+from extproc.allocation.server_time import ServerLife
 from tests.thorough import examples
 from tests.unit.allocation.test_intervals import held
 
@@ -69,15 +70,15 @@ def test_what_is_known_is_true_and_what_is_not_known_is_bounded(lives: list[Proc
     answered = sampled(lives, samples)
     found = server_life(samples, SCRAPE_US)
     true = set().union(*(range(one.start_us, one.end_us) for one in answered))
-    exists, unproven = held(found.life.exists), held(found.unproven)
+    exists, unproven = held(found.exists), held(found.unproven)
     assert exists - unproven <= true
     assert unproven <= exists
     assert len(unproven) <= SCRAPE_US * len(answered)
     for one in answered:
         last_us = max(at for at in samples.at_us.tolist() if one.ready_us <= at < one.end_us)
         assert set(range(one.start_us, last_us)) <= exists
-    assert held(found.life.starting) == set().union(*(range(one.start_us, one.ready_us) for one in answered))
-    assert held(found.life.sleeping) <= exists
+    assert held(found.starting) == set().union(*(range(one.start_us, one.ready_us) for one in answered))
+    assert held(found.sleeping) <= exists
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -94,8 +95,8 @@ def test_an_answer_that_is_missing_between_others_loses_no_time(lives: list[Proc
     kept = np.ones(len(whole.at_us), dtype=np.bool_)
     kept[data.draw(st.lists(st.sampled_from(inner), unique=True)) if inner else []] = False
     before, after = server_life(whole, SCRAPE_US), server_life(ServerSamples(*(c[kept] for c in whole)), SCRAPE_US)
-    assert held(before.life.exists) == held(after.life.exists)
-    assert held(before.life.starting) == held(after.life.starting)
+    assert held(before.exists) == held(after.exists)
+    assert held(before.starting) == held(after.starting)
     assert held(before.unproven) == held(after.unproven)
 
 
@@ -104,7 +105,7 @@ def test_an_answer_that_is_missing_between_others_loses_no_time(lives: list[Proc
 def test_sleep_is_known_to_one_interval_at_each_end(lives: list[Process]) -> None:
     """If no answer is missing."""
     samples = samples_of(lives)
-    found = held(server_life(samples, SCRAPE_US).life.sleeping)
+    found = held(server_life(samples, SCRAPE_US).sleeping)
     for one in sampled(lives, samples):
         mine = {at for at in found if one.start_us <= at < one.end_us}
         assert mine <= set(range(one.sleeps_us, one.wakes_us + SCRAPE_US))
@@ -120,7 +121,7 @@ def test_only_differences_of_times_matter(lives: list[Process], missing: frozens
     if UNKNOWN in (*moved.start_us, *moved.ready_us):
         return
     one, other = server_life(samples, SCRAPE_US), server_life(moved, SCRAPE_US)
-    for here, there in zip((*one.life, one.unproven), (*other.life, other.unproven), strict=True):
+    for here, there in zip(one, other, strict=True):
         assert [(here.begin + shift_us).tolist(), (here.end + shift_us).tolist()] == [
             there.begin.tolist(),
             there.end.tolist(),
@@ -132,7 +133,7 @@ def spans(intervals: Intervals) -> list[tuple[int, int]]:
     return list(zip(intervals.begin.tolist(), intervals.end.tolist(), strict=True))
 
 
-def life_of(*samples: ServerSample) -> SampledLife:
+def life_of(*samples: ServerSample) -> ServerLife:
     """Of samples that a test writes."""
     return server_life(ServerSamples.of(samples), SCRAPE_US)
 
@@ -140,47 +141,47 @@ def life_of(*samples: ServerSample) -> SampledLife:
 def test_a_server_that_never_answered() -> None:
     """Nothing is known."""
     found = life_of()
-    assert [spans(one) for one in (*found.life, found.unproven)] == [[], [], [], []]
+    assert [spans(one) for one in found] == [[], [], [], []]
 
 
 def test_a_restart_is_found_by_its_times_and_not_by_counters() -> None:
     """The new process may have written more by its first sample; a counter that falls is no restart."""
     restarted = life_of(ServerSample(50, 10, 20, written=5), ServerSample(100, 60, 70, written=900))
-    assert spans(restarted.life.exists) == [(10, 110)]  # 50 to 60: the old process is taken to have gone on
-    assert spans(restarted.life.starting) == [(10, 20), (60, 70)]
+    assert spans(restarted.exists) == [(10, 110)]  # 50 to 60: the old process is taken to have gone on
+    assert spans(restarted.starting) == [(10, 20), (60, 70)]
     assert spans(restarted.unproven) == [(50, 60), (100, 110)]
     fell = life_of(ServerSample(50, 10, 20, written=900), ServerSample(100, 10, 20, written=5))
-    assert spans(fell.life.exists) == [(10, 110)]
-    assert spans(fell.life.starting) == [(10, 20)]
+    assert spans(fell.exists) == [(10, 110)]
+    assert spans(fell.starting) == [(10, 20)]
 
 
 def test_an_engine_that_starts_again_in_the_same_process() -> None:
     """Its readiness is later: it has a start-up of its own, of unknown length, which is none."""
     found = life_of(ServerSample(50, 10, 20), ServerSample(100, 10, 80))
-    assert spans(found.life.exists) == [(10, 110)]
-    assert spans(found.life.starting) == [(10, 20), (50, 80)]
+    assert spans(found.exists) == [(10, 110)]
+    assert spans(found.starting) == [(10, 20), (50, 80)]
 
 
 def test_a_server_whose_clock_is_ahead() -> None:
     """It cannot have started behind its first answer."""
     found = life_of(ServerSample(50, 55, 60), ServerSample(60, 55, 60))
-    assert spans(found.life.exists) == [(50, 70)]
-    assert spans(found.life.starting) == []
+    assert spans(found.exists) == [(50, 70)]
+    assert spans(found.starting) == []
 
 
 def test_a_server_that_does_not_say_when_its_process_started() -> None:
     """As with several API servers: it began when it was ready, or else with its first answer."""
-    assert spans(life_of(ServerSample(50, UNKNOWN, 20)).life.exists) == [(20, 60)]
-    assert spans(life_of(ServerSample(50)).life.exists) == [(50, 60)]
+    assert spans(life_of(ServerSample(50, UNKNOWN, 20)).exists) == [(20, 60)]
+    assert spans(life_of(ServerSample(50)).exists) == [(50, 60)]
     half = life_of(ServerSample(50, 10, 20), ServerSample(60, UNKNOWN, 20), ServerSample(70, 10, 20))
-    assert spans(half.life.exists) == [(10, 80)]
+    assert spans(half.exists) == [(10, 80)]
 
 
 def test_it_sleeps_only_if_all_engines_do() -> None:
     """And as long as it made no step."""
     some = life_of(ServerSample(50, 10, 20, engines=2, asleep=1), ServerSample(60, 10, 20, engines=2, asleep=2))
-    assert spans(some.life.sleeping) == [(60, 70)]
+    assert spans(some.sleeping) == [(60, 70)]
     gap = life_of(ServerSample(50, 10, 20, asleep=1, steps=7), ServerSample(150, 10, 20, asleep=1, steps=7))
-    assert spans(gap.life.sleeping) == [(50, 160)]
+    assert spans(gap.sleeping) == [(50, 160)]
     worked = life_of(ServerSample(50, 10, 20, asleep=1, steps=7), ServerSample(150, 10, 20, asleep=1, steps=8))
-    assert spans(worked.life.sleeping) == [(50, 60), (150, 160)]
+    assert spans(worked.sleeping) == [(50, 60), (150, 160)]

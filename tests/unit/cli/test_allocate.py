@@ -160,3 +160,11 @@ def test_files_that_are_none(folder: Path) -> None:
     found = ran("--entries", "files", code=2)
     assert "files: " in found.stderr
     assert "one.parquet" in found.stderr
+
+
+def test_time_after_the_last_sample_of_a_server_is_told(folder: Path) -> None:
+    """Its two GPUs are taken to be there for one more interval, of 15 s, and nothing proves it."""
+    alive(folder)
+    found = json.loads(ran("--json").stdout)
+    assert found["unproven_us"] == 2 * 15_000_000
+    assert "0.008 GPU-hours are after the last samples of servers" in ran().stdout

@@ -33,6 +33,7 @@ def _create_slices() -> None:
         Column("starting", BigInteger, nullable=False),
         Column("sleeping", BigInteger, nullable=False),
         Column("unexplained", BigInteger, nullable=False),
+        Column("unproven", BigInteger, nullable=False),
         Column("idle_cost", BigInteger, nullable=False),
         Column("starting_cost", BigInteger, nullable=False),
         Column("sleeping_cost", BigInteger, nullable=False),

@@ -77,7 +77,7 @@ def divided(
 ) -> tuple[DividedServer, ServerLife]:
     """One server, and another one that the configuration does not have."""
     of_server = ServerSamples.of(samples)
-    life = server_life(of_server, 15_000_000).life
+    life = server_life(of_server, 15_000_000)
     known = [GpuTerms(0, 2, 2_500_000_000), *(GpuTerms(*one) for one in sorted(changes, key=lambda one: one[0]))]
     terms = AllocationTerms(
         method,

@@ -43,8 +43,8 @@ def test_the_life_of_a_server_while_nobody_asked(store: LedgerStore) -> None:
         add_samples(connection, SERVER, ServerSamples.of(asked))
         for begin_us, end_us in ((0, HOUR_US), (3 * HOUR_US, 4 * HOUR_US), (9 * HOUR_US, 10 * HOUR_US)):
             (found,) = server_lives(connection, BEGIN_US + begin_us, BEGIN_US + end_us).values()
-            assert (found.life.exists.begin.tolist()[0], found.life.starting.end.tolist()) == (start_us, [ready_us])
-            assert found.life.exists.end[0] >= BEGIN_US + min(end_us, 9 * HOUR_US)
+            assert (found.exists.begin.tolist()[0], found.starting.end.tolist()) == (start_us, [ready_us])
+            assert found.exists.end[0] >= BEGIN_US + min(end_us, 9 * HOUR_US)
         assert found.unproven.begin.tolist() == [BEGIN_US + 9 * HOUR_US]
         assert found.unproven.end.tolist() == [BEGIN_US + 9 * HOUR_US + 15 * SECOND_US]
         assert server_lives(connection, BEGIN_US + 20 * HOUR_US, BEGIN_US + 21 * HOUR_US) == {}
