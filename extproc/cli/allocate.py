@@ -6,14 +6,12 @@ The database library is imported only when it runs.
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from extproc.cli.gpu_days import FirstDay, LastDay, SettledSpan, settled_span
+from extproc.cli.gpu_days import FirstDay, LastDay, SettledSpan, settled_span, told_days
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import Progress, progress
@@ -24,8 +22,6 @@ from extproc.domain.extras import MODULES, how_to_install, missing_modules
 if TYPE_CHECKING:
     from extproc.cli.allocate_output import AllocatedRun
     from extproc.ledger.store import LedgerStore
-
-_MILLION: Final = 1_000_000
 
 app = typer.Typer(name="allocate", add_completion=False)
 
@@ -114,7 +110,7 @@ def _allocated(
 ) -> AllocatedRun:
     from extproc.allocation.idle import IdlePolicy
     from extproc.cli.allocate_output import AllocatedRun
-    from extproc.ledger.allocation.allocating import allocate_day, days_between
+    from extproc.ledger.allocation.allocating import allocate_day
     from extproc.ledger.allocation.reading import FilesUnusable
     from extproc.ledger.allocation.terms import allocation_terms
     from extproc.reports.gpu_time import GpuQuestion, gpu_report, reserved_shares
@@ -122,12 +118,9 @@ def _allocated(
     with store.reading() as connection:
         terms = allocation_terms(connection, section, asked.method)._replace(files=asked.files)
     days = []
-    for begin_us, end_us in days_between(*asked.span):
-        day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
-        line.say(f"Allocating {day}")
-        told = partial(_tell, line, day)
+    for day, told in told_days(asked.span, line, "Allocating"):
         try:
-            days.append(allocate_day(store, terms, (begin_us, end_us), now_us, told))
+            days.append(allocate_day(store, terms, day, now_us, told))
         except FilesUnusable as unusable:
             refuse(f"extproc allocate: {unusable}")
     line.say("Adding up")
@@ -136,10 +129,6 @@ def _allocated(
         policy = IdlePolicy(section.idle)
         question = GpuQuestion(asked.method, *asked.span, asked.by, policy, reserved, watts=section.watts)
         return AllocatedRun(question, gpu_report(connection, question), tuple(days))
-
-
-def _tell(line: Progress, day: date, entries: int) -> None:
-    line.say(f"Allocating {day}: {entries:,} exchanges")
 
 
 def _check_files(files: Path | None) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from extproc.cli.output import refuse
-from extproc.ledger.allocation.settled import settled_us
+from extproc.cli.progress import Progress
+from extproc.ledger.allocation.settled import days_between, settled_us
 from extproc.reports.periods import BadRange, DayRange, day_of, start_us
 
 _US_PER_S: Final = 1_000_000
@@ -39,6 +42,23 @@ def settled_span(command: str, first: str, last: str, now_us: int) -> SettledSpa
     if span.begin_us >= span.end_us:
         refuse(f"extproc {command}: no hour of {days.first} is over for an hour yet; take an earlier --from")
     return span
+
+
+def told_days(span: SettledSpan, line: Progress, doing: str) -> Iterator[tuple[SettledSpan, Callable[[int], None]]]:
+    """The days of a time, one after another, while a line says which one it is, and of how many.
+
+    Args: doing: such as `Allocating`.
+    Returns: each day, and what is called with the exchanges that were read of it so far.
+    """
+    days = [SettledSpan(*day) for day in days_between(*span)]
+    for number, day in enumerate(days, 1):
+        says = f"{doing} {datetime.fromtimestamp(day.begin_us // _US_PER_S, UTC).date()} ({number} of {len(days)})"
+        line.say(says)
+        yield day, partial(_say_exchanges, line, says)
+
+
+def _say_exchanges(line: Progress, says: str, exchanges: int) -> None:
+    line.say(f"{says}: {exchanges:,} exchanges")
 
 
 def utc_moment(at_us: int) -> str:

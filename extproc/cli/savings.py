@@ -6,18 +6,14 @@ The database library is imported only when it runs.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import Final
 
 import typer
 
-from extproc.cli.gpu_days import FirstDay, LastDay, settled_span
+from extproc.cli.gpu_days import FirstDay, LastDay, settled_span, told_days
 from extproc.cli.ledger_opened import config_with_ledger, opened_ledger
 from extproc.cli.output import AsJson, print_json, refuse
 from extproc.cli.progress import progress
 from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file
-
-_MILLION: Final = 1_000_000
 
 app = typer.Typer(name="savings", add_completion=False)
 
@@ -43,22 +39,17 @@ def savings_command(
     from extproc.allocation.methods import DEFAULT_METHOD
     from extproc.cli.savings_output import print_savings, savings_data
     from extproc.cli.tables import result_console
-    from extproc.ledger.allocation.allocating import days_between
     from extproc.ledger.allocation.terms import allocation_terms
     from extproc.ledger.allocation.used_reading import UsedTimeSum
     from extproc.reports.savings import savings
 
     days = UsedTimeSum()
-    with progress("Reading the ledger") as line, opened_ledger(kept) as store, store.reading() as connection:
-        terms = allocation_terms(connection, section, DEFAULT_METHOD)
-        for begin_us, end_us in days_between(*span):
-            day = datetime.fromtimestamp(begin_us // _MILLION, UTC).date()
-            days.add_day(
-                connection,
-                terms,
-                (begin_us, end_us),
-                lambda entries, day=day: line.say(f"Adding up {day}: {entries:,} exchanges"),  # type: ignore[misc]
-            )
+    with progress("Reading the ledger") as line, opened_ledger(kept) as store:
+        with store.reading() as connection:
+            terms = allocation_terms(connection, section, DEFAULT_METHOD)
+        for day, told in told_days(span, line, "Adding up"):
+            with store.reading() as connection:
+                days.add_day(connection, terms, day, told)
     used = days.used()
     found = savings(used)
     if as_json:

@@ -26,7 +26,6 @@ from extproc.ledger.allocation.dividing import (
 )
 from extproc.ledger.allocation.reading import LASTS_US_MAX, Payer, ReadExchanges, read_exchanges
 from extproc.ledger.allocation.revisions import last_revisions
-from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import SliceRow, slice_rows
 from extproc.ledger.schema import ENTRIES
@@ -52,12 +51,6 @@ class DayResult(NamedTuple):
     new: int = 0
     revised: int = 0
     unknown: Mapping[str, int] = _NONE
-
-
-def days_between(begin_us: int, end_us: int) -> Iterator[tuple[int, int]]:
-    """Days of UTC, the first and last perhaps in part."""
-    for day in range(begin_us // DAY_US, -(-end_us // DAY_US)):
-        yield max(day * DAY_US, begin_us), min((day + 1) * DAY_US, end_us)
 
 
 def allocate_day(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 DAY_US: Final = 86_400_000_000
@@ -27,3 +28,9 @@ def overdue_us(until_us: int, now_us: int) -> int:
     """For how long the hour behind a time should be allocated; 0: it is not due yet. [us]"""
     due_us = until_us + _HOUR_US + SETTLED_US + LASTS_S_MAX * _US_PER_S
     return max(0, now_us - due_us)
+
+
+def days_between(begin_us: int, end_us: int) -> Iterator[tuple[int, int]]:
+    """Days of UTC, the first and last perhaps in part."""
+    for day in range(begin_us // DAY_US, -(-end_us // DAY_US)):
+        yield max(day * DAY_US, begin_us), min((day + 1) * DAY_US, end_us)

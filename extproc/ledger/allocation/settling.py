@@ -22,8 +22,8 @@ import orjson
 from extproc.allocation.methods import DEFAULT_METHOD
 from extproc.config.gpus import GpusSection
 from extproc.database.engine import StoreFailed
-from extproc.ledger.allocation.allocating import allocate_day, days_between
-from extproc.ledger.allocation.settled import LASTS_S_MAX, settled_us, settles_from_us
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.settled import LASTS_S_MAX, days_between, settled_us, settles_from_us
 from extproc.ledger.allocation.settling_run import EXCHANGES_MAX
 from extproc.ledger.allocation.terms import allocation_terms
 from extproc.ledger.store import LedgerStore

@@ -16,9 +16,9 @@ from extproc.allocation.server_samples import ServerSample, ServerSamples
 from extproc.allocation.server_time import ServerLife
 from extproc.allocation.slices import HOUR_US, GpuTerms
 from extproc.database.engine import StoreFailed
-from extproc.ledger.allocation.allocating import DayResult, allocate_day, days_between
+from extproc.ledger.allocation.allocating import DayResult, allocate_day
 from extproc.ledger.allocation.dividing import AllocationTerms
-from extproc.ledger.allocation.settled import DAY_US
+from extproc.ledger.allocation.settled import DAY_US, days_between
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES, GPU_SLICES
 from extproc.ledger.allocation.slice_rows import UNPAID
 from extproc.ledger.allocation.stored_samples import GpuFacts, note_facts

@@ -16,8 +16,8 @@ from extproc.config.budgets import Budget
 from extproc.domain.budget_periods import BudgetPeriod
 from extproc.domain.budgets import BudgetScope
 from extproc.ledger.allocation import used_time
-from extproc.ledger.allocation.allocating import allocate_day, days_between
-from extproc.ledger.allocation.settled import DAY_US, LASTS_S_MAX, settled_us, settles_from_us
+from extproc.ledger.allocation.allocating import allocate_day
+from extproc.ledger.allocation.settled import DAY_US, LASTS_S_MAX, days_between, settled_us, settles_from_us
 from extproc.ledger.allocation.share_tables import GPU_DAYS, GPU_SHARES
 from extproc.ledger.allocation.used_time import UsedGpuTime, allocated_until_us, late_us
 from extproc.ledger.store import LedgerStore
