@@ -1,4 +1,4 @@
-{{/* Values that contradict each other: what is wrong, and how to mend it. Helm shows the first one. */}}
+{{/* Values that contradict each other: what is wrong, and how to fix it. Helm shows the first one. */}}
 {{- define "llm-extproc.checks" -}}
 {{- $config := .Values.config }}
 {{- $isSidecar := eq .Values.mode "sidecar" }}
@@ -39,7 +39,7 @@
 {{- end }}
 {{- end }}
 {{- if and (eq .Values.mode "shared") (not .Values.tls.secretName) }}
-{{- fail "tls.secretName: mode shared is for Envoys of other pods, and whoever reaches the processor can forge what is metered. Name a Secret with tls.crt, tls.key and ca.crt; in a mesh that does mTLS use mode gateway" }}
+{{- fail "tls.secretName: mode shared is for Envoys of other pods, and a client that reaches the processor can forge what is metered. Name a Secret with tls.crt, tls.key and ca.crt; in a mesh that does mTLS use mode gateway" }}
 {{- end }}
 {{- if and .Values.networkPolicy.enabled (not $isSidecar) (not .Values.networkPolicy.envoys) }}
 {{- fail "networkPolicy.envoys: it is empty, so that no Envoy would reach the processor. Name the pods, such as [{ podSelector: { matchLabels: { app: gateway } } }]" }}
