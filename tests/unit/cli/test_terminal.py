@@ -30,7 +30,7 @@ from tests.unit.sinks.review.samples import entry
 CALLS = [(name, arguments) for name, samples in SAMPLES.items() for arguments in samples]
 LIVE = {"rollout watch"}
 """It shows until a key is pressed; ``test_rollout_watch`` has its width."""
-JSON_LINES_OF_DATA = {"ledger export", "review export", "envoy-config"}
+JSON_LINES_OF_DATA = {"ledger export", "review export", "envoy-config", "gpus"}
 """Their lines are data, and as long as it is."""
 LIST = ("review", "list", "-c", "config.yaml")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
