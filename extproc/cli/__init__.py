@@ -42,6 +42,7 @@ COMMANDS = {
     "gpus": "Print the section `gpus` of a configuration: servers, GPUs and prices of a bill.",
     "drift": "Show by how much the signals of each version drift.",
     "rollout": "Roll out a version of a model in steps, by evidence.",
+    "health": "Say by the exit code whether a processor is ready.",
     "status": "Show what a running processor does: readiness, traffic, findings.",
     "top": "Watch a running processor: requests, tokens, cost, latency by team and version.",
     "tail": "Follow the exchanges in which guards found something.",

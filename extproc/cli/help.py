@@ -84,6 +84,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "rollout rollback": ("extproc rollout rollback llama --note 'users complain'",),
     "rollout history": ("extproc rollout history llama",),
     "rollout explain": ("extproc rollout explain llama",),
+    "health": ("extproc health --url http://llm-extproc:9464",),
     "status": ("extproc status", "extproc status --watch"),
     "top": ("extproc top", "extproc top --team search --sort cost", "extproc top --json --interval 10"),
     "tail": ("extproc tail", "extproc tail --team search --guard pii", "extproc tail --all --once -n 100"),

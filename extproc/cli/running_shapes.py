@@ -32,6 +32,14 @@ class GuardStatusJson(TypedDict):
     kinds: Annotated[list[CountJson], "such as `EMAIL`"]
 
 
+class HealthJson(TypedDict):
+    """``health``."""
+
+    page: Annotated[str, "that was asked: `/readyz`, or `/livez` with `--live`"]
+    ok: Annotated[bool, "whether it is ready, or alive"]
+    problem: Annotated[str | None, "why not; null: it is"]
+
+
 class StatusJson(TypedDict):
     """``status``."""
 

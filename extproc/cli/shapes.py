@@ -35,7 +35,7 @@ from extproc.cli.rollout_shapes import (
     RolloutsJson,
     RolloutWatchJson,
 )
-from extproc.cli.running_shapes import DemoJson, StatusJson
+from extproc.cli.running_shapes import DemoJson, HealthJson, StatusJson
 from extproc.cli.savings_shapes import SavingsJson
 from extproc.cli.top_shapes import TopJson
 from extproc.cli.version_shapes import (
@@ -396,6 +396,7 @@ SHAPES: Final[dict[str, Any]] = {
     "rollout rollback": RolloutChangedJson,
     "rollout history": RolloutHistoryJson,
     "rollout explain": RolloutExplainedJson,
+    "health": HealthJson,
     "status": StatusJson,
     "top": TopJson,
     "tail": LedgerEntriesJson,

@@ -400,6 +400,11 @@ FAILURES = {
     "rollout rollback": [([*GRANT, "x"], 2, "There is no rollout x.")],
     "rollout history": [([*GRANT, "x"], 2, "There is no rollout x.")],
     "rollout explain": [([*GRANT, "x"], 2, "There is no rollout x.")],
+    "health": [
+        (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["--url", "llm-extproc:9464"], 2, "extproc health: llm-extproc:9464 is no address of pages"),
+        (["-c", "unserved.yaml"], 1, "http://127.0.0.1:1/readyz does not answer ("),
+    ],
     "status": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (

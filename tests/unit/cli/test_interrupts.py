@@ -104,7 +104,7 @@ def test_every_command_is_interrupted_somewhere() -> None:
     """In what it waits for: a file, the store, a child, a client, a key (``test_review_next``, ``test_top``), a model
     server (``test_prompts_testing``). ``init`` waits for nothing but its imports.
     """
-    elsewhere = {"serve", "status", "top", "demo", "init", "prompts test", "replay", "review next"}
+    elsewhere = {"serve", "health", "status", "top", "demo", "init", "prompts test", "replay", "review next"}
     assert {*FILE_WAITS, *STORE_WAITS, *LAUNCHED, *elsewhere} == {name for name, _ in commands()}
 
 
@@ -301,7 +301,7 @@ def test_up_before_a_server_that_does_not_answer(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["status", "top"])
+@pytest.mark.parametrize("command", ["health", "status", "top"])
 def test_a_status_that_does_not_come(folder: Path, command: str) -> None:
     """A processor whose event loop hangs still accepts."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -29,7 +29,7 @@ NAMES = [*LEAVES, *GROUPS]
 SERVERS = {"run", "serve", "up"}
 JSON_LINES = SERVERS | {"ledger export", "review export"}
 """They print JSON without asking."""
-OWN_TESTS = {"demo", "prompts test", "replay", "review next", "status", "top"}
+OWN_TESTS = {"demo", "prompts test", "replay", "review next", "health", "status", "top"}
 """They need a terminal, a server or much time."""
 NO_DATA = {"init", "rollout report"}
 """They write a file."""

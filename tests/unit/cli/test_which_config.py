@@ -13,7 +13,7 @@ from tests.docs.cli_tables import commands
 from tests.unit.cli.samples import SAMPLES, fill
 
 NAMES = [name for name, made in commands() if any("--config" in param.opts for param in made.params)]
-SERVED_ALONE = {"run", "serve", "status", "top", "review next", "prompts test", "replay"}
+SERVED_ALONE = {"run", "serve", "health", "status", "top", "review next", "prompts test", "replay"}
 """They do not end by themselves, or need a terminal or a server."""
 NEEDS_NONE = {"test", "up"}
 """A file of cases may name its configuration; ``up`` writes one."""
