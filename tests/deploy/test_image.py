@@ -48,9 +48,19 @@ def test_what_is_copied_exists_and_is_not_ignored() -> None:
 
 def test_only_locked_packages_are_installed() -> None:
     """Every installation is of hashed packages, or of nothing but the project itself."""
-    installs = [each for each in _instructions("RUN") if "pip install" in each]
-    assert len(installs) == 2
-    assert all("--require-hashes" in each or "--no-deps --no-build-isolation ." in each for each in installs)
+    steps = [step for each in _instructions("RUN") for step in each.split("&&")]
+    installs = [each for each in steps if "pip install" in each or "pip wheel" in each]
+    assert len(installs) == 4
+    built = ("--no-deps --no-build-isolation", "--no-deps --no-index --find-links /dist llm-extproc")
+    assert all("--require-hashes" in each or any(words in each for words in built) for each in installs)
+
+
+def test_what_compiles_does_not_come_along() -> None:
+    """The last stage has one folder of the first."""
+    last = DOCKERFILE.read_text().split("\nFROM ")[-1]
+    assert [line for line in last.splitlines() if line.startswith(("COPY", "RUN"))] == [
+        "COPY --from=build /opt/llm-extproc /opt/llm-extproc"
+    ]
 
 
 def test_the_image_is_not_root_and_knows_its_command() -> None:
