@@ -29,6 +29,9 @@ DOCKERFILE: Final = ROOT / "deploy" / "Dockerfile"
 SUITE: Final = "trixie"
 PACKAGES: Final = "python3,python3-venv,python3-dev,python3-pip,python-is-python3,ca-certificates"
 """What the image of Python has too."""
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_OF_MACHINE: Final = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
+"""By which it reaches packages."""
 READY_S_MAX: Final = 2.0
 _WAIT_S_MAX: Final = 30.0
 _MB: Final = 1_000_000
@@ -79,7 +82,7 @@ class Stage:
         inside = f"cd {shlex.quote(self.folder)} && {words}"
         subprocess.run(
             ["chroot", str(self.root), "/bin/sh", "-c", inside],
-            env={"PATH": os.defpath, "HOME": "/root", **_of_pip(), **self.environment},
+            env={"PATH": PATH, "HOME": "/root", **_of_pip(), **self.environment},
             check=True,
         )
 
@@ -107,8 +110,8 @@ def _made(folder: Path) -> Path:
 
 
 def _of_pip() -> dict[str, str]:
-    """How this machine reaches packages."""
-    return {name: value for name, value in os.environ.items() if name in ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT")}
+    """How this machine reaches packages, but for folders of its own."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_FIND_LINKS"}
 
 
 def make_base(folder: Path) -> None:
@@ -118,9 +121,9 @@ def make_base(folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    for name in ("etc/resolv.conf", "etc/pip.conf"):
-        if Path("/", name).exists():
-            shutil.copyfile(Path("/", name), folder / name)
+    for name in _OF_MACHINE:
+        if Path(name).exists():
+            shutil.copyfile(name, folder / name.lstrip("/"))
 
 
 def built(folder: Path) -> Stage:
