@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extproc.classifiers.router import ClassifierRouter
-from extproc.config.document import Document
+from extproc.config.document import Document, Role
 from extproc.config.identity import identity_in_words
 from extproc.config.required_extras import require_extra
 from extproc.exchange.recent_exchanges import RecentExchanges
@@ -26,6 +26,7 @@ from extproc.server.operations.start_report import StartReport
 from extproc.server.transport.processor import Processor
 from extproc.server.transport.record_sinks import Sink
 from extproc.sinks.exchange_log import ExchangeLog
+from extproc.sinks.hop_log import HopLog
 from extproc.sinks.metrics import Metrics
 from extproc.token_counting.on_demand import TokenCounterOnDemand
 
@@ -63,9 +64,10 @@ def build_processor(
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
     recent: list[Sink] = [] if feedback is None else [feedback.recent]
+    hops: list[Sink] = [HopLog(logger)] if document.role is Role.GUARD else []
     limiter = SharedLimits(metrics, logger)
     services = classifiers, metrics, limiter, ledger.sink, ledger.budgets, counter, feedback
-    processor = Processor(snapshot, [*sinks, *spool, *recent, *log], metrics.step, logger, *services)
+    processor = Processor(snapshot, [*sinks, *spool, *recent, *hops, *log], metrics.step, logger, *services)
     classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection

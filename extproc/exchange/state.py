@@ -8,6 +8,7 @@ from extproc.domain.classification import ClassificationJob
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
+from extproc.domain.text import Direction
 from extproc.exchange import ending
 from extproc.exchange.budgeting import Budgeting
 from extproc.exchange.clean_texts import CleanTexts
@@ -44,12 +45,14 @@ class ExchangeState:
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
         hop: the trusted listener of Envoy through which the request came; empty: the one for clients.
+        body_digest: keyed digest of the request's body as it is sent on, for its mark; empty: it gets none.
         awaits_encoded: whether the next message may be a short encoding of a long text.
         cors: headers for a web page that may read the reply.
     """
 
     __slots__ = (
         "awaits_encoded",
+        "body_digest",
         "budgeting",
         "clean_texts",
         "cors",
@@ -107,6 +110,7 @@ class ExchangeState:
         self.forwarded = False
         self.ended = False
         self.awaits_encoded = False
+        self.body_digest = ""
         self.cors: tuple[tuple[str, str], ...] = ()
         if snapshot.logs_text:
             self.record.texts = {}
@@ -143,6 +147,7 @@ class ExchangeState:
         sources = self.response.sources if self.response is not None else ()
         if self.guarded and self.record.policy:
             ending.note_response_coverage(self.policy.response_filters, sources, self.exchange)
+            ending.note_skipped(self.policy.skipped, Direction.RESPONSE, self.record)
         if self.snapshot.keeps_ledger and sources:
             ending.note_tool_calls(self.record, sources)
         error = None
