@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extproc.classifiers.router import ClassifierRouter
-from extproc.config.document import Document, Role
+from extproc.config.document import Document
 from extproc.config.identity import identity_in_words
 from extproc.config.required_extras import require_extra
 from extproc.exchange.recent_exchanges import RecentExchanges
@@ -64,10 +64,9 @@ def build_processor(
     log: list[Sink] = [ExchangeLog(logger)] if document.log.exchanges else []
     spool: list[Sink] = [] if ledger.sink is None else [ledger.sink]
     recent: list[Sink] = [] if feedback is None else [feedback.recent]
-    hops: list[Sink] = [HopLog(logger)] if document.role is Role.GUARD else []
     limiter = SharedLimits(metrics, logger)
     services = classifiers, metrics, limiter, ledger.sink, ledger.budgets, counter, feedback
-    processor = Processor(snapshot, [*sinks, *spool, *recent, *hops, *log], metrics.step, logger, *services)
+    processor = Processor(snapshot, [*sinks, *spool, *recent, HopLog(logger), *log], metrics.step, logger, *services)
     classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection

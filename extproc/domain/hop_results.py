@@ -17,3 +17,4 @@ class MarkResult(StrEnum):
     OTHER_VERSION = "other_version"  # routed to another version than this one
     OTHER_ENDPOINT = "other_endpoint"  # of a request to another API
     OTHER_BODY = "other_body"
+    USED = "used"  # it has vouched for a request before

@@ -14,6 +14,7 @@ from typing import Final
 
 from extproc.domain.contract import MARK_HEADER
 from extproc.domain.hop_results import MarkResult
+from extproc.domain.token_rates import NS_PER_S
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.hop_marks import (
     HopMark,
@@ -33,13 +34,12 @@ from extproc.payload.renamed_model import renamed_model
 
 FALLBACK_S_MAX: Final = 3_600
 """Within one Envoy, whose attempts may each take minutes. [s]"""
-_NS: Final = 1e-9
 _COUNTING: Final = frozenset({"meter", "signals"})
 
 
 def time_now(exchange: ExchangeContext, now_ns: int) -> float:
     """The time now, since 1970. [s]"""
-    return exchange.facts.utc_s + (now_ns - exchange.record.started_ns) * _NS
+    return exchange.facts.utc_s + (now_ns - exchange.record.started_ns) / NS_PER_S
 
 
 # --- the first hop -------------------------------------------------------------------------------------------------
@@ -136,6 +136,10 @@ def take_mark(state: ExchangeState, body: bytes, now_ns: int) -> None:
         mark = checked_mark(text, hops.keys, request, hops.age_s_max)
     except MarkRefused as refused:
         record.mark = refused.result
+        return
+    kept_ns = 2 * hops.age_s_max * NS_PER_S  # from the beginning of a mark's time to its end
+    if state.used_marks is not None and not state.used_marks.take(text, kept_ns, now_ns):
+        record.mark = MarkResult.USED
         return
     record.mark, record.front_exchange, record.counted_in_front = MarkResult.GOOD, mark.exchange, mark.is_counted
     state.snapshot = remaining(state.snapshot, mark)

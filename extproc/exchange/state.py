@@ -20,6 +20,7 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseHandler
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
+from extproc.exchange.used_marks import UsedMarks
 from extproc.filters.base import ExchangeContext
 from extproc.payload.dialect import Dialect
 from extproc.payload.endpoints import CHAT
@@ -41,6 +42,7 @@ class ExchangeState:
         budgeting: what it has to do with budgets; None if none acts.
         picks, pick: what is known of endpoints, and the one that was picked for this request.
         refusal: why no request may be sent on now, if so.
+        used_marks: what hops in front have vouched for; None: nobody remembers it.
         trace_seed: chance, for the ids of its span.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
@@ -75,6 +77,7 @@ class ExchangeState:
         "snapshot",
         "tokens",
         "trace_seed",
+        "used_marks",
     )
 
     def __init__(
@@ -111,6 +114,7 @@ class ExchangeState:
         self.ended = False
         self.awaits_encoded = False
         self.body_digest = ""
+        self.used_marks: UsedMarks | None = None
         self.cors: tuple[tuple[str, str], ...] = ()
         if snapshot.logs_text:
             self.record.texts = {}

@@ -15,7 +15,8 @@ HINTS: Final = {
     MarkResult.EXPIRED: "compare the clocks, and `hops.age_s_max` with the time that a request takes to get here",
     MarkResult.OTHER_VERSION: "`guard_version` here is not the version to which the gateway routes this address",
     MarkResult.OTHER_ENDPOINT: "something between the hops changes the path",
-    MarkResult.OTHER_BODY: "something between the hops changes the body, or the mark was used again",
+    MarkResult.OTHER_BODY: "something between the hops changes the body, or somebody has copied a mark",
+    MarkResult.USED: "somebody has copied a mark and its request, or the gateway has sent the request again",
 }
 
 

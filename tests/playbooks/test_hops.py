@@ -22,6 +22,7 @@ from extproc.exchange.egress import EgressExchange
 from extproc.exchange.events import ContinueBody, ContinueHeaders, RequestBody, StreamClosed
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
+from extproc.exchange.used_marks import UsedMarks
 from tests.playbooks.callers import NOW_S
 from tests.playbooks.driver import (
     DONE,
@@ -265,6 +266,24 @@ def test_a_mark_of_one_api_vouches_for_no_other() -> None:
     path = Path(gateway(), sidecar()).asks()
     path.goes_on(path.front.server or b"", "/v1/messages")
     assert path.mark is MarkResult.OTHER_ENDPOINT
+
+
+def test_a_copied_mark_vouches_once() -> None:
+    """A copy of the whole request would else get an unguarded answer that nobody counts."""
+    used = UsedMarks()
+    path = Path(gateway(), sidecar()).asks()
+    body = path.front.server or b""
+    assert [path.goes_on(body, used_marks=used).mark for _ in range(2)] == [MarkResult.GOOD, MarkResult.USED]
+    assert judged(path.behind.exchange.record) == {"checked"}
+
+
+def test_a_mark_that_does_not_vouch_is_not_used_up() -> None:
+    """Else somebody could use up that of another client, with another body."""
+    used = UsedMarks()
+    path = Path(gateway(), sidecar()).asks()
+    body = path.front.server or b""
+    marks = [path.goes_on(one, used_marks=used).mark for one in (body + b" ", body)]
+    assert marks == [MarkResult.OTHER_BODY, MarkResult.GOOD]
 
 
 @pytest.mark.parametrize(("late_s", "result"), [(-60, "good"), (59, "good"), (-62, "expired"), (62, "expired")])

@@ -28,6 +28,7 @@ AGE_S_MAX = 60
 KEY, OTHER = hop_key(b"k" * 32), hop_key(b"o" * 32)
 BODY = b'{"model":"tiny","messages":[{"role":"user","content":"Good morning"}]}'
 REQUEST = RequestAtHop("tiny/v1", "chat", BODY, NOW_S)
+KNOWN_ELSEWHERE = (MarkResult.GOOD, MarkResult.ABSENT, MarkResult.USED)
 VERSIONS = st.sampled_from(["tiny/v1", "tiny/v2", "tin/y/v1", "other/v1"])
 ENDPOINTS = st.sampled_from(["chat", "completions", "messages"])
 
@@ -157,7 +158,7 @@ def test_neither_key_nor_body_can_be_read_from_a_mark() -> None:
         assert hidden not in repr(KEY)
 
 
-@pytest.mark.parametrize("result", [one for one in MarkResult if one not in (MarkResult.GOOD, MarkResult.ABSENT)])
+@pytest.mark.parametrize("result", [one for one in MarkResult if one not in KNOWN_ELSEWHERE])
 def test_every_reason_occurs(result: MarkResult) -> None:
     """Each is told by a request of its own."""
     text = signed_mark(mark_of(), KEY)
