@@ -137,6 +137,8 @@ def take_mark(state: ExchangeState, body: bytes, now_ns: int) -> None:
     except MarkRefused as refused:
         record.mark = refused.result
         return
+    finally:
+        state.exchange.pace.check()  # a long body takes milliseconds to digest
     kept_ns = 2 * hops.age_s_max * NS_PER_S  # from the beginning of a mark's time to its end
     if state.used_marks is not None and not state.used_marks.take(text, kept_ns, now_ns):
         record.mark = MarkResult.USED
