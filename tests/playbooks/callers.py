@@ -27,7 +27,7 @@ keys:
     previous: {{ hash: "{hash_of(LATE)}", until: "2026-11-30T12:00:00Z" }}
 """
 HOP_KEY, USER_KEY = b"the key of the hop", b"the key of the users"
-FILES = {"keys.yaml": KEYS.encode(), "hop.key": HOP_KEY, "users.key": USER_KEY, "hop-other.key": b"another hop's key"}
+FILES = {"keys.yaml": KEYS.encode(), "hop.key": HOP_KEY, "users.key": USER_KEY}
 
 API_KEY: dict[str, Any] = {"source": "api_key", "file": "keys.yaml"}
 JWT: dict[str, Any] = {

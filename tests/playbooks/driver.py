@@ -59,7 +59,12 @@ facts:
     value: "([0-9]+) o'clock"
     right: ["18"]
 """
-MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file", **FILES}
+MASK_KEYS = {
+    PROCESS_KEY: b"the key of the process",
+    "mask.key": b"the key of the file",
+    "hop-other.key": b"another key of marks",
+    **FILES,
+}
 PROMPTS = {"v2.txt": "You are the second version.", "facts.yaml": FACTS}
 
 VERSION: dict[str, Any] = {"filter": "version"}

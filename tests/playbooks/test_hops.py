@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from extproc.domain.contract import MARK_HEADER
 from extproc.domain.hop_results import MarkResult
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
-from extproc.exchange.clean_texts import CleanTexts
+from extproc.exchange.clean_texts import CHARS_MIN, CleanTexts
 from extproc.exchange.egress import EgressExchange
 from extproc.exchange.events import ContinueBody, ContinueHeaders, RequestBody, StreamClosed
 from extproc.exchange.machine import Exchange
@@ -26,6 +26,7 @@ from extproc.exchange.used_marks import UsedMarks
 from tests.playbooks.callers import NOW_S
 from tests.playbooks.driver import (
     DONE,
+    INJECTION,
     JSON,
     METER,
     PII,
@@ -379,15 +380,16 @@ def test_a_guard_that_failed_open_in_front_runs_at_the_second() -> None:
 
 
 def test_a_text_that_was_skipped_is_not_remembered_as_clean() -> None:
-    """Else somebody could have it pass unguarded later, with no mark."""
+    """Else it would pass unguarded later, without a mark: the guards that ran here found nothing in it."""
     memory = CleanTexts(b"k" * 32, 100)
-    second = sidecar(PII, REFUSAL, PROMPT, METER)
-    marked = Path(gateway(VERSION, REFUSAL, PII, PROMPT, METER), second).asks()
-    body = marked.front.server or b""
-    marked.goes_on(body, clean_texts=memory)
-    marked.headers = {}
-    marked.goes_on(body, clean_texts=memory)
-    assert Coverage.SKIPPED_KNOWN.value not in judged(marked.behind.exchange.record)
+    path = Path(gateway(), sidecar(PII, INJECTION, PROMPT, METER)).asks("Good morning. " * CHARS_MIN)
+    body = path.front.server or b""
+    path.goes_on(body, clean_texts=memory)
+    assert path.mark is MarkResult.GOOD
+    assert judged(path.behind.exchange.record, "injection") >= {"checked"}
+    path.headers = {}
+    path.goes_on(body, clean_texts=memory)
+    assert judged(path.behind.exchange.record) == {"checked"}
 
 
 # --- fallback ------------------------------------------------------------------------------------------------------
