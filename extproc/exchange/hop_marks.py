@@ -75,11 +75,14 @@ class RequestAtHop(NamedTuple):
 
 
 class MarkRefused(Exception):
-    """The mark does not vouch for the request. Args: result: why."""
+    """The mark does not vouch for the request.
 
-    def __init__(self, result: MarkResult) -> None:
+    Args: result: why. mark: if it was once signed for this request, so that it says what its body is.
+    """
+
+    def __init__(self, result: MarkResult, mark: HopMark | None = None) -> None:
         super().__init__(result.value)
-        self.result = result
+        self.result, self.mark = result, mark
 
 
 def hop_key(secret: bytes) -> HopKey:
@@ -122,14 +125,14 @@ def checked_mark(text: str, keys: Sequence[HopKey], request: RequestAtHop, age_s
     Raises: MarkRefused.
     """
     mark, key = opened_mark(text, keys)
-    if abs(request.utc_s - mark.signed_s) > age_s_max:
-        raise MarkRefused(MarkResult.EXPIRED)
     if mark.version != request.version:
         raise MarkRefused(MarkResult.OTHER_VERSION)
     if mark.endpoint != request.endpoint:
         raise MarkRefused(MarkResult.OTHER_ENDPOINT)
     if not hmac.compare_digest(body_digest(request.body, key), mark.body):
         raise MarkRefused(MarkResult.OTHER_BODY)
+    if abs(request.utc_s - mark.signed_s) > age_s_max:
+        raise MarkRefused(MarkResult.EXPIRED, mark)
     return mark
 
 

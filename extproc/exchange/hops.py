@@ -56,7 +56,6 @@ def note_body(state: ExchangeState, body: bytes) -> None:
         return
     if not choice.facts.provider or state.exchange.is_egressed:
         state.body_digest = body_digest(body, hops.keys[0])
-        state.exchange.pace.check()
 
 
 def with_mark(forward: ContinueBody, state: ExchangeState, now_ns: int) -> ContinueBody:
@@ -134,25 +133,25 @@ def take_mark(state: ExchangeState, body: bytes, now_ns: int) -> None:
     request = RequestAtHop(hops.version, facts.dialect.name, body, time_now(state.exchange, now_ns))
     try:
         mark = checked_mark(text, hops.keys, request, hops.age_s_max)
+        kept_ns = 2 * hops.age_s_max * NS_PER_S  # from the beginning of a mark's time to its end
+        if state.used_marks is not None and not state.used_marks.take(text, kept_ns, now_ns):
+            raise MarkRefused(MarkResult.USED, mark)
     except MarkRefused as refused:
         record.mark = refused.result
-        return
-    finally:
-        state.exchange.pace.check()  # a long body takes milliseconds to digest
-    kept_ns = 2 * hops.age_s_max * NS_PER_S  # from the beginning of a mark's time to its end
-    if state.used_marks is not None and not state.used_marks.take(text, kept_ns, now_ns):
-        record.mark = MarkResult.USED
+        if refused.mark is not None:  # guarded and counted here, but the prompt is in the body already
+            told = refused.mark._replace(guards=(), is_counted=False)
+            state.snapshot = remaining(state.snapshot, told, skips_all=False)
         return
     record.mark, record.front_exchange, record.counted_in_front = MarkResult.GOOD, mark.exchange, mark.is_counted
-    state.snapshot = remaining(state.snapshot, mark)
+    state.snapshot = remaining(state.snapshot, mark, hops.skips_all)
     if mark.is_counted:
         state.limiting = state.budgeting = None
 
 
-def remaining(snapshot: Snapshot, mark: HopMark) -> Snapshot:
-    """A snapshot without what a mark vouches for."""
+def remaining(snapshot: Snapshot, mark: HopMark, skips_all: bool) -> Snapshot:
+    """A snapshot without what a mark vouches for. Args: skips_all: guards, whatever the mark names."""
     first, last = _left(snapshot.first_filters, mark), _left(snapshot.last_filters, mark)
-    policies = tuple(_policy_left(policy, (*first, *last), mark, snapshot) for policy in snapshot.policies)
+    policies = tuple(_policy_left(policy, (*first, *last), mark, snapshot, skips_all) for policy in snapshot.policies)
     if not mark.is_counted:
         return replace(snapshot, first_filters=first, last_filters=last, policies=policies)
     return replace(
@@ -175,14 +174,12 @@ def _left(filters: Iterable[Filter], mark: HopMark) -> tuple[Filter, ...]:
 
 
 def _policy_left(
-    policy: CompiledPolicy, others: tuple[Filter, ...], mark: HopMark, snapshot: Snapshot
+    policy: CompiledPolicy, others: tuple[Filter, ...], mark: HopMark, snapshot: Snapshot, skips_all: bool
 ) -> CompiledPolicy:
     """A policy without the guards that the hop in front applies. Args: others: filters that are left."""
-    hops = snapshot.hops
-    if hops is None:
-        return policy
-    digests, applied = hops.guards.get(policy.name, {}), frozenset(mark.guards)
-    skipped = tuple(guard for guard in policy.guards if hops.skips_all or digests.get(guard.name) in applied)
+    digests = {} if snapshot.hops is None else snapshot.hops.guards.get(policy.name, {})
+    applied = frozenset(mark.guards)
+    skipped = tuple(guard for guard in policy.guards if skips_all or digests.get(guard.name) in applied)
     guards = tuple(guard for guard in policy.guards if guard not in skipped)
     restores = any(guard.restores for guard in guards)
     response_filters = tuple(

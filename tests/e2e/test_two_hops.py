@@ -211,7 +211,7 @@ def body_of(text: str, streamed: bool = False) -> bytes:
 def mark_for(body: bytes, key: bytes = KEY, age_s: int = 0, version: str = "tiny-chat/v2") -> str:
     """A mark as a gateway signs it."""
     signing = hop_key(key)
-    mark = HopMark("e-1", version, "chat", (), True, True, int(time.time()) - age_s, body_digest(body, signing))
+    mark = HopMark("e-1", version, "chat", (), False, True, int(time.time()) - age_s, body_digest(body, signing))
     return signed_mark(mark, signing)
 
 

@@ -14,12 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.domain.classification import BlockingCheck
 from extproc.domain.contract import MARK_HEADER
 from extproc.domain.hop_results import MarkResult
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.exchange.clean_texts import CHARS_MIN, CleanTexts
 from extproc.exchange.egress import EgressExchange
-from extproc.exchange.events import ContinueBody, ContinueHeaders, RequestBody, StreamClosed
+from extproc.exchange.events import (
+    ContinueBody,
+    ContinueHeaders,
+    RequestBody,
+    StreamClosed,
+    VerdictMissing,
+    VerdictReceived,
+)
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.used_marks import UsedMarks
@@ -278,6 +286,19 @@ def test_a_copied_mark_vouches_once() -> None:
     assert judged(path.behind.exchange.record) == {"checked"}
 
 
+@pytest.mark.parametrize(("late_s", "uses", "result"), [(0, 2, "used"), (3_600, 1, "expired")])
+def test_a_mark_that_came_too_often_or_late_still_says_what_the_body_is(late_s: int, uses: int, result: str) -> None:
+    """A retry of the gateway, or a wrong clock: guarded and counted again, but the prompt is in the body already."""
+    used = UsedMarks()
+    path = Path(gateway(), sidecar(), late_s).asks(PERSONAL)
+    for _ in range(uses):
+        path.goes_on(path.front.server or b"", used_marks=used)
+    assert (path.mark, path.prompts) == (result, [PROMPT_TEXT])
+    path.answers(PERSONAL)
+    assert judged(path.behind.record) == {"checked"}
+    assert counted(path.behind.record)
+
+
 def test_a_mark_that_does_not_vouch_is_not_used_up() -> None:
     """Else somebody could use up that of another client, with another body."""
     used = UsedMarks()
@@ -390,6 +411,31 @@ def test_a_text_that_was_skipped_is_not_remembered_as_clean() -> None:
     path.headers = {}
     path.goes_on(body, clean_texts=memory)
     assert judged(path.behind.exchange.record) == {"checked"}
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_request_is_marked_when_its_verdict_is_known(comes: bool) -> None:
+    """Where none comes, and the guard fails open, the mark does not name it: the second hop asks its classifier."""
+    classifiers: dict[str, Any] = {"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}}
+    awaited: dict[str, Any] = {
+        "guard": "classifier",
+        "classifier": "harm",
+        "on": "request",
+        "action": "block",
+        "await_ms": 500,
+    }
+    awaited["on_error"] = "open"
+    front = Conversation(snapshot_of(VERSION, awaited, METER, hops=HOPS, **classifiers), utc_s=NOW_S)
+    front.hears(request_headers(**V2))
+    assert front.hears(request_body()) == []
+    (check,) = front.steps[-1].waits
+    assert isinstance(check, BlockingCheck)
+    (forward,) = front.hears(VerdictReceived(check, ()) if comes else VerdictMissing(check, "deadline"))
+    assert isinstance(forward, ContinueBody)
+    path = Path(front.snapshot, sidecar(awaited, METER, **classifiers), headers=dict(forward.changes.set))
+    path.goes_on(front.server or b"")
+    assert path.mark is MarkResult.GOOD
+    assert len(path.behind.steps[-1].waits) == (0 if comes else 1)
 
 
 # --- fallback ------------------------------------------------------------------------------------------------------
