@@ -28,7 +28,7 @@ def test_a_mark_is_accepted_once_while_it_is_good(asked: list[tuple[int, int]]) 
         assert used.take(mark_of(number), KEEP_NS, now_ns) is is_new
         if is_new:
             accepted[number] = now_ns + KEEP_NS
-    assert len(used) <= len([until for until in accepted.values() if until > now_ns]) + 1
+            assert len(used) == len([until for until in accepted.values() if until > now_ns])
 
 
 def test_the_oldest_is_forgotten_where_there_are_too_many() -> None:
