@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.domain.hop_results import MarkResult
-from extproc.exchange import hop_marks
 from extproc.exchange.hop_marks import (
     GUARDS_MAX,
     MARK_CHARS_MAX,
@@ -127,12 +129,23 @@ def test_the_name_of_a_key_alone_opens_nothing() -> None:
     assert result_of(f"{name}.{theirs[1]}.{theirs[2]}") is MarkResult.FORGED
 
 
-def test_a_mark_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def signed(payload: bytes) -> str:
+    """Any payload, signed as a mark is."""
+    covered = f"{KEY.name}.{base64.urlsafe_b64encode(payload).decode()}"
+    return f"{covered}.{hmac.digest(KEY.for_marks, covered.encode(), 'sha256').hex()}"
+
+
+@pytest.mark.parametrize("format_number", [1, 2])
+def test_a_mark_of_another_format_is_refused(format_number: int) -> None:
     """A later release may sign other facts with the same key: this one guards then."""
-    with monkeypatch.context() as later:
-        later.setattr(hop_marks, "_FORMAT", 2)
-        text = signed_mark(mark_of(), KEY)
-    assert result_of(text) is MarkResult.MALFORMED
+    payload = json.dumps([format_number, *mark_of()]).encode()
+    assert result_of(signed(payload)) is (MarkResult.GOOD if format_number == 1 else MarkResult.MALFORMED)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"[]", b"[1]", b"[2]", b"null", b"\xff", b'[1,"e-1","v",9]'])
+def test_a_signed_payload_that_is_no_mark_is_refused(payload: bytes) -> None:
+    """Nothing is raised that would end the exchange."""
+    assert result_of(signed(payload)) is MarkResult.MALFORMED
 
 
 def test_a_long_header_is_not_looked_at() -> None:
