@@ -10,6 +10,7 @@ import pytest
 from extproc.config.load import parse_document
 from extproc.exchange.hop_marks import hop_key
 from extproc.exchange.hop_terms import HopTerms, compile_hops
+from tests.guard_examples import EXAMPLES
 
 KEYS = {"": b"p" * 32, "a.key": b"a" * 32, "b.key": b"b" * 32}
 PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
@@ -22,11 +23,12 @@ def terms_of(
     guard: dict[str, Any], texts: dict[str, str] | None = None, role: str = "guard", **more: Any
 ) -> HopTerms | None:
     """Of a configuration with one guard."""
+    chooses = [{"filter": "version"}] if role == "route" else []
     document: dict[str, Any] = {
         "role": role,
         "hops": {"key_files": ["a.key", "b.key"]},
-        "models": {"tiny": {"versions": {"v1": {"weight": 1, "price": PRICE}}}},
-        "filters": [{"filter": "guards"}],
+        "models": {"tiny": {"versions": {"v1": {"weight": 1, "price": PRICE, "prompt": {"file": "p.txt"}}}}},
+        "filters": [*chooses, {"filter": "guards"}, {"filter": "prompt"}],
         "policies": [{"name": "default", "guards": [guard]}],
         **({"guard_version": "tiny/v1"} if role == "guard" else {}),
         **more,
@@ -86,3 +88,14 @@ def test_the_classifier_matters() -> None:
         digest_of(guard, classifiers=with_model(f"http://{host}:8000/v1/moderations")) for host in ("a", "b")
     )
     assert first != second
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_guard_has_a_digest_of_its_own(name: str) -> None:
+    """By all that it can be set to: no two guards are the same, and each is the same as itself."""
+    example = EXAMPLES[name]
+    texts = dict.fromkeys(("facts.yaml", "phrases.txt"), "x")
+    digest = digest_of(example.section, texts, **example.sections)
+    assert digest == digest_of({**example.section, "name": "other"}, texts, **example.sections)
+    opened = "open" if example.section.get("on_error", "closed") == "closed" else "closed"
+    assert digest != digest_of({**example.section, "on_error": opened}, texts, **example.sections)
