@@ -26,6 +26,7 @@ from extproc.server.operations.start_report import StartReport
 from extproc.server.transport.processor import Processor
 from extproc.server.transport.record_sinks import Sink
 from extproc.sinks.exchange_log import ExchangeLog
+from extproc.sinks.hop_log import HopLog
 from extproc.sinks.metrics import Metrics
 from extproc.token_counting.on_demand import TokenCounterOnDemand
 
@@ -65,7 +66,7 @@ def build_processor(
     recent: list[Sink] = [] if feedback is None else [feedback.recent]
     limiter = SharedLimits(metrics, logger)
     services = classifiers, metrics, limiter, ledger.sink, ledger.budgets, counter, feedback
-    processor = Processor(snapshot, [*sinks, *spool, *recent, *log], metrics.step, logger, *services)
+    processor = Processor(snapshot, [*sinks, *spool, *recent, HopLog(logger), *log], metrics.step, logger, *services)
     classifiers.configure(snapshot.classifiers)
     gc.collect()
     gc.freeze()  # keep loaded modules out of every garbage collection

@@ -17,6 +17,7 @@ from extproc.config.fallback_checks import fallback_problems
 from extproc.config.feedback import feedback_problems
 from extproc.config.forwarding import IDENTITY_HEADERS, is_usually_excluded, named_headers
 from extproc.config.gpu_checks import gpu_problems
+from extproc.config.hops import hop_problems
 from extproc.config.identity_checks import (
     hop_listeners,
     identity_key_files,
@@ -70,6 +71,7 @@ def check_document(document: Document, places: Places) -> list[Problem]:
     """All problems across keys of a valid document."""
     return [
         *_role_problems(document, places),
+        *hop_problems(document, places),
         *_weight_problems(document, places),
         *_filter_problems(document, places),
         *fallback_problems(document, places),

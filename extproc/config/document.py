@@ -20,6 +20,7 @@ from extproc.config.fallback import Fallback
 from extproc.config.feedback import Feedback
 from extproc.config.filters import AnyFilterSection
 from extproc.config.gpus import GpusSection
+from extproc.config.hops import Hops
 from extproc.config.identity import Identity
 from extproc.config.ledger import Ledger
 from extproc.config.otel import Otel
@@ -284,6 +285,9 @@ class Document(Section):
         default=Role.ROUTE, description="route: choose versions. guard: sidecar of one vLLM, with a fixed version"
     )
     guard_version: str | None = Field(default=None, description="role guard: MODEL/VERSION that this vLLM serves")
+    hops: Hops | None = Field(
+        default=None, description="marks between a gateway and the sidecars behind it; default: none are set or read"
+    )
     server: Server = Field(default_factory=Server, description="addresses and timeouts of the process")
     log: Log = Field(default_factory=Log, description="what is logged")
     limits: Limits = Field(default_factory=Limits, description="maximum sizes")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.gaps import note_gap
+from extproc.domain.hop_results import MarkResult
 from extproc.domain.review import FindingNotes
 from extproc.domain.rollouts import RolloutArm
 from extproc.domain.signals import AnswerSignals
@@ -57,6 +58,7 @@ class Coverage(StrEnum):
     SKIPPED_SOURCE = "skipped_source"  # of a role or kind that the guard does not check
     SKIPPED_SAMPLED_OUT = "skipped_sampled_out"  # not in the sample
     SKIPPED_KNOWN = "skipped_known"  # the same text was found clean before
+    SKIPPED_IN_FRONT = "skipped_in_front"  # the hop in front applies this guard, as its mark says
     SKIPPED_UNREADABLE = "skipped_unreadable"  # token ids or media allowed by the configuration
     SKIPPED_NO_CONTEXT = "skipped_no_context"  # the request has no context to compare the response with
     SKIPPED_TOO_LONG = "skipped_too_long"  # the text, or its context, exceeds a limit of the guard
@@ -136,6 +138,9 @@ class ExchangeRecord:
     exceeded_claims: tuple[str, ...] = ()  # parts of the identity that a header claims beyond it
     claim_effect: str = ""  # of these: ``refused`` or ``replaced``
     feedback_refusal: str = ""  # of a feedback: why the store did not take it; see ``FeedbackResult``
+    mark: MarkResult | None = None  # of a hop in front; None: none is looked for
+    front_exchange: str = ""  # with a good mark: the id of this exchange at the hop in front
+    counted_in_front: bool = False  # that hop counts it, so nothing else does
     route: str = ""  # that chose where it goes; empty without routes
     ignored_pin: str = ""  # model whose pin header was ignored, as the team may not pin
     asked_model: str = ""  # as the client calls it

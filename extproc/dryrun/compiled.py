@@ -23,8 +23,8 @@ def compile_dry(
     guards: Collection[str] = (),
     rollouts: Sequence[RolloutShare] = (),
 ) -> Snapshot:
-    """The snapshot that serves, except that findings of guards with ``review: false`` are reported too, and the headers
-    of ``identity`` are believed: who tries something has no credentials of others.
+    """The snapshot that serves, except that findings of guards with ``review: false`` are reported too, the headers of
+    ``identity`` are believed, and hops set and read no marks: who tries something has no credentials of others.
 
     Args:
         prompts, mask_keys, rollouts: as for ``compile_snapshot``.
@@ -43,7 +43,11 @@ def compile_dry(
             raise ValueError(_unknown("guard", name, known))
     believing = document.identity.model_copy(update={"sources": (), "user_hash_key_file": None, "user_field": False})
     changed = document.model_copy(
-        update={"policies": tuple(_reporting(one, guards) for one in policies), "identity": believing}
+        update={
+            "policies": tuple(_reporting(one, guards) for one in policies),
+            "identity": believing,
+            "hops": None,
+        }
     )
     snapshot = compile_snapshot(changed, prompts, mask_keys, rollouts)
     return replace(snapshot, revision=revision_of(document, prompts))

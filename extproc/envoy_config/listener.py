@@ -120,7 +120,7 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
         },
         "request_headers_timeout": "10s",
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
-        "early_header_mutation_extensions": [_strip_internal_headers()],
+        "early_header_mutation_extensions": [_strip_internal_headers(document)],
         "http_filters": [
             *jwt_filters(document),
             skipped_without_request(FILTER_NAME, ext_proc(document, hop)),
@@ -132,18 +132,20 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
     }
 
 
-def _strip_internal_headers() -> dict[str, Any]:
+def _strip_internal_headers(document: Document) -> dict[str, Any]:
     """Clients must not choose a version (``x-llm-``), nor retries that are billed twice (``x-envoy-``).
 
-    Removed before the first route lookup.
+    Removed before the first route lookup. Behind a hop whose marks are checked, the processor removes the first kind,
+    as in a mesh: it needs the mark, and this Envoy has one route.
     """
+    checks_marks = document.hops is not None and document.role is Role.GUARD
     return {
         "name": "strip_internal_headers",
         "typed_config": {
             "@type": f"{_TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
             "mutations": [
                 {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
-                for prefix in (INTERNAL_HEADER_PREFIX, "x-envoy-")
+                for prefix in (("x-envoy-",) if checks_marks else (INTERNAL_HEADER_PREFIX, "x-envoy-"))
             ],
         },
     }

@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from extproc.config.models import CompiledVersion, find_version
-from extproc.domain.contract import IDENTITY_HEADER, MODEL_HEADER, ROUTE_HEADER, TRY_TIMEOUT_HEADER, VERSION_HEADER
+from extproc.domain.contract import (
+    IDENTITY_HEADER,
+    MARK_HEADER,
+    MODEL_HEADER,
+    ROUTE_HEADER,
+    TRY_TIMEOUT_HEADER,
+    VERSION_HEADER,
+)
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace
 from extproc.domain.record import ExchangeRecord
@@ -35,6 +42,7 @@ from extproc.exchange.events import (
     StreamClosed,
 )
 from extproc.exchange.failures import INTERNAL, OVERLOADED
+from extproc.exchange.hops import mark_of_attempt
 from extproc.exchange.identity import note_again
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.snapshot import Snapshot
@@ -70,6 +78,7 @@ class EgressExchange:
         self._name = version
         self._version: CompiledVersion | None = None
         self._chosen: CompiledVersion | None = None  # in front
+        self._mark: str | None = None  # that the call in front has set
         self._learned = learned_rates
         self._errors: Dialect = CHAT
         self.record = ExchangeRecord("", snapshot.revision, now_ns)
@@ -85,7 +94,7 @@ class EgressExchange:
                 return self._read_headers(event)
             if isinstance(event, RequestBody) and self.awaits_request:
                 self.awaits_request = False
-                return self._send_on(event)
+                return self._send_on(event, now_ns)
         except Abandoned:
             return Step([])
         except PayloadRefused as refused:
@@ -120,7 +129,9 @@ class EgressExchange:
         self._refuse_provider(self._version)
         self._exchange.facts = self._exchange.facts._replace(dialect=dialect, headers=seen)
         self.awaits_request = True
-        changes = HeaderChanges(remove=(IDENTITY_HEADER,)) if IDENTITY_HEADER in headers else NO_CHANGES
+        self._mark = headers.get(MARK_HEADER)
+        told = tuple(name for name in (IDENTITY_HEADER, MARK_HEADER) if name in headers)
+        changes = HeaderChanges(remove=told) if told else NO_CHANGES
         return Step([ContinueHeaders(Direction.REQUEST, changes)])
 
     def _chosen_before(self, headers: Mapping[str, str]) -> CompiledVersion | None:
@@ -140,7 +151,7 @@ class EgressExchange:
             if error is not None:
                 raise PayloadRefused(_not_sent(error.code, error.message))
 
-    def _send_on(self, event: RequestBody) -> Step:
+    def _send_on(self, event: RequestBody, now_ns: int) -> Step:
         """Set the version's own parts of the request. Raises: PayloadRefused, and as filters do."""
         exchange, version = self._exchange, self._version
         if version is None:
@@ -153,7 +164,11 @@ class EgressExchange:
             raise PayloadRefused(_not_sent(TOO_LONG.code, TOO_LONG.message))
         after = request.body_after()
         limit_ms = self._limit_ms(request, version)
-        changes = HeaderChanges(((TRY_TIMEOUT_HEADER, str(limit_ms)),) if limit_ms else ())
+        put = [(TRY_TIMEOUT_HEADER, str(limit_ms))] if limit_ms else []
+        mark = mark_of_attempt(self._mark, event.body, after, exchange, self._snapshot, now_ns)
+        if mark:
+            put.append((MARK_HEADER, mark))
+        changes = HeaderChanges(tuple(put))
         return Step([ContinueBody(Direction.REQUEST, after if after != event.body else None, changes)])
 
     def _is_too_long(self, request: RequestView, version: CompiledVersion) -> bool:

@@ -71,6 +71,14 @@ def note_response_coverage(
         record.note_coverage(guard.name, direction, Coverage.SKIPPED_SOURCE, len(sources) - seen)
 
 
+def note_skipped(guards: Sequence[Guard], direction: Direction, record: ExchangeRecord) -> None:
+    """Record the coverage of the texts at the guards that a hop in front applies."""
+    texts = record.text_counts.get(direction.value, 0)
+    for guard in guards:
+        if direction in guard.directions:
+            record.note_coverage(guard.name, direction.value, Coverage.SKIPPED_IN_FRONT, texts)
+
+
 def finish_guards(
     guards: Sequence[Guard], sources: Collection[TextSource], exchange: ExchangeContext
 ) -> Exception | None:

@@ -60,6 +60,7 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.state import ExchangeState
 from extproc.exchange.token_counts import TokenCounts
+from extproc.exchange.used_marks import UsedMarks
 from extproc.filters.base import ExchangeContext, ExchangeFacts
 from extproc.filters.chain import FilterFailed
 from extproc.payload.dialect import UnreadableResponse
@@ -197,6 +198,7 @@ class Exchange:
         refusal: ApiError | None = None,
         budgets: BudgetKeeper | None = None,
         trace_seed: int = 0,
+        used_marks: UsedMarks | None = None,
     ) -> None:
         """Args:
         unrouted: MODEL/VERSION of the versions that the calling Envoy does not route.
@@ -211,6 +213,7 @@ class Exchange:
         exchange = ExchangeContext(facts, record, pace=pace)
         tokens = TokenCounts(record, learned_rates)
         self._state = ExchangeState(snapshot, exchange, tokens, clean_texts, picks, hop, refusal, trace_seed)
+        self._state.used_marks = used_marks
         if limiter is not None and snapshot.rate_limits is not None:
             self._state.limiting = Limiting(limiter, record, tokens, utc_s)
         if budgets is not None and snapshot.budgets is not None:

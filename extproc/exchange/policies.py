@@ -33,6 +33,7 @@ class CompiledPolicy:
     response_filters: tuple[Filter, ...]  # those that process responses, in the order of a chain
     on_end_guards: tuple[Guard, ...]  # those that work out of band at the end
     copies: CopyRules  # responses or prompts may be changed, so copies of their text must be removed
+    skipped: tuple[Guard, ...] = ()  # guards that a hop in front applies
 
     def matches(self, record: ExchangeRecord, model: str) -> bool:
         """Whether the policy applies to an exchange."""

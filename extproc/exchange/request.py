@@ -23,7 +23,7 @@ from extproc.domain.pace import Abandoned, Stride
 from extproc.domain.record import Coverage, ExchangeRecord
 from extproc.domain.text import Direction
 from extproc.exchange.clean_texts import CleanTexts
-from extproc.exchange.ending import why_not_checked
+from extproc.exchange.ending import note_skipped, why_not_checked
 from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import ContinueBody, HeaderChanges
 from extproc.exchange.meant_paths import base_url_hint, meant_path
@@ -247,7 +247,8 @@ def judge(
 ) -> None:
     """Run the guards of the policy and the filters after them on the request. Raises: as ``choose_guards``."""
     try:
-        if clean_texts is None or not policy.request_guards:
+        # a text is remembered as clean of all guards of its policy, so not where some are skipped
+        if clean_texts is None or not policy.request_guards or policy.skipped:
             _run_guards(policy, request, exchange, snapshot)
         else:
             new = clean_texts.recognize(f"{snapshot.revision} {policy.name}", request.texts)
@@ -285,6 +286,7 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
         exchange.record.text_counts[Direction.REQUEST.value] = len(request.texts) + len(request.unread)
         for guard in policy.request_guards:
             _cover(guard, request, exchange, ended=guard.name not in judged)
+        note_skipped(policy.skipped, Direction.REQUEST, exchange.record)
 
 
 def _cover(guard: Guard, request: RequestView, exchange: ExchangeContext, ended: bool) -> None:

@@ -6,7 +6,7 @@ from extproc.domain.contract import PICKER_HEADER
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
-from extproc.exchange import attempts, feedback
+from extproc.exchange import attempts, feedback, hops
 from extproc.exchange import request as requests
 from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import (
@@ -78,6 +78,7 @@ def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> St
 
 def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     """Read the request, and run its guards. Raises: PayloadRefused, FilterFailed."""
+    hops.take_mark(state, event.body, now_ns)
     exchange, snapshot = state.exchange, state.snapshot
     state.awaits_encoded = False
     dialect, headers = exchange.facts.dialect, exchange.facts.headers
@@ -98,9 +99,10 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
         state.limiting.begin(request, dialect, snapshot, now_ns)
     requests.judge(request, exchange, snapshot, state.policy, state.clean_texts)
     state.tokens.size = size_of(request, dialect)
-    if exchange.choice is not None and exchange.choice.keeps_texts:
+    if exchange.choice is not None and exchange.choice.keeps_texts and not state.record.counted_in_front:
         state.tokens.texts = KeptTexts(request)
     after = request.body_after()
+    hops.note_body(state, after)
     body_bytes = max(len(body), len(after)) + attempts.later_prompt_bytes(exchange)
     note_usage_bounds(state.record, request, body_bytes, snapshot.limits.usage_tokens_max)
     if state.budgeting is not None:
@@ -152,6 +154,9 @@ def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:
     state.forwarded = True
     state.tokens.sent_ns = state.record.sent_ns = now_ns
     state.open_waits = None
+    forward = hops.with_mark(forward, state, now_ns)
+    if hops.passes_response(state):
+        state.record.outcome = Outcome.PASSED
     if not state.snapshot.keeps_ledger:
         return Step([forward], jobs=state.take_jobs())
     state.record.size = state.tokens.size

@@ -21,6 +21,7 @@ from extproc.domain.record import VersionFacts
 from extproc.domain.rollouts import RolloutShare
 from extproc.exchange.caller import CallerSources, compile_sources, user_key_of
 from extproc.exchange.feedback_terms import FeedbackTerms, feedback_terms
+from extproc.exchange.hop_terms import HopTerms, compile_hops
 from extproc.exchange.policies import CompiledPolicy, compile_policies
 from extproc.exchange.trace_contexts import TracingTerms, tracing_terms
 from extproc.filters.base import Filter, Resources
@@ -62,6 +63,7 @@ class Snapshot:
     feedback: FeedbackTerms | None  # None: it is not taken
     full_duplex: bool  # the body mode of guarded streams
     endpoint_picker: bool  # one stands before us, and its word counts
+    hops: HopTerms | None  # None: marks are neither set nor read
     server: str  # the name of the one next to us, in role guard; empty: Envoy says which server answered
     long_message_timeout_ms: int  # Envoy's timeout while a long request is checked
 
@@ -146,6 +148,7 @@ def compile_snapshot(
         feedback=feedback_terms(document, mask_keys),
         full_duplex=document.envoy.response_stream_mode == "full_duplex",
         endpoint_picker=document.envoy.endpoint_picker,
+        hops=compile_hops(document, prompts, mask_keys),
         server=(document.gpus.server or "") if document.gpus is not None else "",
         long_message_timeout_ms=document.envoy.long_message_timeout_ms,
     )

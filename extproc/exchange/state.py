@@ -8,6 +8,7 @@ from extproc.domain.classification import ClassificationJob
 from extproc.domain.errors import ApiError
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.domain.review import FindingNotes
+from extproc.domain.text import Direction
 from extproc.exchange import ending
 from extproc.exchange.budgeting import Budgeting
 from extproc.exchange.clean_texts import CleanTexts
@@ -19,6 +20,7 @@ from extproc.exchange.phases import Phase
 from extproc.exchange.response import ResponseHandler
 from extproc.exchange.snapshot import Snapshot
 from extproc.exchange.token_counts import TokenCounts
+from extproc.exchange.used_marks import UsedMarks
 from extproc.filters.base import ExchangeContext
 from extproc.payload.dialect import Dialect
 from extproc.payload.endpoints import CHAT
@@ -40,16 +42,19 @@ class ExchangeState:
         budgeting: what it has to do with budgets; None if none acts.
         picks, pick: what is known of endpoints, and the one that was picked for this request.
         refusal: why no request may be sent on now, if so.
+        used_marks: what hops in front have vouched for; None: nobody remembers it.
         trace_seed: chance, for the ids of its span.
         forwarded: whether the model server has the request.
         ended: whether the record was handed out.
         hop: the trusted listener of Envoy through which the request came; empty: the one for clients.
+        body_digest: keyed digest of the request's body as it is sent on, for its mark; empty: it gets none.
         awaits_encoded: whether the next message may be a short encoding of a long text.
         cors: headers for a web page that may read the reply.
     """
 
     __slots__ = (
         "awaits_encoded",
+        "body_digest",
         "budgeting",
         "clean_texts",
         "cors",
@@ -72,6 +77,7 @@ class ExchangeState:
         "snapshot",
         "tokens",
         "trace_seed",
+        "used_marks",
     )
 
     def __init__(
@@ -107,6 +113,8 @@ class ExchangeState:
         self.forwarded = False
         self.ended = False
         self.awaits_encoded = False
+        self.body_digest = ""
+        self.used_marks: UsedMarks | None = None
         self.cors: tuple[tuple[str, str], ...] = ()
         if snapshot.logs_text:
             self.record.texts = {}
@@ -143,6 +151,7 @@ class ExchangeState:
         sources = self.response.sources if self.response is not None else ()
         if self.guarded and self.record.policy:
             ending.note_response_coverage(self.policy.response_filters, sources, self.exchange)
+            ending.note_skipped(self.policy.skipped, Direction.RESPONSE, self.record)
         if self.snapshot.keeps_ledger and sources:
             ending.note_tool_calls(self.record, sources)
         error = None

@@ -147,7 +147,11 @@ class LedgerSink:
         if record.arm is not None:
             self._unanswered.pop(record.id, None)
         if begun is None:
-            if record.outcome in WITHOUT_ENTRY or not (record.sent_ns or self._terms.refused):
+            if (
+                record.counted_in_front
+                or record.outcome in WITHOUT_ENTRY
+                or not (record.sent_ns or self._terms.refused)
+            ):
                 return
             begin, version, place = self._lines.begin_of(record, self._wall_offset_ns), record.version, None
         else:

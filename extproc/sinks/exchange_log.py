@@ -52,6 +52,7 @@ class ExchangeLog:
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({"identity_refused": record.identity_refused} if record.identity_refused else {}),
             **({"exceeded_claims": record.exceeded_claims} if record.exceeded_claims else {}),
+            **({} if record.mark is None else {"hop_mark": record.mark, "front_exchange": record.front_exchange}),
             **({} if record.unrouted is None else {"unrouted_version": record.unrouted.version}),
             **_fallback(record),
             **_limits(record),

@@ -79,6 +79,11 @@ class ExchangeMetrics:
             "Requests refused as their credential is wrong or missing (source `none`).",
             ("source", "reason"),
         )
+        self._marks = counter(
+            "llm_extproc_hop_marks_total",
+            "Requests by what became of the mark of a hop in front; all but `good` are guarded and counted here.",
+            ("result",),
+        )
         self._identity_claims = counter(
             "llm_extproc_identity_claims_total",
             "Headers that claim more than the identity of their request may; `refused` or `replaced`.",
@@ -138,6 +143,27 @@ class ExchangeMetrics:
 
     def count(self, record: ExchangeRecord) -> None:
         """Count one exchange."""
+        if record.mark is not None:
+            self._marks.add((record.mark.value,))
+        if not record.counted_in_front:
+            self._count_exchange(record)
+        for verdict, times in record.verdicts.items():
+            self.verdicts.add((record.policy, *verdict), times)
+        for finding, times in record.findings.items():
+            self.findings.add(finding, times)
+            if finding[2] == HOLD_LIMIT:
+                self._hold_limit.add((finding[0],), times)
+        for (guard, direction, what), texts in record.coverage.items():
+            self.coverage.add((record.policy, guard, direction, what.value), texts)
+        for direction, texts in record.text_counts.items():
+            self._texts.add((record.policy, direction), texts)
+        if record.dropped_texts:
+            self._dropped_texts.add((record.endpoint or "none",), record.dropped_texts)
+        if record.outcome is Outcome.FAILED:
+            self._failures.add((record.reason,))
+
+    def _count_exchange(self, record: ExchangeRecord) -> None:
+        """What one hop alone counts."""
         team = self._registry.teams.bound(record.team, record.ended_ns)
         project = self._registry.projects.bound(record.project, record.ended_ns)
         by_version = self._registry.version_labels(record.version, record.ended_ns)
@@ -160,20 +186,6 @@ class ExchangeMetrics:
             self._limits[said].add((limit,))
         for act in record.budget_acts:
             self._budget_acts.add(act)
-        for verdict, times in record.verdicts.items():
-            self.verdicts.add((record.policy, *verdict), times)
-        for finding, times in record.findings.items():
-            self.findings.add(finding, times)
-            if finding[2] == HOLD_LIMIT:
-                self._hold_limit.add((finding[0],), times)
-        for (guard, direction, what), texts in record.coverage.items():
-            self.coverage.add((record.policy, guard, direction, what.value), texts)
-        for direction, texts in record.text_counts.items():
-            self._texts.add((record.policy, direction), texts)
-        if record.dropped_texts:
-            self._dropped_texts.add((record.endpoint or "none",), record.dropped_texts)
-        if record.outcome is Outcome.FAILED:
-            self._failures.add((record.reason,))
         if record.usage is not None:
             self._count_usage(record, by_version, by_team)
         if record.outcome in (Outcome.COMPLETED, Outcome.CUT):

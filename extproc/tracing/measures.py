@@ -53,7 +53,7 @@ class Measures:
     def count(self, record: ExchangeRecord) -> None:
         """Count one exchange, if it is a call of a model."""
         operation = operation_of(record)
-        if operation is None:
+        if operation is None or record.counted_in_front:
             return
         common: dict[str, AttributeValue] = {names.OPERATION: operation, names.PROVIDER: provider_of(record)}
         model = request_model_of(record)

@@ -44,6 +44,7 @@ from extproc.exchange.events import (
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.machine import Exchange
 from extproc.exchange.snapshot import Snapshot, compile_snapshot
+from extproc.exchange.used_marks import UsedMarks
 from tests.playbooks.callers import FILES
 
 MILLISECOND_NS = 1_000_000
@@ -58,7 +59,12 @@ facts:
     value: "([0-9]+) o'clock"
     right: ["18"]
 """
-MASK_KEYS = {PROCESS_KEY: b"the key of the process", "mask.key": b"the key of the file", **FILES}
+MASK_KEYS = {
+    PROCESS_KEY: b"the key of the process",
+    "mask.key": b"the key of the file",
+    "hop-other.key": b"another key of marks",
+    **FILES,
+}
 PROMPTS = {"v2.txt": "You are the second version.", "facts.yaml": FACTS}
 
 VERSION: dict[str, Any] = {"filter": "version"}
@@ -149,6 +155,7 @@ class Conversation:
     now_ns: int = 0
     budgets: BudgetKeeper | None = None
     utc_s: float = 0.0
+    used_marks: UsedMarks | None = None
 
     def __post_init__(self) -> None:
         self.exchange = Exchange(
@@ -161,6 +168,7 @@ class Conversation:
             utc_s=self.utc_s,
             limiter=self.limiter,
             budgets=self.budgets,
+            used_marks=self.used_marks,
         )
 
     def hears(self, event: Event) -> list[Command]:

@@ -34,6 +34,7 @@ ELSEWHERE = {
     "detectors/text/scanned.py": PROTOCOL,
     "domain/classification.py": DATA,
     "domain/finding.py": DATA,
+    "domain/hop_results.py": DATA,
     "domain/reasons.py": DATA,
     "domain/rollouts.py": DATA,
     "exchange/events.py": DATA,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from extproc.config.checks import guard_files, mask_key_files, unreadable_problem
 from extproc.config.guards.custom import CustomSection
+from extproc.config.hops import HOP_KEY_BYTES_MAX, hop_key_files, hop_key_problem
 from extproc.config.identity_checks import api_key_files, unknown_team_problems
 from extproc.config.load import Loaded, load
 from extproc.config.mask_keys import mask_key_problem
@@ -180,7 +181,7 @@ class ConfigReader:
         problems += self._read_tokenizers(loaded, prompts)
         certificates, about_tls = self._certificates(loaded)
         mask_keys, about_keys = self._mask_keys(loaded)
-        about_keys += self._api_keys(loaded, mask_keys)
+        about_keys += [*self._hop_keys(loaded, mask_keys), *self._api_keys(loaded, mask_keys)]
         problems += [*about_keys, *_detector_problems(loaded)]
         if problems or (about_tls and certificates is None):
             raise ConfigInvalid([*problems, *about_tls, *loaded.warnings])
@@ -253,6 +254,19 @@ class ConfigReader:
                 problems.append(problem)
             keys[name] = content if isinstance(content, bytes) and content else self._process_key
         return keys, problems
+
+    def _hop_keys(self, loaded: Loaded, keys: dict[str, bytes]) -> list[Problem]:
+        """Add the keys of marks, likewise; returns their problems."""
+        problems: list[Problem] = []
+        for path, name in hop_key_files(loaded.document):
+            content = self._content(self._file.parent / name, HOP_KEY_BYTES_MAX) if self._with_certificates else b""
+            if isinstance(content, OSError):
+                problems.append(unreadable_problem(path, content, loaded.places, "openssl rand -out FILE 32"))
+            elif self._with_certificates and (problem := hop_key_problem(path, content, keys, loaded.places)):
+                problems.append(problem)
+            else:
+                keys[name] = content or self._process_key
+        return problems
 
     def _api_keys(self, loaded: Loaded, keys: dict[str, bytes]) -> list[Problem]:
         """Add the file of API keys, where something is served; returns its problems."""

@@ -21,6 +21,7 @@ from extproc.exchange.endpoint_picks import EndpointPicks
 from extproc.exchange.events import FeedbackAnswered, LimitsAnswered, VerdictMissing, VerdictReceived, Wait
 from extproc.exchange.learned_rates import LearnedRates
 from extproc.exchange.snapshot import Snapshot
+from extproc.exchange.used_marks import UsedMarks
 from extproc.rate_limits.local import LocalLimits
 from extproc.server.operations.json_log import where
 from extproc.server.transport.envoy_routes import EnvoyRoutes
@@ -72,6 +73,7 @@ class Processor:
         self.clean_texts = CleanTexts(secrets.token_bytes(32), snapshot.limits.clean_texts_max)
         self.learned_rates = LearnedRates()
         self.picks = EndpointPicks()
+        self.used_marks = UsedMarks(Lock())
         self.limiter: LimitService = LocalLimits() if limiter is None else limiter
         self.limiter.configure(snapshot.rate_limits)
         self.budgets: BudgetService = BudgetMemory(Lock()) if budgets is None else budgets

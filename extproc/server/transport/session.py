@@ -293,6 +293,7 @@ class Session:
             None if processor.records.ledger is None else processor.records.ledger.refusal,
             processor.budgets,
             getrandbits(SEED_BITS) if traced else 0,
+            processor.used_marks,
         )
         if traced:
             self._work = exchange.record.work = WorkTimes()

@@ -169,6 +169,7 @@ def test_addresses_and_paths_are_declared() -> None:
         "jwks_file",
         "jwks_uri",
         "key_file",
+        "key_files",
         "listen",
         "metrics",
         "path",

@@ -73,6 +73,7 @@ FULL: dict[str, Any] = {
         "teams": ["search"],
         "private_teams": ["search"],
     },
+    "hops": {"key_files": ["hop.key", "hop-before.key"]},
     "prompts": {"store": {"url": "https://prompts/{name}/{version}", "token_file": "t", "cache_file": "c"}},
     "models": {
         "chat": {

@@ -45,6 +45,7 @@ REFUSED = {"outcome": Outcome.REJECTED, "sent_ns": 0, "status": 403, "reason": "
         ({}, EntryOutcome.COMPLETED, EntryOutcome.COMPLETED),
         (REFUSED, None, EntryOutcome.REFUSED),
         ({"outcome": Outcome.PASSED, "sent_ns": 0}, None, None),
+        ({**REFUSED, "counted_in_front": True}, None, None),
         ({"outcome": Outcome.ANSWERED, "sent_ns": 0}, None, None),
         ({"outcome": Outcome.LOCAL_REPLY, "local_reply": "no_healthy_upstream"}, None, EntryOutcome.UNREACHABLE),
         (

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from extproc.config.document import Log
+from extproc.domain.hop_results import MarkResult
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.operations.json_log import open_log
@@ -66,3 +67,10 @@ def test_texts_of_a_span_are_not_in_the_log() -> None:
     assert line_of(record)["texts"] == {"request.user.content": "Hello"}
     record.texts_for_trace = True
     assert "texts" not in line_of(record)
+
+
+def test_a_line_leads_to_that_of_the_hop_in_front() -> None:
+    """By the id that the exchange has there; without hops there are no such keys."""
+    assert "hop_mark" not in line_of(ExchangeRecord("id-1", "rev", 0))
+    line = line_of(ExchangeRecord("id-1", "rev", 0, mark=MarkResult.GOOD, front_exchange="id-0"))
+    assert (line["hop_mark"], line["front_exchange"]) == ("good", "id-0")

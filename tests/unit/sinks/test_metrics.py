@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.domain.classification import ClassificationJob, Origin
+from extproc.domain.hop_results import MarkResult
 from extproc.domain.record import Action, Coverage, ExchangeRecord, Outcome, VersionFacts
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
@@ -42,6 +43,7 @@ LABELS = {
     "llm_guard_hold_limit_total": {"guard"},
     "llm_extproc_identity_refused_total": {"source", "reason"},
     "llm_extproc_identity_claims_total": {"claim", "effect"},
+    "llm_extproc_hop_marks_total": {"result"},
     "llm_extproc_step_seconds": {"phase"},
     "llm_extproc_long_messages": set(),
     "llm_extproc_long_message_wait_seconds": set(),
@@ -118,6 +120,7 @@ def populated() -> Metrics:
     record.dropped_texts = 2
     record.identity_source, record.identity_refused = "api_key", "unknown"
     record.exceeded_claims, record.claim_effect = ("team",), "refused"
+    record.mark = MarkResult.ABSENT
     record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
@@ -397,3 +400,26 @@ def test_a_guard_whose_labels_are_gone_is_shown_no_more() -> None:
     metrics.guard_precision({"injection": 0.25})
     samples = [line for line in page(metrics).splitlines() if line.startswith("llm_guard_precision{")]
     assert samples == ['llm_guard_precision{guard="injection"} 0.25']
+
+
+def test_what_a_hop_in_front_counts_is_not_counted_again() -> None:
+    """Only the mark, and what guards did here."""
+    metrics = Metrics(10)
+    record = ended(mark=MarkResult.GOOD, counted_in_front=True, policy="default")
+    record.note_coverage("pii", "request", Coverage.SKIPPED_IN_FRONT, 2)
+    record.note_finding("refusal", "response", "REFUSAL", Action.FLAG.value)
+    metrics.exchange_ended(record)
+    metrics.exchange_ended(ended(mark=MarkResult.EXPIRED))
+    assert value(metrics, "llm_extproc_hop_marks_total", result="good") == 1
+    assert value(metrics, "llm_extproc_hop_marks_total", result="expired") == 1
+    assert value(metrics, "llm_guard_coverage_total", outcome="skipped_in_front") == 2
+    assert value(metrics, "llm_guard_findings_total", guard="refusal") == 1
+    for name in ("llm_requests_total", "llm_completion_tokens_total", "llm_answers_total"):
+        assert value(metrics, name) == value(counted_once(), name)
+
+
+def counted_once() -> Metrics:
+    """One exchange, as it is without hops."""
+    metrics = Metrics(10)
+    metrics.exchange_ended(ended())
+    return metrics

@@ -97,3 +97,8 @@ def test_models_and_errors_have_a_bounded_number_of_values() -> None:
 def test_what_is_no_call_of_a_model_is_not_counted() -> None:
     """The list of models, for one."""
     assert measured(ended(endpoint="models")) == {}
+
+
+def test_what_a_hop_in_front_counts_is_not_counted_again() -> None:
+    """Its span stays: it is a part of the path."""
+    assert measured(ended(counted_in_front=True)) == {}
