@@ -120,7 +120,8 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
         },
         "request_headers_timeout": "10s",
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
-        "early_header_mutation_extensions": [_strip_internal_headers()],
+        # clients must not choose a version, nor retries that are billed twice
+        "early_header_mutation_extensions": [header_removal((INTERNAL_HEADER_PREFIX, "x-envoy-"))],
         "http_filters": [
             *jwt_filters(document),
             skipped_without_request(FILTER_NAME, ext_proc(document, hop)),
@@ -132,19 +133,13 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
     }
 
 
-def _strip_internal_headers() -> dict[str, Any]:
-    """Clients must not choose a version (``x-llm-``), nor retries that are billed twice (``x-envoy-``).
-
-    Removed before the first route lookup.
-    """
+def header_removal(prefixes: tuple[str, ...]) -> dict[str, Any]:
+    """Removes headers of requests, by the beginnings of their names, before the first route lookup."""
     return {
         "name": "strip_internal_headers",
         "typed_config": {
             "@type": f"{_TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [
-                {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
-                for prefix in (INTERNAL_HEADER_PREFIX, "x-envoy-")
-            ],
+            "mutations": [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes],
         },
     }
 

@@ -1,0 +1,148 @@
+"""The EnvoyFilter: what Istio's own objects cannot say.
+
+Istio passes over a patch that matches nothing in silence. So each place that a patch names is one that istiod always
+makes, and requests find no route to a model without the processor.
+
+Source: istio/istio, pilot/pkg/networking/core/envoyfilter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from extproc.config.document import Document
+from extproc.config.fallback import chain_hashes, chains_of
+from extproc.config.routed import route_statement
+from extproc.domain.contract import INTERNAL_HEADER_PREFIX, ROUTES_HEADER
+from extproc.envoy_config.clusters import processor_cluster
+from extproc.envoy_config.generate import versions_of
+from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
+from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc, header_removal
+from extproc.envoy_config.names import FILTER_NAME, PROCESSOR_CLUSTER
+
+_MANAGER: Final = "envoy.filters.network.http_connection_manager"
+_ROUTER: Final = "envoy.filters.http.router"
+_MANAGER_TYPE: Final = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+)
+_CONTEXTS: Final = {
+    MeshPlace.GATEWAY: "GATEWAY",
+    MeshPlace.SIDECAR: "SIDECAR_OUTBOUND",
+    MeshPlace.INBOUND: "SIDECAR_INBOUND",
+    MeshPlace.WAYPOINT: "SIDECAR_INBOUND",  # no istiod up to 1.31 reads the context WAYPOINT
+}
+REMOVED_PREFIXES: Final = (
+    INTERNAL_HEADER_PREFIX,
+    "x-envoy-hedge-",
+    "x-envoy-max-retries",
+    "x-envoy-retry-",
+    "x-envoy-upstream-",
+)
+"""Of requests, before their first route. Not all of ``x-envoy-``: proxies of a mesh tell each other who they are."""
+
+
+def envoy_filter_spec(document: Document, mesh: Mesh, route_names: tuple[str, ...]) -> dict[str, Any]:
+    """``spec`` of the EnvoyFilter. Args: route_names: all of the VirtualService's.
+
+    Raises: EnvoyConfigError, see ``generate.versions_of``.
+    """
+    patches = [_buffer(document, mesh)]
+    if mesh.processor is None:
+        patches.append(_cluster(document, mesh))
+    if mesh.place is not MeshPlace.INBOUND:
+        patches.append(_header_removal(mesh))
+    patches.append(_filter(document, mesh))
+    if _shares_its_listener(mesh):
+        patches += [_enabled(mesh, name) for name in route_names]
+    return {**_selected(mesh), "configPatches": patches}
+
+
+def referenced_services(mesh: Mesh) -> dict[str, str]:
+    """Annotations: where istiod gives proxies the clusters of their routes only, this Service is one more."""
+    return {} if mesh.processor is None else {"envoyfilter.istio.io/referenced-services": mesh.processor.host}
+
+
+def _selected(mesh: Mesh) -> dict[str, Any]:
+    if mesh.place is MeshPlace.WAYPOINT:
+        return {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": mesh.gateway}]}
+    return {"workloadSelector": {"labels": dict(mesh.labels)}}
+
+
+def _shares_its_listener(mesh: Mesh) -> bool:
+    """Whether requests for others pass the same filters. In a waypoint istiod patches no routes."""
+    return mesh.place in (MeshPlace.GATEWAY, MeshPlace.SIDECAR)
+
+
+def _patch(mesh: Mesh, kind: str, match: dict[str, Any], operation: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "applyTo": kind,
+        # always named: without, Istio adds a cluster to outbound proxies only
+        "match": {"context": _CONTEXTS[mesh.place], **match},
+        "patch": {"operation": operation, "value": value},
+    }
+
+
+def _buffer(document: Document, mesh: Mesh) -> dict[str, Any]:
+    """By its own port a listener is found only where it listens on that: the others get every port by redirection."""
+    own = {
+        MeshPlace.INBOUND: {"listener": {"name": "virtualInbound"}},
+        MeshPlace.WAYPOINT: {"listener": {"name": "main_internal"}},
+        MeshPlace.SIDECAR: {"listener": {"portNumber": mesh.servers[0].port}} if mesh.servers else {},
+    }
+    value = {"per_connection_buffer_limit_bytes": buffer_limit_bytes(document.limits)}
+    return _patch(mesh, "LISTENER", own.get(mesh.place, {}), "MERGE", value)
+
+
+def _cluster(document: Document, mesh: Mesh) -> dict[str, Any]:
+    return _patch(mesh, "CLUSTER", {}, "ADD", processor_cluster(document.server, document.envoy.processor))
+
+
+def _in_managers(mesh: Mesh, *, sub_filter: str = "") -> dict[str, Any]:
+    """The connection managers that requests for models pass."""
+    found: dict[str, Any] = {"name": _MANAGER, **({"subFilter": {"name": sub_filter}} if sub_filter else {})}
+    ports = {MeshPlace.INBOUND: mesh.model_port, MeshPlace.SIDECAR: mesh.servers[0].port if mesh.servers else 0}
+    where = {"portNumber": ports[mesh.place]} if mesh.place in ports else {}
+    # else the one that ends the tunnels of clients would be meant as well
+    where |= {"name": "main_internal"} if mesh.place is MeshPlace.WAYPOINT else {}
+    return {"listener": {**where, "filterChain": {"filter": found}}}
+
+
+def _header_removal(mesh: Mesh) -> dict[str, Any]:
+    """Else a client chooses its version: the first route is found before the processor is asked."""
+    config = {"@type": _MANAGER_TYPE, "early_header_mutation_extensions": [header_removal(REMOVED_PREFIXES)]}
+    return _patch(mesh, "NETWORK_FILTER", _in_managers(mesh), "MERGE", {"name": _MANAGER, "typed_config": config})
+
+
+def _filter(document: Document, mesh: Mesh) -> dict[str, Any]:
+    """Last before the router, so that only who is authenticated and authorized reaches the processor."""
+    value = {"name": FILTER_NAME, **_disabled(mesh), "typed_config": _config(document, mesh)}
+    return _patch(mesh, "HTTP_FILTER", _in_managers(mesh, sub_filter=_ROUTER), "INSERT_BEFORE", value)
+
+
+def _disabled(mesh: Mesh) -> dict[str, bool]:
+    return {"disabled": True} if _shares_its_listener(mesh) else {}
+
+
+def _config(document: Document, mesh: Mesh) -> dict[str, Any]:
+    """The generated filter, with two differences.
+
+    There is no ``status_on_error``: an istiod whose Envoy API is older than the field drops the whole patch. And the
+    routes are those of a VirtualService, which has no metadata for their list.
+    """
+    config = ext_proc(document)
+    del config["status_on_error"]
+    service = config["grpc_service"]
+    cluster = PROCESSOR_CLUSTER if mesh.processor is None else mesh.processor.outbound_cluster
+    service["envoy_grpc"] = {"cluster_name": cluster}
+    stated = route_statement(versions_of(document), chain_hashes(chains_of(document)))
+    for each in service.get("initial_metadata", ()):
+        if each["key"] == ROUTES_HEADER:
+            each["value"] = stated
+    return config
+
+
+def _enabled(mesh: Mesh, route: str) -> dict[str, Any]:
+    """On every route of ours: which filters run is decided by the first, before the processor has chosen."""
+    enabled = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
+    match = {"routeConfiguration": {"vhost": {"route": {"name": route}}}}
+    return _patch(mesh, "HTTP_ROUTE", match, "MERGE", {"typed_per_filter_config": {FILTER_NAME: enabled}})

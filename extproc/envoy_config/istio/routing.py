@@ -1,0 +1,107 @@
+"""VirtualService and DestinationRules: the routes and clusters of our own Envoy in Istio's words.
+
+They are translated from the routes that ``envoy_config.routes`` makes, so order, matches and what is refused are the
+same. The processor chooses a version by its weight or a pin, and a route sends the request to its Services.
+
+Source: Istio's API networking.istio.io/v1. No ``timeout``: its schema refuses 0s, and without one there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from extproc.config.document import Document
+from extproc.domain.contract import SERVED_VERSION_HEADER
+from extproc.envoy_config.clusters import CONCURRENCY_MAX
+from extproc.envoy_config.generate import versions_of
+from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
+from extproc.envoy_config.istio.services import KubernetesService, version_services
+from extproc.envoy_config.names import cluster_names
+from extproc.envoy_config.routes import route_config
+
+ROUTE_PREFIX: Final = "llm-extproc/"
+"""Of the names of routes, by which the EnvoyFilter finds them among those of others."""
+_RETRIES: Final = {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"}
+
+
+def virtual_service_spec(document: Document, mesh: Mesh) -> dict[str, Any]:
+    """``spec`` of the VirtualService. Raises: EnvoyConfigError."""
+    names = cluster_names(tuple(versions_of(document)))
+    keys = {cluster: key for key, cluster in names.items()}
+    services = version_services(document)
+    (host,) = route_config(document, names)["virtual_hosts"]
+    routes = []
+    for route in host["routes"]:
+        action = _refusal(route)
+        if "route" in route:
+            key = keys[route["route"]["cluster"]]
+            action = _to_version("/".join(key), services[key])
+        routes.append({"name": ROUTE_PREFIX + route["name"], **_match(route["match"]), **action})
+    gateways = {"gateways": [mesh.gateway]} if mesh.place is MeshPlace.GATEWAY else {}
+    return {"hosts": list(mesh.hosts), **gateways, "http": routes}
+
+
+def route_names(virtual_service: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the routes in the ``spec`` of a VirtualService."""
+    return tuple(route["name"] for route in virtual_service["http"])
+
+
+def destination_rule_spec(service: KubernetesService) -> dict[str, Any]:
+    """``spec`` of the DestinationRule for model servers: limits and ejection as in our own clusters.
+
+    Only refusals and gateway failures count: a request may cause a 500, and one client must not eject a server.
+    """
+    return {
+        "host": service.host,
+        "trafficPolicy": {
+            "loadBalancer": {"simple": "LEAST_REQUEST"},
+            "connectionPool": {"tcp": {**_CONNECTIONS, "connectTimeout": "1s"}, "http": _REQUESTS},
+            "outlierDetection": {
+                "consecutiveGatewayErrors": 5,
+                "consecutive5xxErrors": 0,
+                "interval": "5s",
+                "baseEjectionTime": "10s",
+                "maxEjectionPercent": 50,
+            },
+        },
+    }
+
+
+def processor_rule_spec(service: KubernetesService) -> dict[str, Any]:
+    """``spec`` of the DestinationRule for a shared processor: Istio's own limits are far above what it can take."""
+    pool = {"tcp": {**_CONNECTIONS, "connectTimeout": "1s"}, "http": _REQUESTS}
+    return {"host": service.host, "trafficPolicy": {"connectionPool": pool}}
+
+
+_CONNECTIONS: Final = {"maxConnections": CONCURRENCY_MAX}
+_REQUESTS: Final = {"http1MaxPendingRequests": CONCURRENCY_MAX, "http2MaxRequests": CONCURRENCY_MAX}
+
+
+def _match(match: dict[str, Any]) -> dict[str, Any]:
+    """The list ``match`` of a route; none for all requests."""
+    found: dict[str, Any] = {"uri": {"exact": match["path"]}} if "path" in match else {}
+    headers = {}
+    for header in match.get("headers", ()):
+        wanted = {} if header.get("present_match") else {"exact": header["string_match"]["exact"]}
+        if header["name"] == ":method":
+            found["method"] = wanted
+        else:
+            headers[header["name"]] = wanted
+    if headers:
+        found["headers"] = headers
+    return {"match": [found]} if found else {}
+
+
+def _refusal(route: dict[str, Any]) -> dict[str, Any]:
+    return {"directResponse": {"status": route["direct_response"]["status"]}} if "direct_response" in route else {}
+
+
+def _to_version(version: str, services: tuple[KubernetesService, ...]) -> dict[str, Any]:
+    """To its Services, each as often as the others. The header is true since the route leads nowhere else."""
+    destinations = [{"destination": {"host": one.host, "port": {"number": one.port}}} for one in services]
+    share = {"weight": 1} if len(services) > 1 else {}
+    return {
+        "route": [{**destination, **share} for destination in destinations],
+        "retries": dict(_RETRIES),
+        "headers": {"response": {"set": {SERVED_VERSION_HEADER: version}}},
+    }
