@@ -46,12 +46,13 @@ def envoy_filter_spec(document: Document, mesh: Mesh, route_names: tuple[str, ..
 
     Raises: EnvoyConfigError, see ``generate.versions_of``.
     """
-    patches = [_buffer(document, mesh)]
+    patches = [_buffer(document, mesh, listener) for listener in _buffering_listeners(mesh)]
     if mesh.processor is None:
         patches.append(_cluster(document, mesh))
-    if mesh.place is not MeshPlace.INBOUND:
-        patches.append(_header_removal(mesh))
-    patches.append(_filter(document, mesh))
+    for listener in _listeners(mesh):
+        if mesh.place is not MeshPlace.INBOUND:
+            patches.append(_header_removal(mesh, listener))
+        patches.append(_filter(document, mesh, listener))
     if _shares_its_listener(mesh):
         patches += [_enabled(mesh, name) for name in route_names]
     return {**_selected(mesh), "configPatches": patches}
@@ -82,41 +83,46 @@ def _patch(mesh: Mesh, kind: str, match: dict[str, Any], operation: str, value: 
     }
 
 
-def _buffer(document: Document, mesh: Mesh) -> dict[str, Any]:
-    """By its own port a listener is found only where it listens on that: the others get every port by redirection."""
-    own = {
-        MeshPlace.INBOUND: {"listener": {"name": "virtualInbound"}},
-        MeshPlace.WAYPOINT: {"listener": {"name": "main_internal"}},
-        MeshPlace.SIDECAR: {"listener": {"portNumber": mesh.servers[0].port}} if mesh.servers else {},
-    }
+def _listeners(mesh: Mesh) -> list[dict[str, Any]]:
+    """How a patch of filters finds the listeners that requests for models pass."""
+    match mesh.place:
+        case MeshPlace.GATEWAY:
+            return [{}]
+        case MeshPlace.SIDECAR:
+            return [{"portNumber": port} for port in sorted({one.port for one in mesh.servers})]
+        case MeshPlace.INBOUND:
+            return [{"portNumber": mesh.model_port}]
+        case MeshPlace.WAYPOINT:  # else the one that ends the tunnels of clients would be meant as well
+            return [{"name": "main_internal"}]
+
+
+def _buffering_listeners(mesh: Mesh) -> list[dict[str, Any]]:
+    """Likewise, of a patch of listeners: a pod's ports are all redirected to one, which has another."""
+    return [{"name": "virtualInbound"}] if mesh.place is MeshPlace.INBOUND else _listeners(mesh)
+
+
+def _buffer(document: Document, mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:
     value = {"per_connection_buffer_limit_bytes": buffer_limit_bytes(document.limits)}
-    return _patch(mesh, "LISTENER", own.get(mesh.place, {}), "MERGE", value)
+    return _patch(mesh, "LISTENER", {"listener": listener} if listener else {}, "MERGE", value)
 
 
 def _cluster(document: Document, mesh: Mesh) -> dict[str, Any]:
     return _patch(mesh, "CLUSTER", {}, "ADD", processor_cluster(document.server, document.envoy.processor))
 
 
-def _in_managers(mesh: Mesh, *, sub_filter: str = "") -> dict[str, Any]:
-    """The connection managers that requests for models pass."""
-    found: dict[str, Any] = {"name": _MANAGER, **({"subFilter": {"name": sub_filter}} if sub_filter else {})}
-    ports = {MeshPlace.INBOUND: mesh.model_port, MeshPlace.SIDECAR: mesh.servers[0].port if mesh.servers else 0}
-    where = {"portNumber": ports[mesh.place]} if mesh.place in ports else {}
-    # else the one that ends the tunnels of clients would be meant as well
-    where |= {"name": "main_internal"} if mesh.place is MeshPlace.WAYPOINT else {}
-    return {"listener": {**where, "filterChain": {"filter": found}}}
-
-
-def _header_removal(mesh: Mesh) -> dict[str, Any]:
+def _header_removal(mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:
     """Else a client chooses its version: the first route is found before the processor is asked."""
+    match = {"listener": {**listener, "filterChain": {"filter": {"name": _MANAGER}}}}
     config = {"@type": _MANAGER_TYPE, "early_header_mutation_extensions": [header_removal(REMOVED_PREFIXES)]}
-    return _patch(mesh, "NETWORK_FILTER", _in_managers(mesh), "MERGE", {"name": _MANAGER, "typed_config": config})
+    return _patch(mesh, "NETWORK_FILTER", match, "MERGE", {"name": _MANAGER, "typed_config": config})
 
 
-def _filter(document: Document, mesh: Mesh) -> dict[str, Any]:
+def _filter(document: Document, mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:
     """Last before the router, so that only who is authenticated and authorized reaches the processor."""
+    anchor = {"name": _MANAGER, "subFilter": {"name": _ROUTER}}
+    match = {"listener": {**listener, "filterChain": {"filter": anchor}}}
     value = {"name": FILTER_NAME, **_disabled(mesh), "typed_config": _config(document, mesh)}
-    return _patch(mesh, "HTTP_FILTER", _in_managers(mesh, sub_filter=_ROUTER), "INSERT_BEFORE", value)
+    return _patch(mesh, "HTTP_FILTER", match, "INSERT_BEFORE", value)
 
 
 def _disabled(mesh: Mesh) -> dict[str, bool]:
@@ -142,7 +148,7 @@ def _config(document: Document, mesh: Mesh) -> dict[str, Any]:
 
 
 def _enabled(mesh: Mesh, route: str) -> dict[str, Any]:
-    """On every route of ours: which filters run is decided by the first, before the processor has chosen."""
+    """On each route that we add: which filters run is decided by the first, before the processor has chosen."""
     enabled = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
     match = {"routeConfiguration": {"vhost": {"route": {"name": route}}}}
     return _patch(mesh, "HTTP_ROUTE", match, "MERGE", {"typed_per_filter_config": {FILTER_NAME: enabled}})
