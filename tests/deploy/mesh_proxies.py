@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from extproc.envoy_config.fallback import INTERNAL_LISTENERS
 from extproc.envoy_config.istio.mesh import MeshPlace
 from tests.deploy.manifests import Manifest, one
 from tests.deploy.pilot import patched
@@ -41,10 +42,12 @@ ServicePort = tuple[str, int]
 
 
 def skeleton(place: MeshPlace) -> Block:
-    """What istiod makes without any of our objects; chains share nothing, as they do in Envoy."""
+    """What istiod makes without any of our objects, in the bootstrap configuration that every proxy of Istio has.
+
+    Chains share nothing, as they do in Envoy.
+    """
     text = (Path(__file__).parent / "proxies" / _FILES[place]).read_text()
-    bootstrap: Block = json.loads(json.dumps(yaml.safe_load(text)))
-    return bootstrap
+    return {**INTERNAL_LISTENERS, **json.loads(json.dumps(yaml.safe_load(text)))}
 
 
 def proxy(

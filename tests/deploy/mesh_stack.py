@@ -9,7 +9,7 @@ from extproc.envoy_config.istio.manifests import mesh_objects
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.server.operations.config_files import read_config
 from tests.deploy.mesh_proxies import proxy
-from tests.e2e.harness import Answer, Stack
+from tests.e2e.harness import Answer, Stack, free_ports
 
 NAMESPACE = "llm"
 PROCESSOR_HOST = f"llm-extproc.{NAMESPACE}.svc.cluster.local"
@@ -40,14 +40,23 @@ def as_services(data: Block) -> None:
 class MeshStack(Stack):
     """The installation with the proxy of a place in front, whose objects are made for its configuration.
 
-    ``is_shared``: the processor is a Service; else it is in the pod of the proxy.
+    Args:
+        is_shared: the processor is a Service; else it is in the pod of the proxy.
+        down: a version whose model server is not there, and in whose place the other one answers.
     """
 
     def __init__(
-        self, directory: Path, place: MeshPlace, *, is_shared: bool = True, with_processor: bool = True
+        self,
+        directory: Path,
+        place: MeshPlace,
+        *,
+        is_shared: bool = True,
+        with_processor: bool = True,
+        down: str | None = None,
     ) -> None:
         self.place = place
         self._is_shared = is_shared
+        self._down = down
         super().__init__(directory, change=self._mesh, change_envoy=self._in_the_mesh, with_processor=with_processor)
 
     def chat(self, text: str, *options: str, **fields: Any) -> Answer:
@@ -60,14 +69,18 @@ class MeshStack(Stack):
         as_services(data)
         if not self._is_shared:
             del data["envoy"]["processor"]
+        if self._down is not None:
+            data["models"]["tiny-chat"]["fallback"] = {"to": ["v1", "v2"]}
 
     def _in_the_mesh(self, configuration: Block) -> None:
         """The generated proxy is replaced by the mesh's; only its address and the admin page's are kept."""
         document = read_config(self.config).loaded.document
         objects = [one.manifest for one in mesh_objects(document, self.place, OPTIONS[self.place])]
+        (refused,) = free_ports(1)
+        ports = {name: refused if name == self._down else model.port for name, model in self.models.items()}
         servers = {
-            (server_host(name), 8000): {"socket_address": {"address": "127.0.0.1", "port_value": model.port}}
-            for name, model in self.models.items()
+            (server_host(name), 8000): {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+            for name, port in ports.items()
         }
         processor = {PROCESSOR_CLUSTER: {"pipe": {"path": str(self.socket)}}} if self._is_shared else {}
         mesh = proxy(self.place, objects, servers, processor)

@@ -12,11 +12,14 @@ from typing import Any
 
 from tests.deploy.manifests import Manifest
 
-CONTEXTS_OF_CLUSTERS_WITHOUT_ONE = ("SIDECAR_OUTBOUND", "GATEWAY")
+CONTEXTS_OF_ADDITIONS_WITHOUT_ONE = ("SIDECAR_OUTBOUND", "GATEWAY")
 VIRTUAL_LISTENERS = ("virtualInbound", "virtualOutbound")
 """Every port is redirected to them: a patch of what is inside means the port of a chain, not theirs."""
 WAYPOINT_LISTENER = "main_internal"
 """Pilot patches no routes there."""
+
+ONE_OF_ROUTE = ("route", "redirect", "direct_response")
+"""The actions of a route, of which it has one."""
 
 Block = dict[str, Any]
 
@@ -32,7 +35,9 @@ def patched(envoy_filter: Manifest, bootstrap: Block, context: str) -> Block:
     Raises: PatchMissed, when a patch finds no place; NotImplementedError for patches that are not known here.
     """
     result = copy.deepcopy(bootstrap)
-    for index, patch in enumerate(envoy_filter["spec"]["configPatches"]):
+    patches = list(enumerate(envoy_filter["spec"]["configPatches"]))
+    # What is added is not patched.
+    for index, patch in sorted(patches, key=lambda each: each[1]["patch"]["operation"] == "ADD"):
         if not _apply(patch, result["static_resources"], context):
             raise PatchMissed(f"spec.configPatches[{index}] ({patch['applyTo']}) finds no place in {context}")
     return result
@@ -46,10 +51,10 @@ def _apply(patch: Block, resources: Block, context: str) -> int:
         return 0
     value = copy.deepcopy(what["value"])
     match (patch["applyTo"], what["operation"]):
-        case ("CLUSTER", "ADD"):
-            if wanted == "ANY" and context not in CONTEXTS_OF_CLUSTERS_WITHOUT_ONE:
+        case ("CLUSTER" | "LISTENER", "ADD"):
+            if wanted == "ANY" and context not in CONTEXTS_OF_ADDITIONS_WITHOUT_ONE:
                 return 0
-            resources["clusters"].append(value)
+            resources[f"{patch['applyTo'].lower()}s"].append(value)
             return 1
         case ("LISTENER", "MERGE"):
             return _merged_into(list(_listeners(resources, where.get("listener", {}))), value)
@@ -71,8 +76,11 @@ def _merged_into(places: list[Block], value: Block) -> int:
 
 
 def _merge(into: Block, value: Block) -> None:
-    """As protobuf merges: scalars are replaced, lists become longer, messages are merged."""
+    """As protobuf merges: scalars are replaced, lists grow, messages are merged, and of a oneof the new one is left."""
     for key, new in value.items():
+        for other in ONE_OF_ROUTE if key in ONE_OF_ROUTE else ():
+            if other != key:
+                into.pop(other, None)
         old = into.get(key)
         if isinstance(new, dict) and isinstance(old, dict):
             _merge(old, new)

@@ -53,6 +53,13 @@ def with_traffic_policy(cluster: Block, rule: Block) -> Block:
             "base_ejection_time": outliers["baseEjectionTime"],
             "max_ejection_percent": outliers["maxEjectionPercent"],
         }
+        if outliers.get("splitExternalLocalOriginErrors"):
+            failures = outliers["consecutiveLocalOriginFailures"]
+            cluster["outlier_detection"] |= {
+                "split_external_local_origin_errors": True,
+                "enforcing_consecutive_local_origin_failure": 100 if failures else 0,
+                "enforcing_local_origin_success_rate": 0,
+            }
     return cluster
 
 

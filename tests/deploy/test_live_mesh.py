@@ -136,3 +136,24 @@ def test_the_processor_may_be_in_the_pod_of_the_proxy(place: MeshPlace, tmp_path
         assert stack.chat(ATTACK).status == 400
         assert stack.chat("Hello", "-H", "x-model-version: v2").status == 200
         wait_until(lambda: asked(stack) == {"v1": 0, "v2": 1}, "version 2 was asked")
+
+
+@pytest.mark.parametrize("place", [MeshPlace.GATEWAY, MeshPlace.SIDECAR])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_another_version_answers(place: MeshPlace, stream: bool, tmp_path: Path) -> None:
+    """With its own prompt, once, and guarded as ever; the answer says which it was."""
+    require_envoy()
+    with MeshStack(tmp_path, place, down="v1") as stack:
+        text = PERSONAL.replace("]", "_stream]") if stream else PERSONAL
+        answer = stack.chat(text, "-H", "x-model-version: v1", stream=stream)
+        assert (answer.exit_code, answer.status) == (0, 200)
+        assert answer.headers["x-llm-served-version"] == "tiny-chat/v2"
+        (seen,) = stack.models["v2"].seen
+        messages = seen.request.document["messages"]
+        assert [message["role"] for message in messages] == ["system", "user"]
+        assert messages[0]["content"] == (stack.prompts / "v2.txt").read_text().rstrip("\n")
+        assert seen.request.document["model"] == "tiny-chat-next"
+        assert stack.metric("llm_fallback_total", reason="connect_failure") == 1
+        if not stream:
+            assert "<EMAIL>" in answer.document["choices"][0]["message"]["content"]
+        assert stack.chat(ATTACK).status == 400

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from extproc.config.document import Document
+from extproc.config.fallback import Fallback
 from extproc.envoy_config.envoy_process import validation_error
 from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.manifests import mesh_objects
@@ -39,9 +40,15 @@ Block = dict[str, Any]
 by_place = pytest.mark.parametrize("place", ROUTING)
 
 
-def objects_of(place: MeshPlace) -> list[Manifest]:
+def objects_of(place: MeshPlace, *, has_fallback: bool = False) -> list[Manifest]:
     """The objects of a place, to be changed at will."""
     document = _document(BASE / "config" / "config.yaml" if place is MeshPlace.INBOUND else ROUTING_CONFIG)
+    if has_fallback:
+        (model,) = document.models.values()
+        fallback = Fallback(to=("v1", "v2"))
+        document = document.model_copy(
+            update={"models": {"tiny-chat": model.model_copy(update={"fallback": fallback})}}
+        )
     return [copy.deepcopy(one.manifest) for one in mesh_objects(document, place, OPTIONS.get(place, MeshOptions()))]
 
 
@@ -104,6 +111,19 @@ def test_the_real_envoy_accepts_the_proxy(place: MeshPlace, tmp_path: Path) -> N
     file.write_text(json.dumps(bootstrap))
     assert validation_error(file) is None
     assert lint(bootstrap) == []
+
+
+@pytest.mark.parametrize("place", [MeshPlace.GATEWAY, MeshPlace.SIDECAR])
+def test_so_it_is_with_a_fallback(place: MeshPlace, tmp_path: Path) -> None:
+    """Valid for Istio and for Envoy, and no patch misses."""
+    require_envoy()
+    objects = objects_of(place, has_fallback=True)
+    for manifest in objects:
+        definition = definition_of(manifest)
+        assert schema_problems(definition, manifest) == rule_problems(definition, manifest) == []
+    file = tmp_path / "envoy.yaml"
+    file.write_text(json.dumps(proxy_of(place, objects)))
+    assert validation_error(file) is None
 
 
 @by_place

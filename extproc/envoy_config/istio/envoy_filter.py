@@ -16,21 +16,18 @@ from extproc.config.routed import route_statement
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, ROUTES_HEADER
 from extproc.envoy_config.clusters import processor_cluster
 from extproc.envoy_config.generate import versions_of
+from extproc.envoy_config.istio.fallback import fallback_patches, fallback_routes
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
+from extproc.envoy_config.istio.patches import in_mesh, patch
+from extproc.envoy_config.istio.routing import ROUTE_PREFIX
 from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc, header_removal
-from extproc.envoy_config.names import FILTER_NAME, PROCESSOR_CLUSTER
+from extproc.envoy_config.names import FILTER_NAME
 
 _MANAGER: Final = "envoy.filters.network.http_connection_manager"
 _ROUTER: Final = "envoy.filters.http.router"
 _MANAGER_TYPE: Final = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 )
-_CONTEXTS: Final = {
-    MeshPlace.GATEWAY: "GATEWAY",
-    MeshPlace.SIDECAR: "SIDECAR_OUTBOUND",
-    MeshPlace.INBOUND: "SIDECAR_INBOUND",
-    MeshPlace.WAYPOINT: "SIDECAR_INBOUND",  # no istiod up to 1.31 reads the context WAYPOINT
-}
 REMOVED_PREFIXES: Final = (
     INTERNAL_HEADER_PREFIX,
     "x-envoy-hedge-",
@@ -54,7 +51,7 @@ def envoy_filter_spec(document: Document, mesh: Mesh, route_names: tuple[str, ..
             patches.append(_header_removal(mesh, listener))
         patches.append(_filter(document, mesh, listener))
     if _shares_its_listener(mesh):
-        patches += [_enabled(mesh, name) for name in route_names]
+        patches += [*_routes(document, mesh, route_names), *fallback_patches(document, mesh)]
     return {**_selected(mesh), "configPatches": patches}
 
 
@@ -72,15 +69,6 @@ def _selected(mesh: Mesh) -> dict[str, Any]:
 def _shares_its_listener(mesh: Mesh) -> bool:
     """Whether requests for others pass the same filters. In a waypoint istiod patches no routes."""
     return mesh.place in (MeshPlace.GATEWAY, MeshPlace.SIDECAR)
-
-
-def _patch(mesh: Mesh, kind: str, match: dict[str, Any], operation: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "applyTo": kind,
-        # always named: without, Istio adds a cluster to outbound proxies only
-        "match": {"context": _CONTEXTS[mesh.place], **match},
-        "patch": {"operation": operation, "value": value},
-    }
 
 
 def _listeners(mesh: Mesh) -> list[dict[str, Any]]:
@@ -103,18 +91,18 @@ def _buffering_listeners(mesh: Mesh) -> list[dict[str, Any]]:
 
 def _buffer(document: Document, mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:
     value = {"per_connection_buffer_limit_bytes": buffer_limit_bytes(document.limits)}
-    return _patch(mesh, "LISTENER", {"listener": listener} if listener else {}, "MERGE", value)
+    return patch(mesh, "LISTENER", {"listener": listener} if listener else {}, "MERGE", value)
 
 
 def _cluster(document: Document, mesh: Mesh) -> dict[str, Any]:
-    return _patch(mesh, "CLUSTER", {}, "ADD", processor_cluster(document.server, document.envoy.processor))
+    return patch(mesh, "CLUSTER", {}, "ADD", processor_cluster(document.server, document.envoy.processor))
 
 
 def _header_removal(mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:
     """Else a client chooses its version: the first route is found before the processor is asked."""
     match = {"listener": {**listener, "filterChain": {"filter": {"name": _MANAGER}}}}
     config = {"@type": _MANAGER_TYPE, "early_header_mutation_extensions": [header_removal(REMOVED_PREFIXES)]}
-    return _patch(mesh, "NETWORK_FILTER", match, "MERGE", {"name": _MANAGER, "typed_config": config})
+    return patch(mesh, "NETWORK_FILTER", match, "MERGE", {"name": _MANAGER, "typed_config": config})
 
 
 def _filter(document: Document, mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +110,7 @@ def _filter(document: Document, mesh: Mesh, listener: dict[str, Any]) -> dict[st
     anchor = {"name": _MANAGER, "subFilter": {"name": _ROUTER}}
     match = {"listener": {**listener, "filterChain": {"filter": anchor}}}
     value = {"name": FILTER_NAME, **_disabled(mesh), "typed_config": _config(document, mesh)}
-    return _patch(mesh, "HTTP_FILTER", match, "INSERT_BEFORE", value)
+    return patch(mesh, "HTTP_FILTER", match, "INSERT_BEFORE", value)
 
 
 def _disabled(mesh: Mesh) -> dict[str, bool]:
@@ -130,25 +118,31 @@ def _disabled(mesh: Mesh) -> dict[str, bool]:
 
 
 def _config(document: Document, mesh: Mesh) -> dict[str, Any]:
-    """The generated filter, with two differences.
-
-    There is no ``status_on_error``: an istiod whose Envoy API is older than the field drops the whole patch. And the
-    routes are those of a VirtualService, which has no metadata for their list.
-    """
-    config = ext_proc(document)
-    del config["status_on_error"]
-    service = config["grpc_service"]
-    cluster = PROCESSOR_CLUSTER if mesh.processor is None else mesh.processor.outbound_cluster
-    service["envoy_grpc"] = {"cluster_name": cluster}
+    """The generated filter. The routes are those of a VirtualService, which has no metadata for their list."""
+    config = in_mesh(ext_proc(document), mesh)
     stated = route_statement(versions_of(document), chain_hashes(chains_of(document)))
-    for each in service.get("initial_metadata", ()):
+    for each in config["grpc_service"].get("initial_metadata", ()):
         if each["key"] == ROUTES_HEADER:
             each["value"] = stated
     return config
 
 
-def _enabled(mesh: Mesh, route: str) -> dict[str, Any]:
-    """On each route that we add: which filters run is decided by the first, before the processor has chosen."""
+def _routes(document: Document, mesh: Mesh, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The filter is on for each route that we add: which filters run is decided by the first, before the processor has
+    chosen.
+    """
     enabled = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
-    match = {"routeConfiguration": {"vhost": {"route": {"name": route}}}}
-    return _patch(mesh, "HTTP_ROUTE", match, "MERGE", {"typed_per_filter_config": {FILTER_NAME: enabled}})
+    to_fallback = fallback_routes(document)
+    return [
+        patch(
+            mesh,
+            "HTTP_ROUTE",
+            {"routeConfiguration": {"vhost": {"route": {"name": name}}}},
+            "MERGE",
+            {
+                **to_fallback.get(name.removeprefix(ROUTE_PREFIX), {}),
+                "typed_per_filter_config": {FILTER_NAME: enabled},
+            },
+        )
+        for name in names
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from extproc.config.document import Document
+from extproc.envoy_config.fallback import egressed
 from extproc.envoy_config.generate import dumped
 from extproc.envoy_config.istio.access import inbound_policy_spec, policies_by_namespace, strict_tls_spec
 from extproc.envoy_config.istio.envoy_filter import envoy_filter_spec, referenced_services
@@ -15,6 +16,7 @@ from extproc.envoy_config.istio.routing import (
     route_names,
     virtual_service_spec,
 )
+from extproc.envoy_config.istio.services import version_services
 
 _NAME: Final = "llm-extproc"
 _LABELS: Final = {"app.kubernetes.io/name": "llm-extproc", "app.kubernetes.io/part-of": "llm"}
@@ -42,7 +44,7 @@ def mesh_objects(document: Document, place: MeshPlace, options: MeshOptions) -> 
         return [_filter(document, mesh, ()), *_inbound_access(mesh)]
     routes = virtual_service_spec(document, mesh)
     return [
-        *_rules(mesh),
+        *_rules(document, mesh),
         _filter(document, mesh, route_names(routes)),
         MeshObject(
             _object("networking.istio.io/v1", "VirtualService", _NAME, mesh.namespace, routes),
@@ -85,15 +87,17 @@ def _filter(document: Document, mesh: Mesh, names: tuple[str, ...]) -> MeshObjec
     )
 
 
-def _rules(mesh: Mesh) -> list[MeshObject]:
+def _rules(document: Document, mesh: Mesh) -> list[MeshObject]:
     api, kind = "networking.istio.io/v1", "DestinationRule"
     by_host = {one.host: one for one in mesh.servers}
+    helped = {service.host for key in egressed(document) for service in version_services(document)[key]}
+    specs = [(one, destination_rule_spec(one, has_fallback=one.host in helped)) for one in by_host.values()]
     found = [
         MeshObject(
-            _object(api, kind, f"{one.name}.{one.namespace}", mesh.namespace, destination_rule_spec(one)),
+            _object(api, kind, f"{one.name}.{one.namespace}", mesh.namespace, spec),
             "Model servers: least requests, and one that fails is left out for a while.",
         )
-        for one in by_host.values()
+        for one, spec in specs
     ]
     if mesh.processor is not None and mesh.processor.host not in by_host:
         spec = processor_rule_spec(mesh.processor)

@@ -163,15 +163,15 @@ def _impossible(document: Document, place: MeshPlace) -> Iterator[str]:
             key = f"models.{model}.versions.{name}"
             if version.provider is not None:
                 yield (
-                    f"{key}.provider: a mesh sends a provider every header of a client, and has no place for its key."
-                    " Reach providers by an Envoy that `extproc envoy-config` configures without `--for`"
+                    f"{key}.provider: proxies of Istio have nothing that adds an API key, and a client's headers must"
+                    " not leave. Run an Envoy that `extproc envoy-config` configures without `--for` as a Service"
                 )
             if version.pick == "load":
                 yield f"{key}.pick: Istio lets no header choose the server. Use `pick: least_request`"
-    if chains_of(document):
+    if chains_of(document) and place is MeshPlace.WAYPOINT:
         yield (
-            "fallback: a route of Istio cannot go on to another version. Remove `fallback`, or run an Envoy that"
-            " `extproc envoy-config` configures without `--for` as the gateway"
+            "fallback: no patch reaches the routes of a waypoint, and Istio's own cannot go on to another version."
+            " Remove `fallback`, or choose versions in a gateway, with `--for istio-gateway`"
         )
 
 

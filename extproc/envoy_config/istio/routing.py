@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from extproc.config.document import Document
 from extproc.domain.contract import SERVED_VERSION_HEADER
-from extproc.envoy_config.clusters import CONCURRENCY_MAX
+from extproc.envoy_config.clusters import CONCURRENCY_MAX, EJECTION, quick_ejection
 from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
 from extproc.envoy_config.istio.services import KubernetesService, version_services
@@ -33,8 +33,8 @@ def virtual_service_spec(document: Document, mesh: Mesh) -> dict[str, Any]:
     routes = []
     for route in host["routes"]:
         action = _refusal(route)
-        if "route" in route:
-            key = keys[route["route"]["cluster"]]
+        key = keys.get(route.get("route", {}).get("cluster"))
+        if key is not None:
             action = _to_version("/".join(key), services[key])
         routes.append({"name": ROUTE_PREFIX + route["name"], **_match(route["match"]), **action})
     gateways = {"gateways": [mesh.gateway]} if mesh.place is MeshPlace.GATEWAY else {}
@@ -46,24 +46,34 @@ def route_names(virtual_service: dict[str, Any]) -> tuple[str, ...]:
     return tuple(route["name"] for route in virtual_service["http"])
 
 
-def destination_rule_spec(service: KubernetesService) -> dict[str, Any]:
+def destination_rule_spec(service: KubernetesService, *, has_fallback: bool = False) -> dict[str, Any]:
     """``spec`` of the DestinationRule for model servers: limits and ejection as in our own clusters.
 
-    Only refusals and gateway failures count: a request may cause a 500, and one client must not eject a server.
+    Args: has_fallback: another version can answer, so that a server is left out sooner, and for a shorter time.
     """
     return {
         "host": service.host,
         "trafficPolicy": {
             "loadBalancer": {"simple": "LEAST_REQUEST"},
             "connectionPool": {"tcp": {**_CONNECTIONS, "connectTimeout": "1s"}, "http": _REQUESTS},
-            "outlierDetection": {
-                "consecutiveGatewayErrors": 5,
-                "consecutive5xxErrors": 0,
-                "interval": "5s",
-                "baseEjectionTime": "10s",
-                "maxEjectionPercent": 50,
-            },
+            "outlierDetection": _ejection(quick_ejection(3) if has_fallback else EJECTION),
         },
+    }
+
+
+def _ejection(ours: dict[str, Any]) -> dict[str, Any]:
+    """``OutlierDetection`` in Istio's words. Only refusals and gateway failures count, as everywhere.
+
+    A request may cause a 500, and one client must not eject a server for all others.
+    """
+    split = {"splitExternalLocalOriginErrors": True, "consecutiveLocalOriginFailures": 0}
+    return {
+        "consecutiveGatewayErrors": ours["consecutive_gateway_failure"],
+        "consecutive5xxErrors": 0,
+        "interval": ours["interval"],
+        "baseEjectionTime": ours["base_ejection_time"],
+        "maxEjectionPercent": ours["max_ejection_percent"],
+        **(split if ours.get("split_external_local_origin_errors") else {}),
     }
 
 
@@ -93,7 +103,8 @@ def _match(match: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(route: dict[str, Any]) -> dict[str, Any]:
-    return {"directResponse": {"status": route["direct_response"]["status"]}} if "direct_response" in route else {}
+    """As in our own Envoy; for a version with a fallback, what holds until a patch leads there, see ``fallback``."""
+    return {"directResponse": {"status": route.get("direct_response", {"status": 503})["status"]}}
 
 
 def _to_version(version: str, services: tuple[KubernetesService, ...]) -> dict[str, Any]:

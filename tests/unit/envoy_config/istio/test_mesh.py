@@ -97,6 +97,21 @@ CONTRADICTIONS: dict[str, tuple[MeshPlace, MeshOptions, dict[str, Any], str]] = 
         r"several namespaces \(blue, llm\). Choose by `--namespace`",
     ),
     "a server by a header": (GATEWAY, IN_GATEWAY, {"models": versions(pick="load")}, "pick: .*`pick: least_request`"),
+    "a fallback in a waypoint": (
+        WAYPOINT,
+        MeshOptions(),
+        {"envoy": PROCESSOR, "models": {"chat": {**versions()["chat"], "fallback": {"to": ["v2"]}}}},
+        "fallback: .* in a gateway, with `--for istio-gateway`",
+    ),
+    "a provider": (
+        GATEWAY,
+        IN_GATEWAY,
+        {
+            "providers": {"cloud": {"url": "https://api.example.com/v1"}},
+            "models": versions(endpoints=[], provider="cloud"),
+        },
+        "v1.provider: .* configures without `--for` as a Service",
+    ),
     "a listener for a hop": (
         GATEWAY,
         IN_GATEWAY,
