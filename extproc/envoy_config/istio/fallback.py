@@ -56,7 +56,7 @@ def fallback_routes(document: Document) -> dict[str, dict[str, Any]]:
 def _in_mesh(
     listener: dict[str, Any], mesh: Mesh, services: dict[str, tuple[KubernetesService, ...]]
 ) -> dict[str, Any]:
-    """The listener with Istio's clusters in place of ours. Args: services: of versions, by our names of clusters."""
+    """The listener with clusters of Istio. Args: services: of versions, by the names of clusters in our own Envoy."""
     changed = copy.deepcopy(listener)
     manager = changed["filter_chains"][0]["filters"][0]["typed_config"]
     for each in manager["http_filters"]:
