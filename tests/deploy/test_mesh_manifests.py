@@ -241,6 +241,7 @@ def test_nobody_but_the_waypoint_reaches_model_servers() -> None:
     for account in ("default", "not-waypoint", ""):
         assert denies(refused, Connection(8000, namespace="llm", account=account))
     assert denies(refused, Connection(8000, namespace="apps", account="waypoint"))
+    assert denies(refused, Connection(8000, "/metrics", "monitoring", "prometheus"))
 
 
 def test_a_clients_own_sidecar_protects_no_model_server() -> None:

@@ -34,10 +34,15 @@ def policies_by_namespace(mesh: Mesh) -> dict[str, dict[str, Any]]:
     rules: dict[str, list[dict[str, Any]]] = {}
     if mesh.place is not MeshPlace.SIDECAR:
         for namespace in dict.fromkeys(one.namespace for one in mesh.servers):
-            rules.setdefault(namespace, []).append(_only_from_proxies(mesh, mesh.model_port, _READ_BY_OTHERS))
+            rules.setdefault(namespace, []).append(_only_from_proxies(mesh, mesh.model_port, _open_paths(mesh)))
     if mesh.processor is not None:
         rules.setdefault(mesh.processor.namespace, []).append(_only_from_proxies(mesh, mesh.processor.port))
     return {namespace: {"action": "DENY", "rules": listed} for namespace, listed in rules.items()}
+
+
+def _open_paths(mesh: Mesh) -> tuple[str, ...]:
+    """None in ambient mode, where what guards a pod knows connections, and no paths."""
+    return () if mesh.place is MeshPlace.WAYPOINT else _READ_BY_OTHERS
 
 
 def _only_from_proxies(mesh: Mesh, port: int, open_paths: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -37,8 +37,9 @@ def virtual_service_spec(document: Document, mesh: Mesh) -> dict[str, Any]:
         if key is not None:
             action = _to_version("/".join(key), services[key])
         routes.append({"name": ROUTE_PREFIX + route["name"], **_match(route["match"]), **action})
-    gateways = {"gateways": [mesh.gateway]} if mesh.place is MeshPlace.GATEWAY else {}
-    return {"hosts": list(mesh.hosts), **gateways, "http": routes}
+    # without a gateway, a VirtualService is for every sidecar that sees it, and most have no filter
+    of_whom = {"gateways": [mesh.gateway]} if mesh.place is MeshPlace.GATEWAY else {"exportTo": ["."]}
+    return {"hosts": list(mesh.hosts), **of_whom, "http": routes}
 
 
 def route_names(virtual_service: dict[str, Any]) -> tuple[str, ...]:

@@ -32,5 +32,6 @@ def test_the_text_is_the_list(place: MeshPlace, document: Make) -> None:
     assert manifests == to_list(objects)["items"]
     assert [each["kind"] for each in manifests] == KINDS[place]
     assert text.count("---\n# ") == len(manifests)
+    assert f"llm-extproc-{place.removeprefix('istio-')}" in [each["metadata"]["name"] for each in manifests]
     named = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in manifests}
     assert len(named) == len(manifests)

@@ -31,11 +31,12 @@ def test_a_version_with_several_services_uses_each_alike(document: Make) -> None
 
 
 def test_a_gateway_is_named_and_a_mesh_is_not(document: Make) -> None:
-    """Without `gateways`, routes are those of all sidecars."""
+    """Without `gateways`, routes are those of all sidecars that see them: here, of their namespace."""
     made = document(models=versions(), envoy=PROCESSOR)
     spec = virtual_service_spec(made, mesh_of(made, MeshPlace.GATEWAY, IN_GATEWAY))
     assert spec["gateways"] == ["istio-ingress/public"]
-    assert "gateways" not in virtual_service_spec(made, mesh_of(made, MeshPlace.SIDECAR, MeshOptions()))
+    spec = virtual_service_spec(made, mesh_of(made, MeshPlace.SIDECAR, MeshOptions()))
+    assert ("gateways" in spec, spec["exportTo"]) == (False, ["."])
 
 
 def test_what_has_no_version_is_refused_last(document: Make) -> None:
