@@ -187,9 +187,10 @@ def _unwritten(error: OSError, path: Path | None) -> str:
 def lint_file(file: Path) -> list[str]:
     """The problems of an Envoy bootstrap configuration, as sentences that begin with the file name."""
     try:
-        configuration: Any = yaml.safe_load(file.read_text())
+        documents = list(yaml.safe_load_all(file.read_text()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         return [f"{file}: cannot be read: {reason_of(error) if isinstance(error, OSError) else error}"]
+    configuration: Any = documents[0] if len(documents) == 1 else documents
     if not isinstance(configuration, dict) or not any(key in configuration for key in _RESOURCES):
         return [f"{file}: {_no_bootstrap(configuration, file)}"]
     if "static_resources" not in configuration:

@@ -58,6 +58,18 @@ def test_json_is_one_list_of_the_same_objects(config: str, tmp_path: Path) -> No
     assert (listed["kind"], listed["items"]) == ("List", list(yaml.safe_load_all(printed)))
 
 
+def test_what_was_applied_is_compared(config: str, tmp_path: Path) -> None:
+    """`check --against` reads the manifests: which versions their routes have."""
+    applied = str(tmp_path / "istio.yaml")
+    assert CliRunner().invoke(app, ["envoy-config", config, *GATEWAY, "-o", applied]).exit_code == 0
+    assert CliRunner().invoke(app, ["check", config, "--against", applied]).exit_code == 0
+    file = Path(config)
+    file.write_text(file.read_text().replace("vllm.llm", "vllm-b.llm"))
+    result = CliRunner().invoke(app, ["check", config, "--against", applied])
+    assert result.exit_code == 1
+    assert "models.tiny-chat.versions.v1.endpoints is not known there" in result.stderr
+
+
 @pytest.mark.parametrize("given", ["app", "=a", "app=a,", "app=a b", "app==a"])
 def test_what_is_no_label_is_told(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With an example of one."""
