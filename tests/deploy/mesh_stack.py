@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from extproc.demo.installation import Change
+from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.istio.manifests import mesh_objects
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.server.operations.config_files import read_config
@@ -43,6 +46,7 @@ class MeshStack(Stack):
     Args:
         is_shared: the processor is a Service; else it is in the pod of the proxy.
         down: a version whose model server is not there, and in whose place the other one answers.
+        more: edits the configuration further.
     """
 
     def __init__(
@@ -53,11 +57,20 @@ class MeshStack(Stack):
         is_shared: bool = True,
         with_processor: bool = True,
         down: str | None = None,
+        models: Mapping[str, ModelServer] | None = None,
+        more: Change | None = None,
     ) -> None:
         self.place = place
         self._is_shared = is_shared
         self._down = down
-        super().__init__(directory, change=self._mesh, change_envoy=self._in_the_mesh, with_processor=with_processor)
+        self._more = more
+        super().__init__(
+            directory,
+            models=models,
+            change=self._mesh,
+            change_envoy=self._in_the_mesh,
+            with_processor=with_processor,
+        )
 
     def chat(self, text: str, *options: str, **fields: Any) -> Answer:
         """One chat, with the name of a Service where clients use that."""
@@ -71,6 +84,8 @@ class MeshStack(Stack):
             del data["envoy"]["processor"]
         if self._down is not None:
             data["models"]["tiny-chat"]["fallback"] = {"to": ["v1", "v2"]}
+        if self._more is not None:
+            self._more(data)
 
     def _in_the_mesh(self, configuration: Block) -> None:
         """The generated proxy is replaced by the mesh's; only its address and the admin page's are kept."""

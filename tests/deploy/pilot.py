@@ -131,16 +131,17 @@ def _insert_before(manager: Block, match: Block, value: Block) -> int:
 
 
 def _routes(resources: Block, match: Block, context: str) -> Iterator[Block]:
-    """Routes by their own name, in every virtual host; the port is that of the configuration's name."""
-    unknown = set(match) - {"vhost"} | set(match["vhost"]) - {"route"}
+    """Routes by their own name and that of their virtual host."""
+    unknown = set(match) - {"vhost"} | set(match["vhost"]) - {"name", "route"}
     if unknown:
         raise NotImplementedError(f"matching routes by {unknown}")
     for manager in _network_filters(resources, {}):
         if context == "SIDECAR_INBOUND" and manager in _waypoint_filters(resources):
             continue
         for host in manager["typed_config"]["route_config"]["virtual_hosts"]:
-            wanted = match["vhost"]["route"]["name"]
-            yield from (route for route in host["routes"] if route["name"] == wanted)
+            if match["vhost"].get("name", host["name"]) == host["name"]:
+                wanted = match["vhost"].get("route", {}).get("name")
+                yield from (route for route in host["routes"] if wanted in (None, route["name"]))
 
 
 def _waypoint_filters(resources: Block) -> list[Block]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from extproc.demo.model_server import ModelServer
+from extproc.demo.scripted import Gate
 from extproc.envoy_config.istio.mesh import MeshPlace
 from tests.deploy.mesh_stack import MeshStack
 from tests.e2e.harness import require_envoy, wait_until
+from tests.e2e.scripted_models import Silent
 
 PLACES = (MeshPlace.GATEWAY, MeshPlace.SIDECAR, MeshPlace.WAYPOINT)
 PERSONAL = "[replay greeting_pii]"
@@ -157,3 +161,17 @@ def test_another_version_answers(place: MeshPlace, stream: bool, tmp_path: Path)
         if not stream:
             assert "<EMAIL>" in answer.document["choices"][0]["message"]["content"]
         assert stack.chat(ATTACK).status == 400
+
+
+def short_silences(data: dict[str, Any]) -> None:
+    """The shortest that a configuration may have."""
+    data["envoy"]["stream_idle_ms"] = 1_000
+
+
+@pytest.mark.parametrize("place", [MeshPlace.GATEWAY, MeshPlace.SIDECAR])
+def test_a_silent_model_server_is_not_waited_for(place: MeshPlace, tmp_path: Path) -> None:
+    """Istio's listeners have no limit of their own."""
+    require_envoy()
+    models = {name: ModelServer(name, respond=lambda _: Silent(gate=Gate())) for name in ("v1", "v2")}
+    with MeshStack(tmp_path, place, models=models, more=short_silences) as stack:
+        assert stack.chat("Hello", stream=True).status == 504

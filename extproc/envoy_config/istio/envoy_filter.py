@@ -20,7 +20,7 @@ from extproc.envoy_config.istio.fallback import fallback_patches, fallback_route
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
 from extproc.envoy_config.istio.patches import in_mesh, patch
 from extproc.envoy_config.istio.routing import ROUTE_PREFIX
-from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc, header_removal
+from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc, header_removal, seconds
 from extproc.envoy_config.names import FILTER_NAME
 
 _MANAGER: Final = "envoy.filters.network.http_connection_manager"
@@ -38,8 +38,8 @@ REMOVED_PREFIXES: Final = (
 """Of requests, before their first route. Not all of ``x-envoy-``: proxies of a mesh tell each other who they are."""
 
 
-def envoy_filter_spec(document: Document, mesh: Mesh, route_names: tuple[str, ...]) -> dict[str, Any]:
-    """``spec`` of the EnvoyFilter. Args: route_names: all of the VirtualService's.
+def envoy_filter_spec(document: Document, mesh: Mesh, routes: list[dict[str, Any]]) -> dict[str, Any]:
+    """``spec`` of the EnvoyFilter. Args: routes: ``http`` of the VirtualService.
 
     Raises: EnvoyConfigError, see ``generate.versions_of``.
     """
@@ -50,8 +50,10 @@ def envoy_filter_spec(document: Document, mesh: Mesh, route_names: tuple[str, ..
         if mesh.place is not MeshPlace.INBOUND:
             patches.append(_header_removal(mesh, listener))
         patches.append(_filter(document, mesh, listener))
+    if mesh.place is MeshPlace.INBOUND:
+        patches.append(_inbound_route(document, mesh))
     if _shares_its_listener(mesh):
-        patches += [*_routes(document, mesh, route_names), *fallback_patches(document, mesh)]
+        patches += [*_routes(document, mesh, routes), *fallback_patches(document, mesh)]
     return {**_selected(mesh), "configPatches": patches}
 
 
@@ -127,22 +129,28 @@ def _config(document: Document, mesh: Mesh) -> dict[str, Any]:
     return config
 
 
-def _routes(document: Document, mesh: Mesh, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def _inbound_route(document: Document, mesh: Mesh) -> dict[str, Any]:
+    """Istio's listeners limit no silence of a stream. The only route there is that to the pod itself."""
+    match = {"routeConfiguration": {"vhost": {"name": f"inbound|http|{mesh.model_port}"}}}
+    return patch(mesh, "HTTP_ROUTE", match, "MERGE", {"route": _idle(document)})
+
+
+def _idle(document: Document) -> dict[str, Any]:
+    return {"idle_timeout": seconds(document.envoy.stream_idle_ms)}
+
+
+def _routes(document: Document, mesh: Mesh, routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The filter is on for each route that we add: which filters run is decided by the first, before the processor has
     chosen.
     """
     enabled = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
-    to_fallback = fallback_routes(document)
-    return [
-        patch(
-            mesh,
-            "HTTP_ROUTE",
-            {"routeConfiguration": {"vhost": {"route": {"name": name}}}},
-            "MERGE",
-            {
-                **to_fallback.get(name.removeprefix(ROUTE_PREFIX), {}),
-                "typed_per_filter_config": {FILTER_NAME: enabled},
-            },
-        )
-        for name in names
-    ]
+    to_fallback, idle = fallback_routes(document), _idle(document)
+    patches = []
+    for route in routes:
+        value = to_fallback.get(route["name"].removeprefix(ROUTE_PREFIX), {})
+        if value or "route" in route:
+            value = {**value, "route": {**value.get("route", {}), **idle}}
+        match = {"routeConfiguration": {"vhost": {"route": {"name": route["name"]}}}}
+        value = {**value, "typed_per_filter_config": {FILTER_NAME: enabled}}
+        patches.append(patch(mesh, "HTTP_ROUTE", match, "MERGE", value))
+    return patches

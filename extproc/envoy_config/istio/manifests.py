@@ -13,7 +13,6 @@ from extproc.envoy_config.istio.mesh import Mesh, MeshOptions, MeshPlace, mesh_o
 from extproc.envoy_config.istio.routing import (
     destination_rule_spec,
     processor_rule_spec,
-    route_names,
     virtual_service_spec,
 )
 from extproc.envoy_config.istio.services import version_services
@@ -40,11 +39,11 @@ def mesh_objects(document: Document, place: MeshPlace, options: MeshOptions) -> 
     """
     mesh = mesh_of(document, place, options)
     if place is MeshPlace.INBOUND:
-        return [_filter(document, mesh, ()), *_inbound_access(mesh)]
+        return [_filter(document, mesh, []), *_inbound_access(mesh)]
     routes = virtual_service_spec(document, mesh)
     return [
         *_rules(document, mesh),
-        _filter(document, mesh, route_names(routes)),
+        _filter(document, mesh, routes["http"]),
         MeshObject(
             _object("networking.istio.io/v1", "VirtualService", _name(mesh), mesh.namespace, routes),
             "The processor chooses a version and sets its headers; these routes follow them. Without them: 404.",
@@ -79,8 +78,8 @@ def _object(api: str, kind: str, name: str, namespace: str, spec: dict[str, Any]
     }
 
 
-def _filter(document: Document, mesh: Mesh, names: tuple[str, ...]) -> MeshObject:
-    spec = envoy_filter_spec(document, mesh, names)
+def _filter(document: Document, mesh: Mesh, routes: list[dict[str, Any]]) -> MeshObject:
+    spec = envoy_filter_spec(document, mesh, routes)
     manifest = _object("networking.istio.io/v1alpha3", "EnvoyFilter", _name(mesh), mesh.namespace, spec)
     if annotations := referenced_services(mesh):
         manifest["metadata"]["annotations"] = annotations

@@ -42,11 +42,6 @@ def virtual_service_spec(document: Document, mesh: Mesh) -> dict[str, Any]:
     return {"hosts": list(mesh.hosts), **of_whom, "http": routes}
 
 
-def route_names(virtual_service: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the routes in the ``spec`` of a VirtualService."""
-    return tuple(route["name"] for route in virtual_service["http"])
-
-
 def destination_rule_spec(service: KubernetesService, *, has_fallback: bool = False) -> dict[str, Any]:
     """``spec`` of the DestinationRule for model servers: limits and ejection as in our own clusters.
 

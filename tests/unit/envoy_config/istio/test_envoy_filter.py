@@ -17,7 +17,7 @@ Make = Callable[..., Document]
 def patches(document: Document, place: MeshPlace, kind: str) -> list[Any]:
     """The patches of a kind."""
     mesh = mesh_of(document, place, IN_GATEWAY if place is MeshPlace.GATEWAY else MeshOptions())
-    found = envoy_filter_spec(document, mesh, ("llm-extproc/refused",))["configPatches"]
+    found = envoy_filter_spec(document, mesh, [{"name": "llm-extproc/refused"}])["configPatches"]
     return [each for each in found if each["applyTo"] == kind]
 
 
@@ -25,7 +25,7 @@ def test_every_port_of_a_service_has_the_filter(document: Make) -> None:
     """A client's proxy has a listener for each."""
     made = document(models=versions("vllm-v1.llm.svc.cluster.local:80"), envoy=PROCESSOR)
     mesh = mesh_of(made, MeshPlace.SIDECAR, MeshOptions(model_port=8000))
-    found = envoy_filter_spec(made, mesh, ())["configPatches"]
+    found = envoy_filter_spec(made, mesh, [])["configPatches"]
     for kind in ("LISTENER", "NETWORK_FILTER", "HTTP_FILTER"):
         assert [each["match"]["listener"]["portNumber"] for each in found if each["applyTo"] == kind] == [80, 8000]
 

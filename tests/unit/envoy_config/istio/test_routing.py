@@ -9,7 +9,6 @@ from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace, mesh_of
 from extproc.envoy_config.istio.routing import (
     destination_rule_spec,
     processor_rule_spec,
-    route_names,
     virtual_service_spec,
 )
 from tests.unit.envoy_config.istio.test_mesh import IN_GATEWAY, PROCESSOR, versions
@@ -43,7 +42,7 @@ def test_what_has_no_version_is_refused_last(document: Make) -> None:
     """The names are those by which the EnvoyFilter finds routes among those of others."""
     made = document(models=versions())
     spec = virtual_service_spec(made, mesh_of(made, MeshPlace.GATEWAY, IN_GATEWAY))
-    assert all(name.startswith("llm-extproc/") for name in route_names(spec))
+    assert all(route["name"].startswith("llm-extproc/") for route in spec["http"])
     assert spec["http"][-1] == {"name": "llm-extproc/refused", "directResponse": {"status": 404}}
 
 
