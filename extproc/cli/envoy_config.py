@@ -58,7 +58,12 @@ def envoy_config_command(
     ] = False,
     place: Annotated[
         MeshPlace | None,
-        typer.Option("--for", help="Print manifests of Istio instead, for this proxy of a mesh.", show_default=False),
+        typer.Option(
+            "--for",
+            help="Print manifests of Istio instead, for a proxy of the mesh: istio-gateway, istio-sidecar,"
+            " istio-inbound or waypoint.",
+            show_default=False,
+        ),
     ] = None,
     namespace: Annotated[
         str,

@@ -19,7 +19,6 @@ from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.fallback import fallback_patches, fallback_routes
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
 from extproc.envoy_config.istio.patches import in_mesh, patch
-from extproc.envoy_config.istio.routing import ROUTE_PREFIX
 from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc, header_removal, seconds
 from extproc.envoy_config.names import FILTER_NAME
 
@@ -147,7 +146,7 @@ def _routes(document: Document, mesh: Mesh, routes: list[dict[str, Any]]) -> lis
     to_fallback, idle = fallback_routes(document), _idle(document)
     patches = []
     for route in routes:
-        value = to_fallback.get(route["name"].removeprefix(ROUTE_PREFIX), {})
+        value = to_fallback.get(route["name"], {})
         if value or "route" in route:
             value = {**value, "route": {**value.get("route", {}), **idle}}
         match = {"routeConfiguration": {"vhost": {"route": {"name": route["name"]}}}}

@@ -19,6 +19,7 @@ from extproc.envoy_config.fallback import chain_cluster
 from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.mesh import Mesh
 from extproc.envoy_config.istio.patches import in_mesh, patch
+from extproc.envoy_config.istio.routing import named_routes
 from extproc.envoy_config.istio.services import KubernetesService, version_services
 from extproc.envoy_config.names import EGRESS_FILTER_NAME, cluster_names
 from extproc.envoy_config.routes import route_config
@@ -40,15 +41,15 @@ def fallback_patches(document: Document, mesh: Mesh) -> list[dict[str, Any]]:
 
 
 def fallback_routes(document: Document) -> dict[str, dict[str, Any]]:
-    """What makes the routes of versions with a fallback lead to it, by the name of the route."""
+    """What makes the routes of versions with a fallback lead to it, by its name in the VirtualService."""
     names: dict[VersionKey, str] = cluster_names(tuple(versions_of(document)))
     (host,) = route_config(document, names)["virtual_hosts"]
     return {
-        route["name"]: {
+        name: {
             "route": {"retry_policy": host["retry_policy"], **route["route"]},
             "response_headers_to_add": host["response_headers_to_add"],
         }
-        for route in host["routes"]
+        for name, route in named_routes(host["routes"]).items()
         if "route" in route and route["route"]["cluster"] not in names.values()
     }
 

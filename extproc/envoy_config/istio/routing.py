@@ -31,15 +31,30 @@ def virtual_service_spec(document: Document, mesh: Mesh) -> dict[str, Any]:
     services = version_services(document)
     (host,) = route_config(document, names)["virtual_hosts"]
     routes = []
-    for route in host["routes"]:
+    for name, route in named_routes(host["routes"]).items():
         action = _refusal(route)
         key = keys.get(route.get("route", {}).get("cluster"))
         if key is not None:
             action = _to_version("/".join(key), services[key])
-        routes.append({"name": ROUTE_PREFIX + route["name"], **_match(route["match"]), **action})
+        routes.append({"name": name, **_match(route["match"]), **action})
     # without a gateway, a VirtualService is for every sidecar that sees it, and most have no filter
     of_whom = {"gateways": [mesh.gateway]} if mesh.place is MeshPlace.GATEWAY else {"exportTo": ["."]}
     return {"hosts": list(mesh.hosts), **of_whom, "http": routes}
+
+
+def named_routes(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Routes of our own Envoy by their names in a VirtualService, each of which patches find by its name alone.
+
+    A model ``a/b`` with a version ``c`` and a model ``a`` with a version ``b/c`` have one name in our own.
+    """
+    named: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        name, number = ROUTE_PREFIX + route["name"], 1
+        while name in named:
+            number += 1
+            name = f"{ROUTE_PREFIX}{route['name']} ({number})"
+        named[name] = route
+    return named
 
 
 def destination_rule_spec(service: KubernetesService, *, has_fallback: bool = False) -> dict[str, Any]:

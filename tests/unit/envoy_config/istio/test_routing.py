@@ -8,6 +8,7 @@ from extproc.config.document import Document
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace, mesh_of
 from extproc.envoy_config.istio.routing import (
     destination_rule_spec,
+    named_routes,
     processor_rule_spec,
     virtual_service_spec,
 )
@@ -53,3 +54,15 @@ def test_a_request_cannot_eject_a_server(document: Make) -> None:
     assert outliers["consecutive5xxErrors"] == 0
     assert mesh.processor is not None
     assert "outlierDetection" not in processor_rule_spec(mesh.processor)["trafficPolicy"]
+
+
+def test_no_two_routes_have_one_name(document: Make) -> None:
+    """A slash may belong to a model or to a version; a patch finds a route by its name alone."""
+    version = versions()["chat"]["versions"]["v1"]
+    models = {"a": {"versions": {"b/c": version}}, "a/b": {"versions": {"c": version}}}
+    made = document(models=models)
+    spec = virtual_service_spec(made, mesh_of(made, MeshPlace.GATEWAY, IN_GATEWAY))
+    names = [route["name"] for route in spec["http"]]
+    assert names[:2] == ["llm-extproc/a/b/c", "llm-extproc/a/b/c (2)"]
+    assert len(set(names)) == len(names)
+    assert list(named_routes([{"name": "a"}] * 3)) == ["llm-extproc/a", "llm-extproc/a (2)", "llm-extproc/a (3)"]
