@@ -11,6 +11,7 @@ from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.istio.manifests import mesh_objects
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.server.operations.config_files import read_config
+from tests.deploy.manifests import one
 from tests.deploy.mesh_proxies import proxy
 from tests.e2e.harness import Answer, Stack, free_ports
 
@@ -47,6 +48,7 @@ class MeshStack(Stack):
         is_shared: the processor is a Service; else it is in the pod of the proxy.
         down: a version whose model server is not there, and in whose place the other one answers.
         more: edits the configuration further.
+        without: the kind of patches that Istio has left out.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class MeshStack(Stack):
         down: str | None = None,
         models: Mapping[str, ModelServer] | None = None,
         more: Change | None = None,
+        without: str | None = None,
     ) -> None:
         self.place = place
         self._is_shared = is_shared
         self._down = down
         self._more = more
+        self._without = without
         super().__init__(
             directory,
             models=models,
@@ -90,9 +94,11 @@ class MeshStack(Stack):
     def _in_the_mesh(self, configuration: Block) -> None:
         """The generated proxy is replaced by the mesh's; only its address and the admin page's are kept."""
         document = read_config(self.config).loaded.document
-        objects = [one.manifest for one in mesh_objects(document, self.place, OPTIONS[self.place])]
+        objects = [each.manifest for each in mesh_objects(document, self.place, OPTIONS[self.place])]
         (refused,) = free_ports(1)
         ports = {name: refused if name == self._down else model.port for name, model in self.models.items()}
+        spec = one(objects, "EnvoyFilter")["spec"]
+        spec["configPatches"] = [each for each in spec["configPatches"] if each["applyTo"] != self._without]
         servers = {
             (server_host(name), 8000): {"socket_address": {"address": "127.0.0.1", "port_value": port}}
             for name, port in ports.items()

@@ -105,10 +105,9 @@ def test_no_header_leads_around_the_processor(stack: MeshStack) -> None:
     assert asked(stack) == {"v1": 0, "v2": 0}
 
 
+@pytest.mark.parametrize("running", [MeshPlace.GATEWAY, MeshPlace.SIDECAR], indirect=True)
 def test_internal_headers_end_at_the_proxy(stack: MeshStack) -> None:
     """Of other hosts too, before any route is found. Without that, a client would choose the first route."""
-    if stack.place is MeshPlace.WAYPOINT:
-        pytest.skip("every route of a waypoint is ours")
     seen = stack.curl("/", *SHOP, "-H", "x-llm-version: v2", "-H", "x-shop: open").headers["x-seen"]
     assert seen == "open"
 
@@ -175,3 +174,14 @@ def test_a_silent_model_server_is_not_waited_for(place: MeshPlace, tmp_path: Pat
     models = {name: ModelServer(name, respond=lambda _: Silent(gate=Gate())) for name in ("v1", "v2")}
     with MeshStack(tmp_path, place, models=models, more=short_silences) as stack:
         assert stack.chat("Hello", stream=True).status == 504
+
+
+@pytest.mark.parametrize("place", [MeshPlace.GATEWAY, MeshPlace.WAYPOINT])
+@pytest.mark.parametrize("kind", ["LISTENER", "NETWORK_FILTER", "HTTP_FILTER", "HTTP_ROUTE"])
+def test_a_patch_that_is_left_out_opens_no_way(place: MeshPlace, kind: str, tmp_path: Path) -> None:
+    """Istio passes over what it cannot apply: an attack reaches no model all the same."""
+    require_envoy()
+    with MeshStack(tmp_path, place, without=kind) as stack:
+        for options in ((), ("-H", "x-llm-model: tiny-chat", "-H", "x-llm-version: v1")):
+            assert 400 <= stack.chat(ATTACK, *options).status < 500
+        assert asked(stack) == {"v1": 0, "v2": 0}

@@ -5,6 +5,7 @@ Source: Istio 1.28 to 1.31, pilot/pkg/networking/core.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,6 +36,9 @@ _LABELS: Final = {
     MeshPlace.SIDECAR: {"llm-extproc.dev/client": "true"},
     MeshPlace.INBOUND: {"llm-extproc.dev/sidecar": "true"},
 }
+
+
+_GATEWAY: Final = re.compile("[^/]+/[^/]+")
 
 
 class MeshOptions(NamedTuple):
@@ -125,7 +129,7 @@ def _wrong_role(document: Document, place: MeshPlace) -> Iterator[str]:
 
 def _wrong_options(place: MeshPlace, options: MeshOptions) -> Iterator[str]:
     is_gateway = place is MeshPlace.GATEWAY
-    if is_gateway and "/" not in options.gateway:
+    if is_gateway and not _GATEWAY.fullmatch(options.gateway):
         given = f", not {options.gateway!r}" if options.gateway else ""
         yield (
             f"--gateway: expected NAMESPACE/NAME of your Gateway{given}, for example `--gateway istio-ingress/public`."
@@ -133,6 +137,8 @@ def _wrong_options(place: MeshPlace, options: MeshOptions) -> Iterator[str]:
         )
     if options.gateway and place in (MeshPlace.SIDECAR, MeshPlace.INBOUND):
         yield f"--gateway: `--for {place}` has none. Name the pods by `--selector`"
+    if place is MeshPlace.WAYPOINT and "/" in options.gateway:
+        yield f"--gateway: expected the name of a waypoint, not {options.gateway!r}; its namespace is for `--namespace`"
     if place is MeshPlace.WAYPOINT and options.labels:
         yield "--selector: a waypoint is found by its name. Use `--gateway NAME`; default: waypoint"
     if options.hosts and not is_gateway:

@@ -62,6 +62,13 @@ CONTRADICTIONS: dict[str, tuple[MeshPlace, MeshOptions, dict[str, Any], str]] = 
     "nothing is chosen in a gateway": (GATEWAY, IN_GATEWAY, GUARD, "role: .* Set `role: route`"),
     "no gateway": (GATEWAY, MeshOptions(), {}, "--gateway: expected NAMESPACE/NAME .*kubectl get gateways"),
     "a gateway without namespace": (GATEWAY, MeshOptions(gateway="public"), {}, "--gateway: .*, not 'public'"),
+    "a gateway with two slashes": (GATEWAY, MeshOptions(gateway="a/b/c"), {}, "--gateway: .*, not 'a/b/c'"),
+    "a waypoint with its namespace": (
+        WAYPOINT,
+        MeshOptions(gateway="llm/waypoint"),
+        {"envoy": PROCESSOR},
+        "--gateway: expected the name of a waypoint, .* for `--namespace`",
+    ),
     "a gateway of a sidecar": (SIDECAR, IN_GATEWAY, {}, "--gateway: .* Name the pods by `--selector`"),
     "labels of a waypoint": (WAYPOINT, MeshOptions(labels={"a": "b"}), {"envoy": PROCESSOR}, "--selector: .*--gateway"),
     "hosts of a sidecar": (SIDECAR, MeshOptions(hosts=("a",)), {}, "--host: .* Leave it out"),
