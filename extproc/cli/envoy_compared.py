@@ -41,14 +41,15 @@ def stale_keys(document: Document, against: str) -> list[str]:
     return sorted({key for each in stated for key in unknown_to(each, versions).keys})
 
 
-def _read(against: str) -> Any:
+def _read(against: str) -> list[Any]:
+    """All documents, since manifests of a mesh have several."""
     try:
         if against.startswith(("http://", "https://")):
             text = EnvoyAdmin(against.rstrip("/")).page(_DUMP)
         else:
             file = Path(against)
             text = (file / ROUTES if file.is_dir() else file).read_text("utf-8")
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except urllib.error.URLError as error:
         refuse(f"{against}: no admin server of Envoy answers ({error.reason}).")
     except OSError as error:

@@ -13,6 +13,7 @@ import yaml
 
 from extproc.cli.envoy_files import follow
 from extproc.cli.exit_codes import ExitCode
+from extproc.cli.mesh_manifests import manifests_text, selected_labels
 from extproc.cli.output import print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.shapes import LintJson
@@ -24,6 +25,7 @@ from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.envoy_process import EnvoyMissingError, validation_error
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import SECRET_HEADING, to_yaml
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.envoy_config.lint import lint as lint_problems
 from extproc.envoy_config.processor_tls import secrets
 from extproc.server.operations.config_files import read_config
@@ -54,17 +56,71 @@ def envoy_config_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: Envoy's configuration, or the result of `--lint`.")
     ] = False,
+    place: Annotated[
+        MeshPlace | None,
+        typer.Option(
+            "--for",
+            help="Print manifests of Istio instead, for a proxy of the mesh: istio-gateway, istio-sidecar,"
+            " istio-inbound or waypoint.",
+            show_default=False,
+        ),
+    ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(help="With `--for`: namespace of the proxies; default: that of `--gateway`, else of endpoints."),
+    ] = "",
+    selector: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With `--for`: labels of the proxies' pods, KEY=VALUE; default: istio=ingressgateway for a gateway,"
+            " else llm-extproc.dev/client=true (istio-sidecar) or llm-extproc.dev/sidecar=true (istio-inbound).",
+            show_default=False,
+        ),
+    ] = None,
+    gateway: Annotated[
+        str,
+        typer.Option(help="With `--for`: NAMESPACE/NAME of your Gateway; of a waypoint, its name (default: waypoint)."),
+    ] = "",
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With `--for istio-gateway`: host for which requests are routed to models; repeatable; default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    model_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="With `--for`: port of the model servers in their pods; default: that of the endpoints.",
+        ),
+    ] = None,
 ) -> None:
     """Print the Envoy configuration for a configuration file. Exit 2 on any problem.
 
     With `--watch` keep the files that Envoy watches, until a signal.
     """
+    mesh = MeshOptions(namespace, selected_labels(selector or []), gateway, tuple(host or ()), model_port)
+    if place is not None:
+        _refuse_with_for({"--sds": sds, "--watch": watch, "--validate": validate, "--lint": lint})
+        text, problems = manifests_text(config_file(config, file), place, mesh, as_json)
+        refuse_any(problems or _written(output, text))
+        return
+    if mesh != MeshOptions():
+        refuse("--namespace, --selector, --gateway, --host and --model-port go with --for.")
     if lint is not None:
         _lint(lint, as_json)
     elif watch is not None:
         follow(config_file(config, file), watch)
     else:
         refuse_any(write(config_file(config, file), output, validate, sds, as_json))
+
+
+def _refuse_with_for(others: dict[str, Any]) -> None:
+    for name, value in others.items():
+        if value:
+            refuse(f"{name} is for an Envoy of one's own, and --for prints manifests for Istio. Leave one out.")
 
 
 def _lint(file: Path, as_json: bool) -> None:
@@ -111,22 +167,35 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None, as_
             sds.mkdir(parents=True, exist_ok=True)
             for name, content in named.items():
                 (sds / name).write_text(to_yaml(content, SECRET_HEADING))
-        if output is not None:
-            output.write_text(text)
     except OSError as error:
-        name = "" if error.filename else f"{output or sds}: "
-        return [f"extproc envoy-config: cannot write {name}{said(error)}"]
+        return [_unwritten(error, sds)]
+    return _written(output, text)
+
+
+def _written(output: Path | None, text: str) -> list[str]:
+    """Writes to a file or stdout. Returns: the problem, if a folder or a disk refuses the file."""
     if output is None:
         sys.stdout.write(text)
+        return []
+    try:
+        output.write_text(text)
+    except OSError as error:
+        return [_unwritten(error, output)]
     return []
+
+
+def _unwritten(error: OSError, path: Path | None) -> str:
+    name = "" if error.filename else f"{path}: "
+    return f"extproc envoy-config: cannot write {name}{said(error)}"
 
 
 def lint_file(file: Path) -> list[str]:
     """The problems of an Envoy bootstrap configuration, as sentences that begin with the file name."""
     try:
-        configuration: Any = yaml.safe_load(file.read_text())
+        documents = list(yaml.safe_load_all(file.read_text()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         return [f"{file}: cannot be read: {reason_of(error) if isinstance(error, OSError) else error}"]
+    configuration: Any = documents[0] if len(documents) == 1 else documents
     if not isinstance(configuration, dict) or not any(key in configuration for key in _RESOURCES):
         return [f"{file}: {_no_bootstrap(configuration, file)}"]
     if "static_resources" not in configuration:

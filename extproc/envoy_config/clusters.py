@@ -16,7 +16,7 @@ from extproc.envoy_config.providers import provider_connection
 CONCURRENCY_MAX = 4_096
 """LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
 
-_EJECTION = {
+EJECTION = {
     "consecutive_gateway_failure": 5,
     "enforcing_consecutive_gateway_failure": 100,
     "enforcing_consecutive_5xx": 0,
@@ -25,6 +25,7 @@ _EJECTION = {
     "base_ejection_time": "10s",
     "max_ejection_percent": 50,
 }
+"""``OutlierDetection``: only refusals and gateway failures count."""
 APPLIED_AT_ONCE = {"common_lb_config": {"update_merge_window": "0s"}}
 """By default an ejection that follows another waits for up to a second, and requests go on to the ejected server."""
 
@@ -61,7 +62,7 @@ def version_cluster(
         "circuit_breakers": circuit_breakers(),
         # Only connection and gateway failures count: a request may cause a 500, and one client must not
         # be able to eject a server for all others.
-        "outlier_detection": quick_ejection(3) if has_egress else _EJECTION,
+        "outlier_detection": quick_ejection(3) if has_egress else EJECTION,
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
@@ -100,7 +101,7 @@ def quick_ejection(failures: int) -> dict[str, Any]:
     Args: failures: refusals or 502, 503, 504 in a row that eject a server.
     """
     return {
-        **_EJECTION,
+        **EJECTION,
         "consecutive_gateway_failure": failures,
         "interval": "1s",
         "base_ejection_time": "3s",

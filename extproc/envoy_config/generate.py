@@ -97,11 +97,15 @@ def connection_limit() -> dict[str, Any]:
 
 def to_yaml(configuration: dict[str, Any], heading: str = _HEADING) -> str:
     """Deterministic YAML, with a heading that explains it."""
-    return (
-        heading
-        + "\n"
-        + yaml.dump(configuration, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=_LINE_CHARS_MAX)
+    return f"{heading}\n{dumped(configuration)}"
+
+
+def dumped(configuration: dict[str, Any]) -> str:
+    """The same without a heading."""
+    text: str = yaml.dump(
+        configuration, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=_LINE_CHARS_MAX
     )
+    return text
 
 
 class _Dumper(yaml.SafeDumper):

@@ -120,7 +120,7 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
         },
         "request_headers_timeout": "10s",
         "stream_idle_timeout": seconds(document.envoy.stream_idle_ms),
-        "early_header_mutation_extensions": [_strip_internal_headers(document)],
+        "early_header_mutation_extensions": [header_removal(_prefixes_of_others(document))],
         "http_filters": [
             *jwt_filters(document),
             skipped_without_request(FILTER_NAME, ext_proc(document, hop)),
@@ -132,21 +132,23 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
     }
 
 
-def _strip_internal_headers(document: Document) -> dict[str, Any]:
+def _prefixes_of_others(document: Document) -> tuple[str, ...]:
     """Clients must not choose a version (``x-llm-``), nor retries that are billed twice (``x-envoy-``).
 
-    Removed before the first route lookup. Behind a hop whose marks are checked, the processor removes the first kind,
-    as in a mesh: it needs the mark, and this Envoy has one route.
+    Behind a hop whose marks are checked, the processor removes the first kind, as in a mesh: it needs the mark, and this
+    Envoy has one route.
     """
     checks_marks = document.hops is not None and document.role is Role.GUARD
+    return ("x-envoy-",) if checks_marks else (INTERNAL_HEADER_PREFIX, "x-envoy-")
+
+
+def header_removal(prefixes: tuple[str, ...]) -> dict[str, Any]:
+    """Removes headers of requests, by the beginnings of their names, before the first route lookup."""
     return {
         "name": "strip_internal_headers",
         "typed_config": {
             "@type": f"{_TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [
-                {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
-                for prefix in (("x-envoy-",) if checks_marks else (INTERNAL_HEADER_PREFIX, "x-envoy-"))
-            ],
+            "mutations": [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes],
         },
     }
 

@@ -1,11 +1,11 @@
-"""Validates objects against a CustomResourceDefinition as ``kubectl apply`` does: unknown fields are errors.
-
-Rules in CEL (``x-kubernetes-validations``) are not evaluated.
+"""Validates objects against a CustomResourceDefinition as ``kubectl apply`` does: unknown fields are errors, and so is
+what a rule in CEL (``x-kubernetes-validations``) refuses.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,48 @@ def schema_problems(definition: Path, manifest: Manifest) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in errors]
 
 
+def rule_problems(definition: Path, manifest: Manifest) -> list[str]:
+    """What the rules in CEL refuse, likewise. Rules about a change (``oldSelf``) hold for a new object.
+
+    Raises: LookupError, as above.
+    """
+    cel = require_module("cel", "common-expression-language")
+    schema = _served_schema(yaml.safe_load(definition.read_text())["spec"], manifest)
+    return [
+        f"{path}: {rule.get('message', rule['rule'])}"
+        for path, rule, value in _rules(schema, manifest, "$")
+        if "oldSelf" not in rule["rule"] and cel.evaluate(rule["rule"], {"self": value}) is not True
+    ]
+
+
+def _rules(schema: Any, value: Any, path: str) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Each rule with the place and the value that it is about."""
+    if not isinstance(schema, dict):
+        return
+    yield from ((path, rule, value) for rule in schema.get("x-kubernetes-validations", ()))
+    if isinstance(value, dict):
+        for key, each in value.items():
+            inner = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+            yield from _rules(inner, each, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _rules(schema.get("items"), each, f"{path}[{index}]")
+
+
 def _object_schema(spec: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+    schema = _served_schema(spec, manifest)
+    schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
+    schema["required"] = ["apiVersion", "kind", "metadata", *schema.get("required", ())]
+    closed: dict[str, Any] = _closed(schema)
+    return closed
+
+
+def _served_schema(spec: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
     for version in spec["versions"]:
         known = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
         if known == (manifest["apiVersion"], manifest["kind"]) and version["served"]:
-            schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
-            schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
-            schema["required"] = ["apiVersion", "kind", "metadata", *schema.get("required", ())]
-            closed: dict[str, Any] = _closed(schema)
-            return closed
+            schema: dict[str, Any] = copy.deepcopy(version["schema"]["openAPIV3Schema"])
+            return schema
     raise LookupError(f"the definition does not serve {manifest['apiVersion']} {manifest['kind']}")
 
 

@@ -1,7 +1,7 @@
 """Applies an EnvoyFilter to a proxy's configuration as Istio's control plane ("pilot") does, for the patches we ship.
 
 Pilot says nothing when a patch finds no place, and the traffic then passes unguarded; here that is an error.
-Written from the behaviour of istio/istio, pilot/pkg/networking/core/envoyfilter.
+Written from the behavior of istio/istio, pilot/pkg/networking/core/envoyfilter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from typing import Any
 
 from tests.deploy.manifests import Manifest
 
-CONTEXTS_OF_CLUSTERS_WITHOUT_ONE = ("SIDECAR_OUTBOUND", "GATEWAY")
+CONTEXTS_OF_ADDITIONS_WITHOUT_ONE = ("SIDECAR_OUTBOUND", "GATEWAY")
+VIRTUAL_LISTENERS = ("virtualInbound", "virtualOutbound")
+"""Every port is redirected to them: a patch of what is inside means the port of a chain, not theirs."""
+WAYPOINT_LISTENER = "main_internal"
+"""Pilot patches no routes there."""
+
+ONE_OF_ROUTE = ("route", "redirect", "direct_response")
+"""The actions of a route, of which it has one."""
 
 Block = dict[str, Any]
 
@@ -28,7 +35,9 @@ def patched(envoy_filter: Manifest, bootstrap: Block, context: str) -> Block:
     Raises: PatchMissed, when a patch finds no place; NotImplementedError for patches that are not known here.
     """
     result = copy.deepcopy(bootstrap)
-    for index, patch in enumerate(envoy_filter["spec"]["configPatches"]):
+    patches = list(enumerate(envoy_filter["spec"]["configPatches"]))
+    # What is added is not patched.
+    for index, patch in sorted(patches, key=lambda each: each[1]["patch"]["operation"] == "ADD"):
         if not _apply(patch, result["static_resources"], context):
             raise PatchMissed(f"spec.configPatches[{index}] ({patch['applyTo']}) finds no place in {context}")
     return result
@@ -40,57 +49,100 @@ def _apply(patch: Block, resources: Block, context: str) -> int:
     wanted = where.get("context", "ANY")
     if wanted not in ("ANY", context):
         return 0
+    value = copy.deepcopy(what["value"])
     match (patch["applyTo"], what["operation"]):
-        case ("CLUSTER", "ADD"):
-            if wanted == "ANY" and context not in CONTEXTS_OF_CLUSTERS_WITHOUT_ONE:
+        case ("CLUSTER" | "LISTENER", "ADD"):
+            if wanted == "ANY" and context not in CONTEXTS_OF_ADDITIONS_WITHOUT_ONE:
                 return 0
-            resources["clusters"].append(copy.deepcopy(what["value"]))
+            resources[f"{patch['applyTo'].lower()}s"].append(value)
             return 1
         case ("LISTENER", "MERGE"):
-            listeners = list(_listeners(resources, where.get("listener", {})))
-            for listener in listeners:
-                listener.update(_scalars(what["value"]))
-            return len(listeners)
+            return _merged_into(list(_listeners(resources, where.get("listener", {}))), value)
+        case ("NETWORK_FILTER", "MERGE"):
+            return _merged_into(list(_network_filters(resources, where["listener"])), value)
         case ("HTTP_FILTER", "INSERT_BEFORE"):
-            managers = list(_managers(resources, where.get("listener", {})))
-            return sum(_insert_before(manager, where["listener"], what["value"]) for manager in managers)
+            managers = [each["typed_config"] for each in _network_filters(resources, where["listener"])]
+            return sum(_insert_before(manager, where["listener"], value) for manager in managers)
+        case ("HTTP_ROUTE", "MERGE"):
+            return _merged_into(list(_routes(resources, where["routeConfiguration"], context)), value)
         case other:
             raise NotImplementedError(f"patches of the kind {other}")
 
 
-def _scalars(value: Block) -> Block:
-    """Merging scalars is replacing them; merging more than that is not known here."""
-    if any(isinstance(each, (dict, list)) for each in value.values()):
-        raise NotImplementedError("merging blocks or lists")
-    return value
+def _merged_into(places: list[Block], value: Block) -> int:
+    for place in places:
+        _merge(place, value)
+    return len(places)
+
+
+def _merge(into: Block, value: Block) -> None:
+    """As protobuf merges: scalars are replaced, lists grow, messages are merged, and of a oneof the new one is left."""
+    for key, new in value.items():
+        for other in ONE_OF_ROUTE if key in ONE_OF_ROUTE else ():
+            if other != key:
+                into.pop(other, None)
+        old = into.get(key)
+        if isinstance(new, dict) and isinstance(old, dict):
+            _merge(old, new)
+        elif isinstance(new, list) and isinstance(old, list):
+            old.extend(copy.deepcopy(new))
+        else:
+            into[key] = copy.deepcopy(new)
 
 
 def _listeners(resources: Block, match: Block) -> Iterator[Block]:
     """Listeners that a patch of listeners means: by name, and by the port they listen on themselves."""
     for listener in resources["listeners"]:
-        port = listener["address"]["socket_address"]["port_value"]
+        port = _own_port(listener)
         if match.get("name", listener["name"]) == listener["name"] and match.get("portNumber", port) == port:
             yield listener
 
 
-def _managers(resources: Block, match: Block) -> Iterator[Block]:
-    """HTTP connection managers that a patch of filters means; the port is the chain's, not the listener's."""
+def _own_port(listener: Block) -> int | None:
+    """None of an internal listener."""
+    address = listener.get("address", {}).get("socket_address", {})
+    port: int | None = address.get("port_value")
+    return port
+
+
+def _network_filters(resources: Block, match: Block) -> Iterator[Block]:
+    """HTTP connection managers that a patch means."""
     wanted = match.get("filterChain", {}).get("filter", {}).get("name")
     for listener in resources["listeners"]:
         if match.get("name", listener["name"]) != listener["name"]:
             continue
         for chain in listener["filter_chains"]:
-            port = chain.get("filter_chain_match", {}).get("destination_port")
+            port = _own_port(listener)
+            if listener["name"] in VIRTUAL_LISTENERS:
+                port = chain.get("filter_chain_match", {}).get("destination_port")
             if match.get("portNumber", port) == port:
                 named = [each for each in chain["filters"] if wanted in (None, each["name"])]
-                yield from (each["typed_config"] for each in named if "http_filters" in each["typed_config"])
+                yield from (each for each in named if "http_filters" in each["typed_config"])
 
 
 def _insert_before(manager: Block, match: Block, value: Block) -> int:
-    """Before the named filter; before all of them, authorisation too, when none is named."""
+    """Before the named filter; before all of them, authorization too, when none is named."""
     names = [each["name"] for each in manager["http_filters"]]
     anchor = match["filterChain"]["filter"].get("subFilter", {}).get("name", names[0])
     if anchor not in names:
         return 0
     manager["http_filters"].insert(names.index(anchor), copy.deepcopy(value))
     return 1
+
+
+def _routes(resources: Block, match: Block, context: str) -> Iterator[Block]:
+    """Routes by their own name and that of their virtual host."""
+    unknown = set(match) - {"vhost"} | set(match["vhost"]) - {"name", "route"}
+    if unknown:
+        raise NotImplementedError(f"matching routes by {unknown}")
+    for manager in _network_filters(resources, {}):
+        if context == "SIDECAR_INBOUND" and manager in _waypoint_filters(resources):
+            continue
+        for host in manager["typed_config"]["route_config"]["virtual_hosts"]:
+            if match["vhost"].get("name", host["name"]) == host["name"]:
+                wanted = match["vhost"].get("route", {}).get("name")
+                yield from (route for route in host["routes"] if wanted in (None, route["name"]))
+
+
+def _waypoint_filters(resources: Block) -> list[Block]:
+    return list(_network_filters(resources, {"name": WAYPOINT_LISTENER}))

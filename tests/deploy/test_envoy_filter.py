@@ -1,4 +1,4 @@
-"""The EnvoyFilter: a valid object, the same filter as `extproc envoy-config` writes, and good for the real Envoy."""
+"""The overlay's EnvoyFilter: a valid object, the filter of our own Envoy, and good for the real Envoy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from extproc.config.document import Document
 from extproc.envoy_config.clusters import processor_cluster
 from extproc.envoy_config.envoy_process import validation_error
 from extproc.envoy_config.generate import bootstrap
+from extproc.envoy_config.istio.manifests import mesh_objects, to_manifests
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.envoy_config.lint import lint
 from extproc.envoy_config.listener import buffer_limit_bytes
 from extproc.envoy_config.names import FILTER_NAME
@@ -46,7 +48,7 @@ def envoy_filter() -> Manifest:
 @pytest.fixture
 def inbound() -> Block:
     """What Istio gives a pod's proxy, in small; chains share nothing, as they do in Envoy."""
-    skeleton: Block = json.loads(json.dumps(yaml.safe_load((HERE / "inbound.yaml").read_text())))
+    skeleton: Block = json.loads(json.dumps(yaml.safe_load((HERE / "proxies" / "inbound.yaml").read_text())))
     return skeleton
 
 
@@ -110,8 +112,14 @@ def test_it_is_checked_by_its_own_definition(envoy_filter: Manifest) -> None:
 # --- no drift from the generator -----------------------------------------------------------------------------------
 
 
+def test_the_file_is_generated(document: Document) -> None:
+    """Byte for byte: `extproc envoy-config deploy/kustomize/base/config/config.yaml --for istio-inbound`."""
+    objects = mesh_objects(document, MeshPlace.INBOUND, MeshOptions())
+    assert (ISTIO_SIDECAR / "istio.yaml").read_text() == to_manifests(objects, MeshPlace.INBOUND)
+
+
 def in_the_mesh(generated: Block) -> Block:
-    """The generator's filter with the choice that differs in the mesh; the EnvoyFilter says why beside it."""
+    """The generator's filter with the choice that differs in the mesh; ``envoy_config.istio`` says why."""
     expected = copy.deepcopy(generated)
     del expected["typed_config"]["status_on_error"]
     return expected

@@ -14,7 +14,7 @@ import yaml
 from extproc.server.operations.config_files import read_config
 from tests.deploy.custom_resources import schema_problems
 from tests.deploy.helm_chart import CASES, CHART, GOLDEN, golden_text, helm, rendered, template
-from tests.deploy.manifests import ISTIO_SIDECAR, ROOT, Manifest, one, require_module
+from tests.deploy.manifests import ISTIO_SIDECAR, ROOT, Manifest, one, require_module, written
 from tests.deploy.pod_security import violations
 from tests.unit.server.authority import Authority
 
@@ -147,7 +147,7 @@ def test_files_of_the_chart_are_those_of_deploy() -> None:
     dashboards = {one.name: one.read_bytes() for one in (ROOT / "deploy/grafana").glob("*.json")}
     assert {one.name: one.read_bytes() for one in (files / "dashboards").glob("*.json")} == dashboards
     patches = yaml.safe_load((files / "istio-inbound.yaml").read_text())["configPatches"]
-    assert patches == yaml.safe_load((ISTIO_SIDECAR / "envoyfilter.yaml").read_text())["spec"]["configPatches"]
+    assert patches == one(written(ISTIO_SIDECAR), "EnvoyFilter")["spec"]["configPatches"]
 
 
 def test_an_upgrade_of_a_dashboard_is_what_grafana_reads() -> None:

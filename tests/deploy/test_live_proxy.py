@@ -36,7 +36,7 @@ def in_the_mesh(configuration: Block) -> None:
     resources = configuration["static_resources"]
     (generated,) = resources["listeners"]
     model, processor = resources["clusters"]
-    mesh = json.loads(json.dumps(yaml.safe_load((Path(__file__).parent / "inbound.yaml").read_text())))
+    mesh = json.loads(json.dumps(yaml.safe_load((Path(__file__).parent / "proxies" / "inbound.yaml").read_text())))
     mesh = patched(one(written(ISTIO_SIDECAR), "EnvoyFilter"), mesh, "SIDECAR_INBOUND")["static_resources"]
     (listener,) = mesh["listeners"]
     listener["address"] = generated["address"]

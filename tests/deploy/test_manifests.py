@@ -32,7 +32,7 @@ from tests.deploy.pod_security import violations
 from tests.hangs import HANG_S
 
 KUBERNETES = "1.34"
-CUSTOM_KINDS = ("EnvoyFilter",)
+CUSTOM_KINDS = ("EnvoyFilter", "AuthorizationPolicy", "PeerAuthentication")
 FOLDERS = [BASE, *sorted(each for each in OVERLAYS.iterdir() if each.is_dir())]
 
 by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -214,13 +214,15 @@ def test_there_is_time_to_stop(template: Manifest) -> None:
 
 
 def test_the_selectors_select_the_pod() -> None:
-    """Service, Deployment and, in the overlay, EnvoyFilter mean the same pods."""
+    """Service, Deployment and, in the overlay, Istio's objects mean the same pods."""
     manifests = built(ISTIO_SIDECAR)
     labels = pod(manifests)["metadata"]["labels"].items()
     service, envoy_filter = one(manifests, "Service"), one(manifests, "EnvoyFilter")
     assert service["spec"]["selector"].items() <= labels
     assert one(manifests, "Deployment")["spec"]["selector"]["matchLabels"].items() <= labels
     assert envoy_filter["spec"]["workloadSelector"]["labels"].items() <= labels
+    for kind in ("AuthorizationPolicy", "PeerAuthentication"):
+        assert one(manifests, kind)["spec"]["selector"]["matchLabels"].items() <= labels
 
 
 def test_the_mesh_knows_that_it_is_http() -> None:

@@ -102,7 +102,11 @@ SAMPLES: dict[str, list[list[str]]] = {
     "keys list": [["-c", "config.yaml"], ["-k", "keys.yaml"]],
     "keys revoke": [["-c", "config.yaml", "search-1"]],
     "keys rotate": [["-c", "config.yaml", "search-1"]],
-    "envoy-config": [["config.yaml"], ["--lint", "bad_envoy.yaml"]],
+    "envoy-config": [
+        ["config.yaml"],
+        ["--lint", "bad_envoy.yaml"],
+        ["mesh.yaml", "--for", "istio-gateway", "--gateway", "istio-ingress/public"],
+    ],
     "report": [
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,version", "--period", "day"],
@@ -334,6 +338,7 @@ def _write(folder: Path) -> None:
     (folder / "prompts" / "system-v4.md").write_text(PROMPT.replace("support-team", "search").replace("brief", "kind"))
     (folder / "prompts" / "system-v5.md").write_text("In {{ country }}.")
     (folder / "routed.yaml").write_text(MINIMAL + ROUTES)
+    (folder / "mesh.yaml").write_text(MINIMAL.replace("127.0.0.1:8001", "vllm-v1.llm.svc.cluster.local:8000"))
     (folder / "budgeted.yaml").write_text(MINIMAL + BUDGETED)
     (folder / "limited.yaml").write_text(MINIMAL + RATE_LIMITED)
     (folder / "guarded.yaml").write_text(GUARDED)

@@ -185,6 +185,33 @@ FAILURES = {
         (["config.yaml", "--sds", "file"], 2, "Envoy reads no secrets from files."),
         (["--lint", "absent.yaml"], 2, "absent.yaml: cannot be read: no such file or directory"),
         (["--lint", "bad_envoy.yaml"], 2, "lets requests pass unguarded"),
+        (["absent.yaml", "--for", "waypoint"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (
+            ["config.yaml", "--for", "istio-sidecar"],
+            2,
+            "config.yaml: models.tiny-chat.versions.v1.endpoints: '127.0.0.1'",
+        ),
+        (["mesh.yaml", "--for", "istio-gateway"], 2, "--gateway: expected NAMESPACE/NAME of your Gateway, for example"),
+        (
+            ["mesh.yaml", "--for", "istio-sidecar", "--selector", "app"],
+            2,
+            "--selector: expected labels of pods, KEY=VAL",
+        ),
+        (
+            ["mesh.yaml", "--for", "istio-sidecar", "--validate"],
+            2,
+            "--validate is for an Envoy of one's own, and --for",
+        ),
+        (
+            ["mesh.yaml", "--for", "istio-sidecar", "-o", "absent/a"],
+            2,
+            "cannot write absent/a: no such file or directory",
+        ),
+        (
+            ["mesh.yaml", "--host", "a.example"],
+            2,
+            "--namespace, --selector, --gateway, --host and --model-port go with",
+        ),
         ([], 2, "Which configuration? Name it with --config FILE"),
     ],
     "ledger query": [

@@ -78,6 +78,7 @@ def test_without_a_file_it_says_how_it_is_called() -> None:
         ("- a", "expected an Envoy bootstrap configuration, with `static_resources:` or `dynamic_resources:`.\n"),
         ("{}", "the keys here are: none.\n"),
         ("kind: EnvoyFilter\nspec: {}\n", "the keys here are: `kind`, `spec`.\n"),
+        ("kind: EnvoyFilter\n---\nkind: VirtualService\n", "expected an Envoy bootstrap configuration"),
         ("models: {}\nfilters: []\n", "this is a configuration of llm-extproc. Check it with `extproc check "),
         ("static_resources: 3", "static_resources: expected a mapping"),
         ("static_resources: { listeners: [3] }", "static_resources.listeners: expected a list of mappings."),
