@@ -135,8 +135,8 @@ def _connection_manager(document: Document, routes: dict[str, Any], hop: str = "
 def _prefixes_of_others(document: Document) -> tuple[str, ...]:
     """Clients must not choose a version (``x-llm-``), nor retries that are billed twice (``x-envoy-``).
 
-    Behind a hop whose marks are checked, the processor removes the first kind, as in a mesh: it needs the mark, and this
-    Envoy has one route.
+    Behind a hop whose marks are checked, the processor removes the first kind, as in a mesh: it needs the mark, and
+    this Envoy has one route.
     """
     checks_marks = document.hops is not None and document.role is Role.GUARD
     return ("x-envoy-",) if checks_marks else (INTERNAL_HEADER_PREFIX, "x-envoy-")
