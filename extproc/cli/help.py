@@ -39,7 +39,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "envoy-config": (
         "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
         "extproc envoy-config --lint envoy.yaml",
-        "extproc envoy-config --for istio-gateway --gateway istio-ingress/public --output istio.yaml",
+        "extproc envoy-config --for istio-gateway --gateway istio-ingress/public",
     ),
     "review list": ("extproc review list --guard injection --since 7d --unlabelled",),
     "review show": ("extproc review show 7",),
