@@ -1,0 +1,120 @@
+"""What a check of the doctor is: a code that stays, a severity, and a function that finds places.
+
+The docstring of the function is its section in ``docs/doctor.md``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from extproc.config.document import Document
+from extproc.config.problems import Severity
+from extproc.envoy_config.doctor.model import EnvoyModel
+
+PAGE = "docs/doctor.md"
+NAME_CHARS_MAX = 80
+
+
+class Place(NamedTuple):
+    """What a check has found: where, what is wrong there, and how to mend it. Sentences without values of users."""
+
+    where: str
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class ClusterHealth:
+    """What Envoy says of the endpoints of a cluster now."""
+
+    hosts: int
+    healthy: int
+
+
+@dataclass(frozen=True)
+class CertificateAge:
+    """A certificate that Envoy has loaded. ``days_left``: until it ends; below zero if it has."""
+
+    path: str
+    days_left: int
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What there is to look into.
+
+    Args:
+        document: the configuration of llm-extproc; None if it is unknown.
+        body_bytes_max: largest body to hold for the processor [bytes]; 0 if unknown.
+        health: by name of the cluster; None if no Envoy was asked.
+        certificates: None if no Envoy was asked.
+    """
+
+    model: EnvoyModel
+    document: Document | None = None
+    body_bytes_max: int = 0
+    health: Mapping[str, ClusterHealth] | None = None
+    certificates: tuple[CertificateAge, ...] | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class EnvoyFinding:
+    """A place where a check found something."""
+
+    code: str
+    severity: Severity
+    where: str
+    what: str
+    mend: str
+
+    @property
+    def page(self) -> str:
+        """The section that says more."""
+        return f"{PAGE}#{self.code}"
+
+
+Find = Callable[[Examined], Iterator[Place]]
+
+
+@dataclass(frozen=True)
+class DoctorCheck:
+    """A check; ``title`` is its row in the table of all."""
+
+    code: str
+    severity: Severity
+    title: str
+    find: Find
+
+    @property
+    def about(self) -> str:
+        """Why it matters, and how to mend it, in Markdown."""
+        return inspect.getdoc(self.find) or ""
+
+    def findings(self, examined: Examined) -> Iterator[EnvoyFinding]:
+        """What it finds, in the order of the configuration."""
+        for where, what, mend in self.find(examined):
+            yield EnvoyFinding(self.code, self.severity, where, what, mend)
+
+
+def checks_of(module: Any) -> list[DoctorCheck]:
+    """The checks that a module defines, in their order there."""
+    return [one for one in vars(module).values() if isinstance(one, DoctorCheck)]
+
+
+def error(code: str, title: str) -> Callable[[Find], DoctorCheck]:
+    """Makes a function a check: traffic may pass unguarded, or fails."""
+    return lambda find: DoctorCheck(code, Severity.ERROR, title, find)
+
+
+def warning(code: str, title: str) -> Callable[[Find], DoctorCheck]:
+    """Makes a function a check: traffic is guarded, and something is worse than it could be."""
+    return lambda find: DoctorCheck(code, Severity.WARNING, title, find)
+
+
+def quoted(name: object) -> str:
+    """A name of the configuration, shortened."""
+    text = str(name)
+    return repr(text if len(text) <= NAME_CHARS_MAX else f"{text[:NAME_CHARS_MAX]}...")
