@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 
 from extproc.config.document import Document
@@ -42,6 +43,40 @@ class CertificateAge:
     days_left: int
 
 
+class ProbeKind(Enum):
+    """What a probe tries."""
+
+    UNKNOWN_MODEL = "unknown model"
+    FORGED_VERSION = "forged version"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request and what it got.
+
+    Args:
+        where: URL without what may be a secret.
+        problem: why there is no answer; empty if there is one.
+        code: `error.code` of the answer; empty without one.
+        is_ours: whether llm-extproc answered, or saw the answer.
+        told: names of its internal headers.
+    """
+
+    kind: ProbeKind
+    where: str
+    problem: str = ""
+    status: int = 0
+    code: str = ""
+    is_ours: bool = False
+    told: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> tuple[object, ...]:
+        """What must be the same for equal requests."""
+        return self.status, self.code, self.is_ours, self.told
+
+
 @dataclass(frozen=True)
 class Examined:
     """What there is to look into.
@@ -50,14 +85,16 @@ class Examined:
         document: the configuration of llm-extproc; None if it is unknown.
         body_bytes_max: largest body to hold for the processor [bytes]; 0 if unknown.
         health: by name of the cluster; None if no Envoy was asked.
-        certificates: None if no Envoy was asked.
+        certificates: those that it has; none if no Envoy was asked.
+        probes: requests that were sent, and what they got.
     """
 
     model: EnvoyModel
     document: Document | None = None
     body_bytes_max: int = 0
     health: Mapping[str, ClusterHealth] | None = None
-    certificates: tuple[CertificateAge, ...] | None = field(default=None)
+    certificates: tuple[CertificateAge, ...] = ()
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True)

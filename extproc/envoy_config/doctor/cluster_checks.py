@@ -188,7 +188,7 @@ def certificate_expired(examined: Examined) -> Iterator[Place]:
     """Connections with it fail. Renew it; Envoy reads files again only where SDS names them, see
     `envoy.processor.sds_folder`. It is looked for with `--admin`.
     """
-    for one in examined.certificates or ():
+    for one in examined.certificates:
         if one.days_left <= 0:
             yield Place(f"/certs {one.path}", "it has expired.", "Renew it.")
 
@@ -198,6 +198,6 @@ def certificate_ends_soon(examined: Examined) -> Iterator[Place]:
     """Its renewal may have stopped. Certificates that live for less than two weeks, as those of a mesh do, are not
     meant: those of Istio have the path `<inline>`. It is looked for with `--admin`.
     """
-    for one in examined.certificates or ():
+    for one in examined.certificates:
         if 0 < one.days_left < DAYS_LEFT_MIN and one.path != "<inline>":
             yield Place(f"/certs {one.path}", f"it ends in {one.days_left} days.", "Renew it.")

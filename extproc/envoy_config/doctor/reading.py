@@ -38,9 +38,7 @@ class EnvoyUnreadableError(ValueError):
 def parsed(content: bytes) -> Any:
     """JSON or YAML as plain data, with field names as in Envoy's own files. Raises: EnvoyUnreadableError."""
     if len(content) > FILE_BYTES_MAX:
-        raise EnvoyUnreadableError(
-            f"it has more than {FILE_BYTES_MAX >> 20} MiB, which is more than any `config_dump`."
-        )
+        raise EnvoyUnreadableError(f"it has more than {FILE_BYTES_MAX >> 20} MiB. Give the `config_dump` of one Envoy.")
     data = _decoded(content)
     if _has_camel_case(data):
         data = _in_snake_case(data)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from extproc.envoy_config.doctor import cluster_checks, filter_checks, route_checks, version_checks
+from extproc.envoy_config.doctor import cluster_checks, filter_checks, probe_checks, route_checks, version_checks
 from extproc.envoy_config.doctor.check import DoctorCheck, EnvoyFinding, Examined, checks_of
 
 CHECKS: Final[tuple[DoctorCheck, ...]] = tuple(
-    one for module in (cluster_checks, filter_checks, route_checks, version_checks) for one in checks_of(module)
+    one
+    for module in (cluster_checks, filter_checks, route_checks, version_checks, probe_checks)
+    for one in checks_of(module)
 )
 
 
