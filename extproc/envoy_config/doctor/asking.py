@@ -79,6 +79,8 @@ def ask(
                 raise UnanswerableError(f"its answer has more than {bytes_max} bytes")
             if time.monotonic() > ends:
                 raise UnanswerableError(f"its answer takes more than {seconds_max:g} s")
+        if answer.length:
+            raise UnanswerableError("it breaks off, or is no HTTP")
         told = {name.lower(): value for name, value in answer.getheaders()}
         return HttpAnswer(answer.status, told, bytes(content))
     except UnanswerableError:
@@ -87,10 +89,10 @@ def ask(
         raise UnanswerableError(f"no answer within {seconds_max:g} s") from None
     except ssl.SSLError as error:
         raise UnanswerableError(f"TLS fails: {error.reason or 'unknown reason'}") from None
-    except OSError as error:
-        raise UnanswerableError((error.strerror or type(error).__name__).lower()) from None
     except http.client.HTTPException:
         raise UnanswerableError("it breaks off, or is no HTTP") from None
+    except OSError as error:
+        raise UnanswerableError((error.strerror or type(error).__name__).lower()) from None
     finally:
         connection.close()
 

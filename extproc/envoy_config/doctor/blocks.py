@@ -37,7 +37,7 @@ def blocks(path: str, node: Any, *, without: frozenset[str] = frozenset()) -> It
     Args: without: names of filters whose settings are left out, in a chain and per route.
     """
     if isinstance(node, dict):
-        if without and node.get("name") in without and "typed_config" in node:
+        if without and named(node) in without and "typed_config" in node:
             return
         yield path, node
         for key, value in node.items():

@@ -125,7 +125,7 @@ class EnvoyListener:
     @property
     def is_internal(self) -> bool:
         """Whether only Envoy itself connects to it."""
-        return "internal_listener" in self.block or "internalListener" in self.block
+        return "internal_listener" in self.block
 
 
 @dataclass(frozen=True)

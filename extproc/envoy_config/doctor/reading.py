@@ -197,7 +197,7 @@ def _add_resource(parts: _Parts, one: Block) -> bool:
     kind = type_of(one)
     if kind.endswith("route.v3.RouteConfiguration") or "virtual_hosts" in one:
         parts.routes.append((f"routes[{named(one)}]", one))
-    elif kind.endswith("listener.v3.Listener") or "filter_chains" in one or "default_filter_chain" in one:
+    elif kind.endswith("listener.v3.Listener") or not _LISTENER_FIELDS.isdisjoint(one):
         parts.listeners.append((f"listeners[{named(one)}]", one))
     elif kind.endswith("ClusterLoadAssignment") or ("cluster_name" in one and "endpoints" in one):
         parts.endpoints.append(one)
@@ -207,6 +207,9 @@ def _add_resource(parts: _Parts, one: Block) -> bool:
         # istioctl prints listeners without chains and passthrough clusters too
         return "name" in one
     return True
+
+
+_LISTENER_FIELDS = frozenset(("filter_chains", "default_filter_chain", "internal_listener"))
 
 
 def _add_dump(parts: _Parts, dump: Block) -> None:

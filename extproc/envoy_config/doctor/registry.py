@@ -8,11 +8,8 @@ from typing import Final
 from extproc.envoy_config.doctor import cluster_checks, filter_checks, probe_checks, route_checks, version_checks
 from extproc.envoy_config.doctor.check import DoctorCheck, EnvoyFinding, Examined, checks_of
 
-CHECKS: Final[tuple[DoctorCheck, ...]] = tuple(
-    one
-    for module in (cluster_checks, filter_checks, route_checks, version_checks, probe_checks)
-    for one in checks_of(module)
-)
+_MODULES: Final = (cluster_checks, filter_checks, route_checks, version_checks, probe_checks)
+CHECKS: Final[tuple[DoctorCheck, ...]] = tuple(one for module in _MODULES for one in checks_of(module))
 
 
 def examine(examined: Examined) -> Iterator[EnvoyFinding]:
