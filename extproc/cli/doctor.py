@@ -186,7 +186,7 @@ def _examined(model: EnvoyModel, document: Document | None, pages: EnvoyPages | 
     limits = None if document is None else document.limits
     return Examined(
         model,
-        document if model.listeners else None,
+        document,
         0 if limits is None else max(limits.request_body_bytes_max, limits.response_body_bytes_max),
         None if pages is None else pages.health,
         () if pages is None else pages.certificates,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from extproc.config.document import Role
 from extproc.domain.contract import EXCHANGE_ID_HEADER, VERSION_HEADER
 from extproc.envoy_config.doctor.check import Examined, Place, Probe, ProbeKind, error
 
@@ -33,48 +34,52 @@ def probe_refused(examined: Examined) -> Iterator[Place]:
     """
     for one in _through(examined):
         if not one.is_ours and one.status in _REFUSED_BEFORE:
-            yield Place(one.where, f"{one.status}, and not by llm-extproc.", "Give --header a credential.")
+            yield Place(one.where, f"status {one.status}, and not by llm-extproc.", "Give --header a credential.")
 
 
 @error("probe-failed", "A request through Envoy fails")
 def probe_failed(examined: Examined) -> Iterator[Place]:
-    """Envoy answers with a status of 500 or more by itself. That is what it does when the processor does not answer
-    (fail closed), or when the route has no server: no request is answered, and none is unguarded. Ask the processor
-    with `extproc status`.
+    """The answer has a status of 500 or more. That is what Envoy sends when the processor does not answer (fail
+    closed), or when the route has no server: no request is answered, and none is unguarded. Ask the processor with
+    `extproc status`.
     """
     for one in _through(examined):
-        if one.kind is ProbeKind.UNKNOWN_MODEL and not one.is_ours and one.status >= _FAILED_MIN:
-            yield Place(one.where, f"{one.status}, and not by llm-extproc.", "Look at `extproc status`.")
+        if one.kind is ProbeKind.UNKNOWN_MODEL and one.status >= _FAILED_MIN:
+            yield Place(
+                one.where, f"status {one.status}{f' ({one.code})' if one.code else ''}.", "Look at `extproc status`."
+            )
 
 
 @error("probe-unguarded", "A request through Envoy is not guarded")
 def probe_unguarded(examined: Examined) -> Iterator[Place]:
-    """A request for a model that does not exist was answered by somebody else: by a model server, or by Envoy. Every
-    answer of a guarded exchange has the header `x-llm-exchange-id`. Other findings may say why; else look whether the
-    request took the listener that you mean.
+    """A request for a model that does not exist was answered without llm-extproc: by a model server, or by Envoy. Every
+    answer of a guarded exchange has its id in the header `x-llm-exchange-id` (an answer of Envoy alone has a UUID
+    there, or nothing). Other findings may say why; else look whether the request took the listener that you mean.
     """
     for one in _through(examined):
         is_known = one.status in _REFUSED_BEFORE or one.status >= _FAILED_MIN
         if one.kind is ProbeKind.UNKNOWN_MODEL and not one.is_ours and not is_known:
             yield Place(
                 one.where,
-                f"{one.status} for a model that does not exist, without {EXCHANGE_ID_HEADER}.",
+                f"status {one.status} without an {EXCHANGE_ID_HEADER} of llm-extproc.",
                 "Put llm.extproc into the chain of this listener.",
             )
 
 
 @error("probe-not-refused", "A request for a model that does not exist is not refused")
 def probe_not_refused(examined: Examined) -> Iterator[Place]:
-    """The exchange was guarded, and yet it was not llm-extproc that refused the unknown model: the request went on to a
-    model server. Look at `requests` of the configuration, and at whether it is the configuration that you mean
-    (`extproc status`).
+    """The exchange was guarded, and yet llm-extproc did not refuse the unknown model. It is looked for where a
+    configuration is named, and the role is `route`. Does the processor behind this Envoy have the configuration that
+    you mean (`extproc status`)?
     """
+    if examined.document is None or examined.document.role is not Role.ROUTE:
+        return
     for one in _through(examined):
-        is_refused = one.code == _REFUSED_CODE or one.status in _REFUSED_BEFORE
+        is_refused = one.code == _REFUSED_CODE or one.status in _REFUSED_BEFORE or one.status >= _FAILED_MIN
         if one.kind is ProbeKind.UNKNOWN_MODEL and one.is_ours and not is_refused:
             yield Place(
                 one.where,
-                f"{one.status} where {_REFUSED_CODE} was expected.",
+                f"status {one.status} where {_REFUSED_CODE} was expected.",
                 "Look at `extproc status`, and at the log of llm-extproc.",
             )
 
@@ -89,7 +94,7 @@ def probe_version_chosen(examined: Examined) -> Iterator[Place]:
         if one.kind is ProbeKind.FORGED_VERSION and plain is not None and one.answer != plain.answer:
             yield Place(
                 one.where,
-                f"{one.status} with a forged {VERSION_HEADER}, {plain.status} without.",
+                f"status {one.status} with a forged {VERSION_HEADER}, {plain.status} without.",
                 "Remove headers with the prefix x-llm- before routing.",
             )
 
@@ -102,7 +107,7 @@ def probe_model_reachable(examined: Examined) -> Iterator[Place]:
     """
     for one in examined.probes:
         if one.kind is ProbeKind.DIRECT and not one.problem and not one.is_ours and one.status not in _REFUSED_BEFORE:
-            yield Place(one.where, f"{one.status} without a guard.", "Close this port to everybody but Envoy.")
+            yield Place(one.where, f"status {one.status} without a guard.", "Close this port to everybody but Envoy.")
 
 
 def _through(examined: Examined) -> Iterator[Probe]:

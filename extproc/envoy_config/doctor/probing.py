@@ -1,11 +1,12 @@
 """Harmless requests through an Envoy, and what arrives: no configuration proves that a request is guarded.
 
-No request names a model that exists, so none costs anything: whatever guards it refuses it.
+No request names a model that exists, so it is refused: by llm-extproc, or in role guard by the model server behind it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -25,6 +26,8 @@ NO_SUCH_MODEL: Final = "llm-extproc-doctor-no-such-model"
 FORGED: Final = "llm-extproc-doctor-forged"
 PROBE_BYTES_MAX: Final = 1 << 20
 _PROBE_S_MAX: Final = 5.0
+_ENVOYS_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""That of an answer of Envoy itself, which the processor has not seen: see ``local_replies``."""
 _BODY: Final = json.dumps(
     {"model": NO_SUCH_MODEL, "messages": [{"role": "user", "content": "ping"}], "max_tokens": 1}
 ).encode()
@@ -73,7 +76,7 @@ def _asked(kind: ProbeKind, url: str, method: str, path: str, headers: Mapping[s
         where,
         status=answer.status,
         code=_error_code(answer),
-        is_ours=bool(exchange) and exchange != FORGED,
+        is_ours=bool(exchange) and exchange != FORGED and not _ENVOYS_ID.fullmatch(exchange),
         told=tuple(sorted(name for name in answer.headers if name.startswith(INTERNAL_HEADER_PREFIX))),
     )
 

@@ -16,6 +16,7 @@ Block = dict[str, Any]
 Fault = Callable[[Block], object]
 
 TYPES: Final = "type.googleapis.com/envoy.extensions"
+PER_ROUTE: Final = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig"}
 GUARDED: Final = "chat__v1"
 ISSUER: Final = {"issuer": "https://issuer.example", "audiences": ["llm"], "jwks_file": "/keys.json"}
 JWT: Final = {"sources": [{"source": "jwt", **ISSUER, "claims": {"team": "team"}}]}
@@ -87,6 +88,7 @@ def another_listener(configuration: Block, cluster_name: str) -> None:
     """A listener without the filter that leads to a cluster."""
     other = copy.deepcopy(listener(configuration))
     other["name"] = "side_door"
+    other["address"]["socket_address"]["port_value"] = 0  # any
     config = other["filter_chains"][0]["filters"][0]["typed_config"]
     config["http_filters"] = config["http_filters"][1:]
     route = {"match": {"prefix": "/"}, "route": {"cluster": cluster_name, "timeout": "0s"}}
@@ -201,8 +203,12 @@ FAULTS: Final[dict[str, Fault]] = {
     "metadata-not-received": set_of_ours("metadata_options", {}),
     "metadata-not-forwarded": set_of_ours("metadata_options", {"receiving_namespaces": {"untyped": ["llm_extproc"]}}),
     "reachable-around": lambda configuration: another_listener(configuration, GUARDED),
-    "route-disables-filter": lambda c: routes(c)[0].update(typed_per_filter_config={"llm.extproc": {"disabled": True}}),
-    "per-route-key": lambda c: routes(c)[0].update(typed_per_filter_config={"llm.extprog": {}}),
+    "route-disables-filter": lambda c: routes(c)[0].update(
+        typed_per_filter_config={"llm.extproc": {**PER_ROUTE, "disabled": True}}
+    ),
+    "per-route-key": lambda c: routes(c)[0].update(
+        typed_per_filter_config={"llm.extprog": {**PER_ROUTE, "config": {}}}
+    ),
     "client-header-kept": lambda configuration: manager(configuration).pop("early_header_mutation_extensions"),
     "buffer-limit": lambda configuration: listener(configuration).update(per_connection_buffer_limit_bytes=32_768),
     "route-timeout": lambda configuration: routes(configuration)[0]["route"].pop("timeout"),

@@ -93,6 +93,12 @@ def test_any_answer_is_read(server: Answering, answer: Any) -> None:
     assert {(one.code, one.is_ours) for one in probe(server.url, {}, ("llama", "v2"))} == {("", False)}
 
 
+def test_an_id_of_envoys_own_is_not_ours(server: Answering) -> None:
+    """It adds one to its answers, whether the processor is there or not."""
+    server.headers = {"x-llm-exchange-id": "f460b1a4-78dc-4ab2-bacd-7d1ffa5103c4"}
+    assert not probe(server.url, {}, ("llama", "v2"))[0].is_ours
+
+
 def test_a_model_server_is_asked_for_its_models(server: Answering) -> None:
     """Without a credential."""
     server.status, server.headers = 200, {}

@@ -1,0 +1,158 @@
+"""The doctor beside a real Envoy: no finding in what is sound, faults are found in what it says, and probes see more."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from extproc.cli import _app as app
+from extproc.envoy_config.envoy_process import EnvoyProcess
+from extproc.server.sockets.free_ports import free_ports
+from tests.deploy.test_live_proxy import as_guard, in_the_mesh
+from tests.e2e.conftest import MakeStack
+from tests.e2e.harness import Stack, require_envoy
+from tests.unit.envoy_config.doctor import faults
+from tests.unit.envoy_config.doctor.faults import FAULTS, PER_ROUTE
+
+Block = dict[str, Any]
+
+pytestmark = pytest.mark.once
+
+ACCEPTED = [
+    *("processor-unknown", "processor-without-endpoints", "processor-tls-unverified", "filter-absent"),
+    *("filter-never-enabled", "filter-before-authorization", "picker-before-filter", "two-body-filters"),
+    *("canonical-name", "failure-mode-open", "trailer-mode", "mode-override", "message-timeout", "attribute-not-sent"),
+    *("metadata-not-received", "reachable-around", "route-disables-filter", "per-route-key", "client-header-kept"),
+    *("buffer-limit", "route-timeout", "retry-billed-twice", "version-not-routed", "version-unknown"),
+    *("version-differs", "routes-not-stated"),
+]
+"""Mistakes with which Envoy starts, and says nothing."""
+
+
+def doctor(*arguments: str) -> tuple[int, list[str]]:
+    """The exit code, and the codes of the findings."""
+    ran = CliRunner().invoke(app, ["doctor", *arguments, "--json"])
+    assert ran.stdout, ran.stderr
+    return ran.exit_code, [one["code"] for one in json.loads(ran.stdout)["findings"]]
+
+
+# --- what is sound -------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_is_sound(stack: Stack) -> None:
+    """In all that its Envoy says, and by probes through it."""
+    assert doctor(str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url) == (0, [])
+    assert doctor(str(stack.config)) == (0, [])
+
+
+def test_routes_and_a_fallback_are_sound(make_stack: MakeStack) -> None:
+    """Internal listeners lead to model servers too, and are no way around."""
+    stack = make_stack(as_shown=True)
+    assert doctor(str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url) == (0, [])
+
+
+def test_files_that_envoy_watches_are_sound(make_stack: MakeStack, tmp_path: Path) -> None:
+    """Listeners, routes and clusters that came while Envoy ran are in force."""
+
+    def watching(data: Block) -> None:
+        data["envoy"]["folder"] = str(tmp_path / "envoy")
+
+    stack = make_stack(change=watching)
+    assert doctor(str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url) == (0, [])
+
+
+def test_a_guard_in_the_mesh_is_sound(make_stack: MakeStack) -> None:
+    """Istio's inbound listener with our EnvoyFilter. Its model server answers on the network of the pod, too."""
+    stack = make_stack(change=as_guard, change_envoy=in_the_mesh)
+    assert doctor(str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url) == (0, [])
+
+
+def admin_of(stack: Stack) -> str:
+    """The address of its Envoy's admin server."""
+    return str(json.loads(stack.config.read_text())["envoy"]["admin"])
+
+
+# --- faults in what Envoy says -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ACCEPTED)
+def test_a_fault_of_a_running_envoy_is_found(tmp_path: Path, code: str) -> None:
+    """Exactly it, with the exit code of its severity."""
+    require_envoy()
+    document = faults.document()
+    (tmp_path / "llm-extproc.json").write_text(document.model_dump_json(exclude_unset=True))
+    configuration = on_loopback(faults.sound())
+    FAULTS[code](configuration)
+    with EnvoyProcess(configuration, tmp_path):
+        ended, found = doctor(str(tmp_path / "llm-extproc.json"), "--admin", loopback_admin(configuration))
+    assert set(found) == {code}
+    assert ended in (0, 1)
+
+
+def on_loopback(configuration: Block) -> Block:
+    """With addresses of this machine: no name to resolve, and free ports."""
+    text = json.dumps(configuration).replace("vllm.example", "127.0.0.1").replace("vllm2.example", "127.0.0.2")
+    local: Block = json.loads(text)
+    (port,) = free_ports(1)
+    local["admin"]["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": port}
+    faults.listener(local)["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
+    return local
+
+
+def loopback_admin(configuration: Block) -> str:
+    """The address of its admin server."""
+    return f"127.0.0.1:{configuration['admin']['address']['socket_address']['port_value']}"
+
+
+# --- probes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_server_that_answers_is_found(stack: Stack) -> None:
+    """Whoever reaches it gets around the guards. It gets no prompt from the doctor."""
+    server = f"http://127.0.0.1:{stack.models['v1'].port}"
+    assert doctor(str(stack.config), "--direct", server) == (1, ["probe-model-reachable"])
+    (closed,) = free_ports(1)
+    assert doctor(str(stack.config), "--direct", f"http://127.0.0.1:{closed}") == (0, [])
+
+
+def without_filter(configuration: Block) -> None:
+    """Nobody is guarded, and all goes to the first version."""
+    configuration["static_resources"] = copy.deepcopy(configuration["static_resources"])
+    faults.filters(configuration).pop(0)
+    route = faults.routes(configuration)[0]
+    route["match"] = {"prefix": "/"}
+
+
+def disabled_on_routes(configuration: Block) -> None:
+    """The filter is there, and every route leaves it out."""
+    configuration["static_resources"] = copy.deepcopy(configuration["static_resources"])
+    for route in faults.routes(configuration):
+        route["typed_per_filter_config"] = {"llm.extproc": {**PER_ROUTE, "disabled": True}}
+    without = faults.routes(configuration)[0]
+    without["match"] = {"prefix": "/"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(without_filter, "filter-absent"), (disabled_on_routes, "route-disables-filter")],
+)
+def test_an_unguarded_answer_is_seen(make_stack: MakeStack, change: Callable[[Block], None], told: str) -> None:
+    """By a probe alone, and with its reason where Envoy is asked too."""
+    stack = make_stack(change_envoy=change)
+    assert doctor("--probe", stack.base_url) == (1, ["probe-unguarded"])
+    ended, found = doctor(str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url)
+    assert ended == 1
+    assert {told, "probe-unguarded"} <= set(found)
+
+
+def test_a_processor_that_is_away_fails_and_is_not_unguarded(make_stack: MakeStack) -> None:
+    """Fail closed is no way around."""
+    stack = make_stack(with_processor=False)
+    ended, found = doctor("--probe", stack.base_url)
+    assert (ended, set(found)) == (1, {"probe-failed"})
