@@ -1,4 +1,4 @@
-"""``extproc doctor``: what is wrong with the Envoy in front of the processor, and how to mend it.
+"""``extproc doctor``: what is wrong with the Envoy in front of the processor, and how to fix it.
 
 It only reads and asks, everything with a limit, so that it fits an init container and a Helm test.
 """
@@ -67,7 +67,7 @@ def doctor_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with the Envoy in front of llm-extproc, and how to mend it.
+    """Say what is wrong with the Envoy in front of llm-extproc, and how to fix it.
 
     Exit 0: no errors, perhaps warnings; 1: errors; 2: there is nothing to look into.
     """
@@ -213,7 +213,7 @@ def _report(findings: list[EnvoyFinding], looked_at: list[str], config: Path | N
                     "severity": one.severity.value,
                     "where": one.where,
                     "what": one.what,
-                    "mend": one.mend,
+                    "fix": one.fix,
                     "page": one.page,
                 }
                 for one in shown
@@ -222,7 +222,7 @@ def _report(findings: list[EnvoyFinding], looked_at: list[str], config: Path | N
         print_json(told)
         return
     for one in shown:
-        typer.echo(f"{one.code}: {one.severity.value}: {one.where}: {one.what} {one.mend}".rstrip())
+        typer.echo(f"{one.code}: {one.severity.value}: {one.where}: {one.what} {one.fix}".rstrip())
     if len(shown) < len(findings):
         typer.echo(f"{len(findings) - len(shown)} more of the same codes")
     more = f"; {PAGE} says more of each code" if findings else ""

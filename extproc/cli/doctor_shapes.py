@@ -10,9 +10,9 @@ class DoctorFindingJson(TypedDict):
 
     code: Annotated[str, "stays within a major version; a heading of docs/doctor.md"]
     severity: Annotated[str, "`error`: traffic may pass unguarded, or fails; else `warning`"]
-    where: Annotated[str, "path within Envoy's configuration, key of ours, or URL"]
+    where: Annotated[str, "path within Envoy's configuration, key of llm-extproc's, or URL"]
     what: Annotated[str, "is wrong, a sentence"]
-    mend: Annotated[str, "a sentence; may be empty"]
+    fix: Annotated[str, "a sentence; may be empty"]
     page: Annotated[str, "says more"]
 
 

@@ -23,4 +23,4 @@ def lint(configuration: Mapping[str, Any], *, body_bytes_max: int = 0) -> list[s
         body_bytes_max: largest body to buffer for the processor [bytes]; 0 if unknown.
     """
     examined = Examined(model_from([dict(configuration)]), body_bytes_max=body_bytes_max)
-    return [f"{one.where}: {one.what} {one.mend}".rstrip() for one in examine(examined)]
+    return [f"{one.where}: {one.what} {one.fix}".rstrip() for one in examine(examined)]

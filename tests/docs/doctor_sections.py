@@ -6,6 +6,6 @@ from extproc.envoy_config.doctor.registry import CHECKS
 
 
 def doctor_sections() -> str:
-    """Code, severity, title, why it matters and how to mend it."""
+    """Code, severity, title, why it matters and how to fix it."""
     sections = (f"### {one.code}\n\n*{one.severity.value}*: {one.title}.\n\n{one.about}" for one in CHECKS)
     return "\n\n".join(sections)

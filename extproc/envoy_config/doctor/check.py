@@ -19,12 +19,12 @@ PAGE = "docs/doctor.md"
 NAME_CHARS_MAX = 80
 
 
-class Place(NamedTuple):
-    """What a check has found: where, what is wrong there, and how to mend it. Sentences without values of users."""
+class FoundPlace(NamedTuple):
+    """What a check has found: where, what is wrong there, and how to fix it. Sentences without values of users."""
 
     where: str
     what: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class EnvoyFinding:
     severity: Severity
     where: str
     what: str
-    mend: str
+    fix: str
 
     @property
     def page(self) -> str:
@@ -113,7 +113,7 @@ class EnvoyFinding:
         return f"{PAGE}#{self.code}"
 
 
-Find = Callable[[Examined], Iterator[Place]]
+Find = Callable[[Examined], Iterator[FoundPlace]]
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ class DoctorCheck:
 
     @property
     def about(self) -> str:
-        """Why it matters, and how to mend it, in Markdown."""
+        """Why it matters, and how to fix it, in Markdown."""
         return inspect.getdoc(self.find) or ""
 
     def findings(self, examined: Examined) -> Iterator[EnvoyFinding]:
         """What it finds, in the order of the configuration."""
-        for where, what, mend in self.find(examined):
-            yield EnvoyFinding(self.code, self.severity, where, what, mend)
+        for where, what, fix in self.find(examined):
+            yield EnvoyFinding(self.code, self.severity, where, what, fix)
 
 
 def checks_of(module: Any) -> list[DoctorCheck]:

@@ -8,7 +8,7 @@ from typing import Final
 from extproc.config.identity import JwtSection
 from extproc.domain.contract import JWT_NAMESPACE, METADATA_NAMESPACE
 from extproc.envoy_config.doctor.blocks import Block, blocks, mapping, seconds_of
-from extproc.envoy_config.doctor.check import Examined, Place, error, quoted, warning
+from extproc.envoy_config.doctor.check import Examined, FoundPlace, error, quoted, warning
 from extproc.envoy_config.doctor.model import EnvoyModel, HttpFilter
 from extproc.envoy_config.names import CANONICAL_FILTER_NAME, FILTER_NAME
 
@@ -36,14 +36,14 @@ _DIRECTIONS: Final = ("request", "response")
 
 
 @error("filter-absent", "No filter calls llm-extproc")
-def filter_absent(examined: Examined) -> Iterator[Place]:
+def filter_absent(examined: Examined) -> Iterator[FoundPlace]:
     """Requests reach the model servers unguarded. In Istio an `EnvoyFilter` that finds no place inserts nothing and
     says nothing: look at its `workloadSelector`, its `context`, the port, and the filter before which it inserts. With
     Envoy Gateway look at the status of the `EnvoyExtensionPolicy`.
     """
     chains = [chain for _, chain in examined.model.chains if chain.destinations]
     if chains and not any(True for _ in examined.model.ours):
-        yield Place(
+        yield FoundPlace(
             chains[0].path,
             f"no HTTP filter calls llm-extproc, here or in {_others(len(chains) - 1)}.",
             f"Insert {FILTER_NAME} before envoy.filters.http.router.",
@@ -55,14 +55,14 @@ def _others(count: int) -> str:
 
 
 @error("filter-never-enabled", "The filter is disabled, and no route enables it")
-def filter_never_enabled(examined: Examined) -> Iterator[Place]:
+def filter_never_enabled(examined: Examined) -> Iterator[FoundPlace]:
     """A filter with `disabled: true` works only where `typed_per_filter_config` of a virtual host or a route has its
     name. Often the key there has another name, or the patch that should set it found no place.
     """
     for _, chain, one in examined.model.ours:
         ways = chain.destinations
         if one.is_disabled and ways and not any(way.has(one) for way in ways):
-            yield Place(
+            yield FoundPlace(
                 f"{one.path}.disabled",
                 f"{quoted(one.name)} is disabled and no route enables it.",
                 f"Set typed_per_filter_config with the key {quoted(one.name)} on the routes to model servers.",
@@ -70,7 +70,7 @@ def filter_never_enabled(examined: Examined) -> Iterator[Place]:
 
 
 @warning("filter-before-authorization", "The filter stands before one that authenticates or authorizes")
-def filter_before_authorization(examined: Examined) -> Iterator[Place]:
+def filter_before_authorization(examined: Examined) -> Iterator[FoundPlace]:
     """Requests that will be refused are read and counted, and the processor does not know what a later filter finds out
     of who asks. Insert the filter last before the router (Istio: `INSERT_BEFORE` `envoy.filters.http.router`;
     `INSERT_FIRST` stands before all).
@@ -78,7 +78,7 @@ def filter_before_authorization(examined: Examined) -> Iterator[Place]:
     for one, before, after in _placed(examined.model):
         later = [other for other in after if other.type.endswith(_AUTHORIZES)]
         if later and not any(other.is_ours for other in before):
-            yield Place(
+            yield FoundPlace(
                 one.path,
                 f"{quoted(one.name)} stands before {quoted(later[0].name)}, which may refuse the request.",
                 "Move it to the place before envoy.filters.http.router.",
@@ -86,14 +86,14 @@ def filter_before_authorization(examined: Examined) -> Iterator[Place]:
 
 
 @error("filter-behind-answers", "A filter before ours may answer by itself")
-def filter_behind_answers(examined: Examined) -> Iterator[Place]:
+def filter_behind_answers(examined: Examined) -> Iterator[FoundPlace]:
     """A cache, or a filter that calls a function, answers a request before the processor has seen it: the answer is
     unguarded and not counted. Put such a filter behind the processor's, or take it out of this chain.
     """
     for one, before, _ in _placed(examined.model):
         for other in before:
             if other.type.endswith(_ANSWERS):
-                yield Place(
+                yield FoundPlace(
                     one.path,
                     f"{quoted(other.name)} stands before it, and answers without it.",
                     f"Put {quoted(other.name)} behind {quoted(one.name)}.",
@@ -101,7 +101,7 @@ def filter_behind_answers(examined: Examined) -> Iterator[Place]:
 
 
 @error("picker-before-filter", "An endpoint picker stands before the filter")
-def picker_before_filter(examined: Examined) -> Iterator[Place]:
+def picker_before_filter(examined: Examined) -> Iterator[FoundPlace]:
     """The picker scores the prompt that the client sent and not the one that the model gets, and picks among the
     servers of the version that the client asked for. Put the processor's filter before it (Istio: `INSERT_BEFORE`
     `envoy.filters.http.ext_proc`).
@@ -109,7 +109,7 @@ def picker_before_filter(examined: Examined) -> Iterator[Place]:
     for one, before, _ in _placed(examined.model):
         for other in before:
             if other.is_ext_proc and not other.is_ours and (other.name == CANONICAL_FILTER_NAME or _reads(other)):
-                yield Place(
+                yield FoundPlace(
                     one.path,
                     f"{quoted(other.name)}, another external processor, stands before it.",
                     f"Put {quoted(one.name)} before {quoted(other.name)}.",
@@ -121,7 +121,7 @@ def _reads(one: HttpFilter) -> bool:
 
 
 @warning("two-body-filters", "Another filter in the chain may change bodies")
-def two_body_filters(examined: Examined) -> Iterator[Place]:
+def two_body_filters(examined: Examined) -> Iterator[FoundPlace]:
     """What another filter changes behind the processor is not what was guarded and counted; what it changes before is
     what the processor takes for the client's. Two filters that hold bodies also need the buffer twice. An external
     processor in full duplex behind ours, as an endpoint picker is, is fine.
@@ -129,7 +129,7 @@ def two_body_filters(examined: Examined) -> Iterator[Place]:
     for one, before, after in _placed(examined.model):
         for other in [*before, *after]:
             if (other in after and _holds_bodies(other)) or _changes_bodies(other):
-                yield Place(
+                yield FoundPlace(
                     other.path,
                     f"{quoted(other.name)} may change bodies next to {quoted(one.name)}.",
                     "Take it out of this chain, or make sure that it leaves the bodies of model requests alone.",
@@ -157,13 +157,13 @@ def _placed(model: EnvoyModel) -> Iterator[tuple[HttpFilter, list[HttpFilter], l
 
 
 @error("canonical-name", "The filter has the name by which others are set per route")
-def canonical_name(examined: Examined) -> Iterator[Place]:
+def canonical_name(examined: Examined) -> Iterator[FoundPlace]:
     """Istio gives the routes of an `InferencePool` settings under the name `envoy.filters.http.ext_proc`. They redirect
     a filter of that name to the endpoint picker, and nothing is guarded. Name it `llm.extproc`.
     """
     for _, _, one in examined.model.ours:
         if one.name == CANONICAL_FILTER_NAME:
-            yield Place(
+            yield FoundPlace(
                 f"{one.path.removesuffix('.typed_config.extension_config')}.name",
                 f"per-route settings of Istio's InferencePool for {CANONICAL_FILTER_NAME!r} would hit this filter.",
                 f"Name it {FILTER_NAME!r}.",
@@ -171,13 +171,13 @@ def canonical_name(examined: Examined) -> Iterator[Place]:
 
 
 @error("failure-mode-open", "Requests pass when the processor fails")
-def failure_mode_open(examined: Examined) -> Iterator[Place]:
+def failure_mode_open(examined: Examined) -> Iterator[FoundPlace]:
     """With `failure_mode_allow: true` everything passes unguarded while the processor is away, also through an override
     of one route. Set it to false; what a guard does when it fails itself is `on_error` in the configuration.
     """
     for path, block in _settings(examined.model):
         if block.get("failure_mode_allow"):
-            yield Place(
+            yield FoundPlace(
                 f"{path}.failure_mode_allow",
                 "true lets requests pass unguarded when the processor fails.",
                 "Set it to false.",
@@ -185,7 +185,7 @@ def failure_mode_open(examined: Examined) -> Iterator[Place]:
 
 
 @error("trailer-mode", "A body in full duplex without its trailers")
-def trailer_mode(examined: Examined) -> Iterator[Place]:
+def trailer_mode(examined: Examined) -> Iterator[FoundPlace]:
     """Envoy refuses the mode `FULL_DUPLEX_STREAMED` without trailers, and the exchange fails. Set the trailer mode of
     that direction to `SEND`.
     """
@@ -193,7 +193,7 @@ def trailer_mode(examined: Examined) -> Iterator[Place]:
         for direction in _DIRECTIONS:
             duplex = block.get(f"{direction}_body_mode") == "FULL_DUPLEX_STREAMED"
             if duplex and block.get(f"{direction}_trailer_mode") != "SEND":
-                yield Place(
+                yield FoundPlace(
                     f"{path}.{direction}_trailer_mode",
                     "FULL_DUPLEX_STREAMED bodies need trailers.",
                     "Set it to SEND.",
@@ -211,13 +211,13 @@ def _settings(model: EnvoyModel) -> Iterator[tuple[str, Block]]:
 
 
 @error("mode-override", "Envoy ignores the modes that the processor chooses")
-def mode_override(examined: Examined) -> Iterator[Place]:
+def mode_override(examined: Examined) -> Iterator[FoundPlace]:
     """The processor chooses by the headers of each response how it gets the body: held as a whole, as a stream, or not
     at all. Without `allow_mode_override: true` Envoy keeps the mode of the filter, and answers are refused or late.
     """
     for _, _, one in examined.model.ours:
         if not one.config.get("allow_mode_override"):
-            yield Place(
+            yield FoundPlace(
                 f"{one.path}.typed_config.allow_mode_override",
                 "without it Envoy ignores the body mode that the processor chooses for an exchange.",
                 "Set it to true.",
@@ -225,7 +225,7 @@ def mode_override(examined: Examined) -> Iterator[Place]:
 
 
 @error("message-timeout", "Envoy waits for too short a time for the processor")
-def message_timeout(examined: Examined) -> Iterator[Place]:
+def message_timeout(examined: Examined) -> Iterator[FoundPlace]:
     """A large body takes longer to judge than Envoy's default of 200 ms; the client gets 504 then. Set
     `message_timeout` to what `envoy.message_timeout_ms` of the configuration says.
     """
@@ -234,17 +234,17 @@ def message_timeout(examined: Examined) -> Iterator[Place]:
         path, value = f"{one.path}.typed_config.message_timeout", one.config.get("message_timeout")
         limit_s = seconds_of(value)
         if value is None:
-            yield Place(
+            yield FoundPlace(
                 path,
                 "Envoy waits 200 ms for a reply when it is not set, too short for a large body.",
                 "Set it, for example to 2s.",
             )
         elif limit_s is not None and (limit_s <= _DEFAULT_TIMEOUT_S or (wanted is not None and limit_s < wanted)):
-            yield Place(path, f"{limit_s:g} s are too short for a large body.", f"Set it to {wanted or 2:g}s.")
+            yield FoundPlace(path, f"{limit_s:g} s are too short for a large body.", f"Set it to {wanted or 2:g}s.")
 
 
 @warning("attribute-not-sent", "Envoy does not send the attributes that entries need")
-def attribute_not_sent(examined: Examined) -> Iterator[Place]:
+def attribute_not_sent(examined: Examined) -> Iterator[FoundPlace]:
     """By `response.code_details` the processor tells an answer of a model server from an error of Envoy's, and by
     `upstream.address` an entry says which server answered, which the time of GPUs is shared by. Set both as
     `response_attributes`.
@@ -253,7 +253,7 @@ def attribute_not_sent(examined: Examined) -> Iterator[Place]:
         listed = one.config.get("response_attributes")
         missing = [name for name in _ATTRIBUTES if name not in (listed if isinstance(listed, list) else ())]
         if one.sees_answers and missing:
-            yield Place(
+            yield FoundPlace(
                 f"{one.path}.typed_config.response_attributes",
                 f"Envoy does not send {' and '.join(missing)}.",
                 f"Set [{', '.join(_ATTRIBUTES)}].",
@@ -261,14 +261,14 @@ def attribute_not_sent(examined: Examined) -> Iterator[Place]:
 
 
 @warning("metadata-not-received", "Envoy drops what the processor says for its access log")
-def metadata_not_received(examined: Examined) -> Iterator[Place]:
+def metadata_not_received(examined: Examined) -> Iterator[FoundPlace]:
     """The processor sets dynamic metadata in the namespace `llm_extproc`: team, model, version, tokens, findings. Envoy
     takes it only where `metadata_options.receiving_namespaces.untyped` lists the namespace (Envoy Gateway:
     `writableNamespaces`).
     """
     for _, _, one in examined.model.ours:
         if one.sees_answers and METADATA_NAMESPACE not in _namespaces(one, "receiving_namespaces"):
-            yield Place(
+            yield FoundPlace(
                 f"{one.path}.typed_config.metadata_options.receiving_namespaces.untyped",
                 f"Envoy drops the metadata {METADATA_NAMESPACE!r} of the processor.",
                 f"Set [{METADATA_NAMESPACE}].",
@@ -276,7 +276,7 @@ def metadata_not_received(examined: Examined) -> Iterator[Place]:
 
 
 @error("metadata-not-forwarded", "Envoy does not tell the processor whose token it verified")
-def metadata_not_forwarded(examined: Examined) -> Iterator[Place]:
+def metadata_not_forwarded(examined: Examined) -> Iterator[FoundPlace]:
     """The configuration takes the identity from a token (`identity.sources` with `source: jwt`), which Envoy verifies.
     Without `metadata_options.forwarding_namespaces` the processor does not learn the claims, and nobody is known.
     """
@@ -285,7 +285,7 @@ def metadata_not_forwarded(examined: Examined) -> Iterator[Place]:
         return
     for _, _, one in examined.model.ours:
         if one.sees_answers and JWT_NAMESPACE not in _namespaces(one, "forwarding_namespaces"):
-            yield Place(
+            yield FoundPlace(
                 f"{one.path}.typed_config.metadata_options.forwarding_namespaces.untyped",
                 f"Envoy does not send {JWT_NAMESPACE!r}, which has the claims of tokens.",
                 f"Set [{JWT_NAMESPACE}].",

@@ -7,7 +7,7 @@ from typing import Final
 
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, VERSION_HEADER
 from extproc.envoy_config.doctor.blocks import Block, blocks, mapping, mappings, named, seconds_of
-from extproc.envoy_config.doctor.check import Examined, Place, error, quoted, warning
+from extproc.envoy_config.doctor.check import Examined, FoundPlace, error, quoted, warning
 from extproc.envoy_config.doctor.model import Destination, EnvoyListener, EnvoyModel, HttpChain
 
 DEFAULT_BUFFER_BYTES: Final = 1_048_576
@@ -24,7 +24,7 @@ _DIRECTIONS: Final = ("request", "response")
 
 
 @error("reachable-around", "A model server can be reached without the filter")
-def reachable_around(examined: Examined) -> Iterator[Place]:
+def reachable_around(examined: Examined) -> Iterator[FoundPlace]:
     """Another listener, filter chain or route leads to a cluster that is guarded elsewhere, or to an address of such a
     cluster. Insert the filter there too, or remove the way. In a mesh an `AuthorizationPolicy` keeps others from the
     port; see what a request at the server's own address gets with `--probe` and `--direct`.
@@ -43,7 +43,7 @@ def reachable_around(examined: Examined) -> Iterator[Place]:
                 what = f"leads to {shared[0]}, which {quoted(_owner(model, guarded, shared[0]))} guards elsewhere."
             else:
                 continue
-            yield Place(where, what, "Insert the filter here too, or remove this way.")
+            yield FoundPlace(where, what, "Insert the filter here too, or remove this way.")
 
 
 def _guarded(model: EnvoyModel) -> set[str]:
@@ -72,7 +72,7 @@ def _owner(model: EnvoyModel, guarded: set[str], address: str) -> str:
 
 
 @error("route-disables-filter", "A route leaves the filter out")
-def route_disables_filter(examined: Examined) -> Iterator[Place]:
+def route_disables_filter(examined: Examined) -> Iterator[FoundPlace]:
     """`typed_per_filter_config` of the route, its virtual host or its cluster disables the filter, so these requests
     are unguarded. Remove it, unless no model server is behind the route; then give that service a chain without the
     filter.
@@ -81,7 +81,7 @@ def route_disables_filter(examined: Examined) -> Iterator[Place]:
         for way in chain.destinations:
             for one in chain.ours:
                 if way.disables(one) and not one.is_disabled:
-                    yield Place(
+                    yield FoundPlace(
                         way.path,
                         f"requests to {quoted(way.cluster)} pass without {quoted(one.name)}.",
                         "Remove `disabled` from its typed_per_filter_config, and from that of its virtual host.",
@@ -89,7 +89,7 @@ def route_disables_filter(examined: Examined) -> Iterator[Place]:
 
 
 @warning("per-route-key", "Settings of a route for a filter that is not there")
-def per_route_key(examined: Examined) -> Iterator[Place]:
+def per_route_key(examined: Examined) -> Iterator[FoundPlace]:
     """The key in `typed_per_filter_config` must be the name of a filter in the same chain, letter by letter; Envoy does
     not say that it has no effect. What it should enable stays disabled.
     """
@@ -98,7 +98,7 @@ def per_route_key(examined: Examined) -> Iterator[Place]:
         for where, block in blocks(*chain.routes):
             for key in mapping(block.get("typed_per_filter_config")):
                 if key not in names:
-                    yield Place(
+                    yield FoundPlace(
                         f"{where}.typed_per_filter_config",
                         f"no HTTP filter is called {quoted(key)}, so this has no effect.",
                         f"Filters: {', '.join(names)}.",
@@ -106,7 +106,7 @@ def per_route_key(examined: Examined) -> Iterator[Place]:
 
 
 @error("client-header-kept", "A client's header can choose the version")
-def client_header_kept(examined: Examined) -> Iterator[Place]:
+def client_header_kept(examined: Examined) -> Iterator[FoundPlace]:
     """Routes match on `x-llm-version`, and the connection manager does not remove what a client sends under that name
     before it looks for a route: on a path that the processor does not read, the client chooses. Remove all headers with
     the prefix `x-llm-` by `early_header_mutation_extensions`, as `extproc envoy-config` does.
@@ -116,7 +116,7 @@ def client_header_kept(examined: Examined) -> Iterator[Place]:
             continue
         matching = [way for way in chain.destinations if _header_matches(way)]
         if matching:
-            yield Place(
+            yield FoundPlace(
                 f"{chain.path}.early_header_mutation_extensions",
                 f"{VERSION_HEADER} of a client chooses a route here.",
                 f"Remove all headers with the prefix {INTERNAL_HEADER_PREFIX} before routing.",
@@ -142,7 +142,7 @@ def _removes_headers(chain: HttpChain) -> bool:
 
 
 @error("buffer-limit", "Envoy's buffer is smaller than a body that the processor reads")
-def buffer_limit(examined: Examined) -> Iterator[Place]:
+def buffer_limit(examined: Examined) -> Iterator[FoundPlace]:
     """A body that is held and is larger than the listener's buffer gets 413 from Envoy, before the processor sees it.
     The default is 1 MiB in Envoy and 32 KiB in Envoy Gateway. Set `per_connection_buffer_limit_bytes` (Envoy Gateway:
     `ClientTrafficPolicy`, `connection.bufferLimit`) to a little more than `limits.request_body_bytes_max` and
@@ -155,18 +155,20 @@ def buffer_limit(examined: Examined) -> Iterator[Place]:
         key = f"{listener.path}.per_connection_buffer_limit_bytes"
         limit = listener.block.get("per_connection_buffer_limit_bytes")
         if limit is None:
-            yield Place(
+            yield FoundPlace(
                 key,
                 f"not set, so bodies above {DEFAULT_BUFFER_BYTES} bytes get 413 instead of being inspected.",
                 f"Set it to {max(wanted, DEFAULT_BUFFER_BYTES)} or more.",
             )
         elif isinstance(limit, int) and limit < (wanted or DEFAULT_BUFFER_BYTES):
             least = wanted or DEFAULT_BUFFER_BYTES
-            yield Place(key, f"{limit} is less than the {least} bytes of a body to be held.", "Set it to that or more.")
+            yield FoundPlace(
+                key, f"{limit} is less than the {least} bytes of a body to be held.", "Set it to that or more."
+            )
 
 
 @error("route-timeout", "A route ends answers that take long")
-def route_timeout(examined: Examined) -> Iterator[Place]:
+def route_timeout(examined: Examined) -> Iterator[FoundPlace]:
     """The timeout of a route covers a whole answer, streams too; Envoy's default is 15 s. Set it to `0s`, and bound
     silences by `stream_idle_timeout` instead (Istio: `timeout: 0s` of the `VirtualService`).
     """
@@ -175,7 +177,7 @@ def route_timeout(examined: Examined) -> Iterator[Place]:
         limit_s = _DEFAULT_TIMEOUT_S if value is None else seconds_of(value)
         if limit_s is not None and 0 < limit_s < ANSWER_S_MIN:
             default = ", Envoy's default," if value is None else ""
-            yield Place(
+            yield FoundPlace(
                 f"{_action(way)}.timeout",
                 f"an answer that takes longer than {limit_s:g} s{default} is cut off.",
                 "Set it to 0s.",
@@ -183,7 +185,7 @@ def route_timeout(examined: Examined) -> Iterator[Place]:
 
 
 @warning("retry-billed-twice", "Envoy tries again where a model server may have begun")
-def retry_billed_twice(examined: Examined) -> Iterator[Place]:
+def retry_billed_twice(examined: Examined) -> Iterator[FoundPlace]:
     """A retry after an error or a reset generates a second time: it costs twice, and a held body is sent twice. Retry
     only what cannot have reached the model: `connect-failure,refused-stream,reset-before-request`. In Istio set
     `retries.retryOn` of the `VirtualService`, or `attempts: 0`.
@@ -192,7 +194,7 @@ def retry_billed_twice(examined: Examined) -> Iterator[Place]:
         where, policy = _retry_policy(way)
         reasons = {one.strip() for one in named(policy, "retry_on").split(",")} & _SENT_ALREADY
         if reasons and policy.get("num_retries") != 0:
-            yield Place(
+            yield FoundPlace(
                 f"{where}.retry_on",
                 f"{', '.join(sorted(reasons))} may come after the model server has begun.",
                 "Set connect-failure,refused-stream,reset-before-request.",

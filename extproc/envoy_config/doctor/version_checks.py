@@ -8,7 +8,7 @@ from extproc.config.document import Document, Role
 from extproc.config.routed import parse_statement, unknown_to
 from extproc.domain.contract import MODEL_HEADER, ROUTES_HEADER, VERSION_HEADER
 from extproc.envoy_config.doctor.blocks import mapping, mappings, named
-from extproc.envoy_config.doctor.check import Examined, Place, error, quoted, warning
+from extproc.envoy_config.doctor.check import Examined, FoundPlace, error, quoted, warning
 from extproc.envoy_config.doctor.model import Destination, EnvoyModel
 from extproc.envoy_config.stated_routes import statements, versions_as_routed
 
@@ -16,7 +16,7 @@ _AGAIN = "Generate Envoy's configuration again, with `extproc envoy-config`."
 
 
 @error("version-not-routed", "A version of the configuration that Envoy does not route")
-def version_not_routed(examined: Examined) -> Iterator[Place]:
+def version_not_routed(examined: Examined) -> Iterator[FoundPlace]:
     """Requests for this version are refused, or sent to another one, until Envoy has a route for it. It is looked for
     where a configuration is named, and the role is `route`.
     """
@@ -25,13 +25,13 @@ def version_not_routed(examined: Examined) -> Iterator[Place]:
         return
     wanted = {f"{one.model}/{one.version}" for one in versions_as_routed(document)}
     for name in sorted(wanted - routed.keys()):
-        yield Place(
+        yield FoundPlace(
             f"models.{'.versions.'.join(name.split('/', 1))}", f"Envoy has no route for {quoted(name)}.", _AGAIN
         )
 
 
 @warning("version-unknown", "Envoy routes to a version that the configuration does not have")
-def version_unknown(examined: Examined) -> Iterator[Place]:
+def version_unknown(examined: Examined) -> Iterator[FoundPlace]:
     """No request gets there; the servers behind it are not used. Perhaps it is the route of an old configuration, or a
     version was renamed.
     """
@@ -41,11 +41,11 @@ def version_unknown(examined: Examined) -> Iterator[Place]:
     known = {f"{one.model}/{one.version}" for one in versions_as_routed(document)}
     for name, where in _routed(examined.model).items():
         if name not in known:
-            yield Place(where, f"the configuration has no version {quoted(name)}.", _AGAIN)
+            yield FoundPlace(where, f"the configuration has no version {quoted(name)}.", _AGAIN)
 
 
 @warning("version-differs", "Envoy sends a version to other servers than the configuration says")
-def version_differs(examined: Examined) -> Iterator[Place]:
+def version_differs(examined: Examined) -> Iterator[FoundPlace]:
     """Endpoints or fallback of a version changed in the configuration, and Envoy has not followed. With `envoy.folder`
     it does by itself.
     """
@@ -56,11 +56,11 @@ def version_differs(examined: Examined) -> Iterator[Place]:
     stated = sorted({one for _, tree in examined.model.roots for one in statements(tree)})
     keys = {key for one in stated for key in unknown_to(one, versions).keys}
     for key in sorted(key for key in keys if key.endswith((".endpoints", ".fallback"))):
-        yield Place(key, "Envoy has it differently.", _AGAIN)
+        yield FoundPlace(key, "Envoy has it differently.", _AGAIN)
 
 
 @warning("routes-not-stated", "Envoy does not say which versions it routes")
-def routes_not_stated(examined: Examined) -> Iterator[Place]:
+def routes_not_stated(examined: Examined) -> Iterator[FoundPlace]:
     """With `x-llm-routes` in the metadata of its calls the processor chooses only versions that this Envoy has, also
     while one of both has a newer configuration. `extproc envoy-config` sets it. It is looked for where a configuration
     is named, and the role is `route`.
@@ -70,7 +70,7 @@ def routes_not_stated(examined: Examined) -> Iterator[Place]:
         return
     for _, _, one in examined.model.ours:
         if one.sees_answers:
-            yield Place(
+            yield FoundPlace(
                 f"{one.path}.typed_config.grpc_service.initial_metadata",
                 f"Envoy does not state its versions ({ROUTES_HEADER}).",
                 _AGAIN,

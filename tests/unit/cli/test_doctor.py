@@ -61,7 +61,7 @@ def test_errors_alone_fail(folder: Path, codes: list[str], ends: int) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_finding_is_a_line_with_all_of_it() -> None:
-    """Code, severity, place, what and how to mend it; then how many there are."""
+    """Code, severity, place, what and how to fix it; then how many there are."""
     line, sums = run("--file", "bad_envoy.yaml").stdout.splitlines()
     assert line == (
         "failure-mode-open: error: static_resources.listeners[0].failure_mode_allow: true lets requests pass unguarded"

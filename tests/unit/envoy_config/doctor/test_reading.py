@@ -274,4 +274,4 @@ def test_no_value_is_printed(code: str) -> None:
     configuration = json.loads(json.dumps(sound()))
     FAULTS[code](configuration)
     for found in findings(model_from([with_secrets(configuration), with_secrets(dump_of(configuration))])):
-        assert SECRET not in f"{found.where} {found.what} {found.mend}"
+        assert SECRET not in f"{found.where} {found.what} {found.fix}"

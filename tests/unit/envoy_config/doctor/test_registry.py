@@ -48,7 +48,7 @@ def test_a_fault_gives_its_code_alone(code: str) -> None:
     found = list(examine(examined(code)))
     assert {each.code for each in found} == {code}
     assert all(each.where and each.what.endswith(".") for each in found)
-    assert all(each.mend.endswith(".") or code == "malformed" for each in found)
+    assert all(each.fix.endswith(".") or code == "malformed" for each in found)
 
 
 @pytest.mark.parametrize("code", sorted(FAULTS))
@@ -104,7 +104,7 @@ def test_the_sidecar_of_the_overlay_has_no_finding() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_page_has_a_section_of_each_code(code: str) -> None:
-    """To mend: python -m tests.docs.reference."""
+    """To fix: python -m tests.docs.reference."""
     page = (ROOT / PAGE).read_text()
     assert len(re.findall(rf"^### {re.escape(code)}$", page, re.M)) == 1
 
