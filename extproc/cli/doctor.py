@@ -6,6 +6,7 @@ It only reads and asks, everything with a limit, so that it fits an init contain
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ from extproc.server.sockets.address import reason_of
 
 PLACES_MAX: Final = 20
 """For each code: a mistake of a template is in every listener."""
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _STANDARD_INPUT: Final = Path("-")
 
 app = typer.Typer(add_completion=False)
@@ -75,8 +77,9 @@ def doctor_command(
     document = None if named is None else _document(named)
     admin = _admin(document) if admin is None and not (files or probe or direct) else admin
     headers = _headers(header or [])
-    urls = [*([probe] if probe else ()), *(direct or ())]
-    shown = [*([admin] if admin else ()), *map(str, files or ()), *map(_origin, urls)]
+    admin = None if admin is None else _origin(admin)
+    shown = [*([admin] if admin else ()), *map(str, files or ())]
+    shown += [_origin(url) for url in (*([probe] if probe else ()), *(direct or ()))]
     pages, model = _looked_into(admin, files or [])
     with progress("Asking"):
         probes = [] if probe is None else probe_through(probe, headers, _some_version(document))
@@ -117,7 +120,7 @@ def _headers(given: Iterable[str]) -> dict[str, str]:
     headers = {}
     for one in given:
         name, colon, value = one.partition(":")
-        if not colon or not name.strip() or not (name.strip() + value).isprintable() or not one.isascii():
+        if not colon or not _HEADER_NAME.fullmatch(name.strip()) or not value.isprintable() or not one.isascii():
             refuse("--header: expected `NAME: VALUE`, such as `authorization: Bearer KEY`.")
         headers[name.strip()] = value.strip()
     return headers
@@ -127,7 +130,7 @@ def _origin(url: str) -> str:
     try:
         return origin_of(url)
     except ValueError as error:
-        refuse(f"--probe, --direct: {error}.")
+        refuse(f"--admin, --probe, --direct: {error}.")
 
 
 def _some_version(document: Document | None) -> tuple[str, str]:

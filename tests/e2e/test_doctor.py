@@ -1,4 +1,4 @@
-"""The doctor beside a real Envoy: no finding in what is sound, faults are found in what it says, and probes see more."""
+"""The doctor beside a real Envoy: what is sound has no finding, and faults are found in what it reports."""
 
 from __future__ import annotations
 

@@ -91,6 +91,8 @@ def ask(
         raise UnanswerableError(f"TLS fails: {error.reason or 'unknown reason'}") from None
     except http.client.HTTPException:
         raise UnanswerableError("it breaks off, or is no HTTP") from None
+    except UnicodeError:
+        raise UnanswerableError("it is no name of a host") from None
     except OSError as error:
         raise UnanswerableError((error.strerror or type(error).__name__).lower()) from None
     finally:

@@ -13,7 +13,7 @@ DAYS_LEFT_MIN: Final = 14
 _NAMES_SHOWN_MAX: Final = 10
 _UPSTREAM_TLS: Final = "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _INTERNAL: Final = "extensions.bootstrap.internal_listener.v3.InternalListener"
-_FROM_ELSEWHERE: Final = ("EDS", "ORIGINAL_DST", "LOGICAL_DNS")
+_FROM_ELSEWHERE: Final = ("EDS", "ORIGINAL_DST")
 
 
 @error("malformed", "A part that Envoy would refuse")

@@ -124,4 +124,4 @@ def test_the_configuration_names_its_envoy(folder: Path) -> None:
     (folder / "asked.yaml").write_text(f"{MINIMAL}envoy: {{ admin: '0.0.0.0:{port}' }}\n")
     result = run("asked.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"127.0.0.1:{port}: no admin server of Envoy answers (connection refused).\n"
+    assert result.stderr == f"http://127.0.0.1:{port}: no admin server of Envoy answers (connection refused).\n"

@@ -220,7 +220,7 @@ FAILURES = {
         (["--file", "config.yaml"], 2, "this is a configuration of llm-extproc"),
         (["--file", "sound_envoy.yaml", "--admin", "127.0.0.1:1"], 2, "--admin and --file: one Envoy at a time."),
         (["--admin", "127.0.0.1:1"], 2, "127.0.0.1:1: no admin server of Envoy answers (connection refused)."),
-        (["--probe", "ftp://h"], 2, "--probe, --direct: expected http://HOST:PORT"),
+        (["--probe", "ftp://h"], 2, "--admin, --probe, --direct: expected http://HOST:PORT"),
         (["--probe", "http://127.0.0.1:1", "-H", "key"], 2, "--header: expected `NAME: VALUE`"),
         ([], 2, "Which Envoy? Name its admin server with --admin HOST:PORT"),
     ],

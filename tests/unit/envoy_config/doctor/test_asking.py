@@ -105,6 +105,12 @@ def test_nobody_there_is_told() -> None:
         ask(f"127.0.0.1:{port}", "/")
 
 
+def test_what_is_no_host_is_told() -> None:
+    """A name that no resolver takes."""
+    with pytest.raises(UnanswerableError, match="no name of a host"):
+        ask(f"http://{'a' * 70}.example", "/")
+
+
 def test_a_redirect_is_an_answer_and_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the environment says of proxies is for the internet."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
