@@ -16,7 +16,8 @@ from extproc.envoy_config.envoy_process import EnvoyProcess
 from extproc.server.sockets.free_ports import free_ports
 from tests.deploy.test_live_proxy import as_guard, in_the_mesh
 from tests.e2e.conftest import MakeStack
-from tests.e2e.harness import Stack, require_envoy
+from tests.e2e.harness import Stack, require_envoy, wait_until
+from tests.e2e.test_mtls import Installed
 from tests.unit.envoy_config.doctor import faults
 from tests.unit.envoy_config.doctor.faults import FAULTS, PER_ROUTE
 
@@ -108,6 +109,29 @@ def on_loopback(configuration: Block) -> Block:
 def loopback_admin(configuration: Block) -> str:
     """The address of its admin server."""
     return f"127.0.0.1:{configuration['admin']['address']['socket_address']['port_value']}"
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, "certificate-expired"), (3, "certificate-ends-soon"), (30, "")])
+def test_a_certificate_that_ends_is_found(make_stack: MakeStack, tmp_path: Path, days: int, told: str) -> None:
+    """Of those that Envoy has loaded: here its own, for the processor. A day that has begun counts as none."""
+    installed = Installed(tmp_path)
+    installed.clients.issue("envoy.example", hours_left=days * 24 + 1).write(tmp_path, "envoy")
+    stack = make_stack(change=installed.change)
+    ended, found = doctor(str(stack.config), "--admin", admin_of(stack))
+    assert (ended, found) == (int(told == "certificate-expired"), [told] if told else [])
+
+
+def test_a_processor_that_is_ejected_is_found(make_stack: MakeStack) -> None:
+    """By what Envoy says of its health; requests fail meanwhile."""
+
+    def checked(configuration: Block) -> None:
+        check = {"timeout": "0.1s", "interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1}
+        faults.cluster(configuration, "llm_extproc")["health_checks"] = [{**check, "grpc_health_check": {}}]
+
+    stack = make_stack(change_envoy=checked, with_processor=False)
+    wait_until(lambda: "failed_active_hc" in stack.envoy.admin("/clusters"), "Envoy has looked")
+    ended, found = doctor(str(stack.config))
+    assert (ended, found) == (1, ["processor-unhealthy"])
 
 
 # --- probes --------------------------------------------------------------------------------------------------------
