@@ -30,7 +30,7 @@ ACCEPTED = [
     *("filter-never-enabled", "filter-before-authorization", "picker-before-filter", "two-body-filters"),
     *("canonical-name", "failure-mode-open", "trailer-mode", "mode-override", "message-timeout", "attribute-not-sent"),
     *("metadata-not-received", "reachable-around", "route-disables-filter", "per-route-key", "client-header-kept"),
-    *("buffer-limit", "route-timeout", "retry-billed-twice", "version-not-routed", "version-unknown"),
+    *("buffer-limit", "route-timeout", "idle-timeout", "retry-billed-twice", "version-not-routed", "version-unknown"),
     *("version-differs", "routes-not-stated"),
 ]
 """Mistakes with which Envoy starts, and says nothing."""

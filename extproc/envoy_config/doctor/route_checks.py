@@ -184,6 +184,24 @@ def route_timeout(examined: Examined) -> Iterator[FoundPlace]:
             )
 
 
+@error("idle-timeout", "Envoy ends exchanges in which a model is silent")
+def idle_timeout(examined: Examined) -> Iterator[FoundPlace]:
+    """A model is silent until its first token, and while it thinks. `stream_idle_timeout` of the connection manager, or
+    `idle_timeout` of a route, ends the exchange then. Set it to what `envoy.stream_idle_ms` of the configuration says.
+    """
+    document = examined.document
+    wanted_s = ANSWER_S_MIN if document is None else document.envoy.stream_idle_ms / 1_000
+    for listener, chain in examined.model.chains:
+        ways = [way for way in chain.destinations if chain.guards(way)]
+        limits = [(f"{_action(way)}.idle_timeout", mapping(way.route.get("route")).get("idle_timeout")) for way in ways]
+        if ways and not listener.is_internal:
+            limits.append((f"{chain.path}.stream_idle_timeout", chain.manager.get("stream_idle_timeout")))
+        for where, value in limits:
+            limit_s = seconds_of(value)
+            if limit_s is not None and 0 < limit_s < wanted_s:
+                yield FoundPlace(where, f"{limit_s:g} s of silence end an exchange.", f"Set it to {wanted_s:g}s.")
+
+
 @warning("retry-billed-twice", "Envoy tries again where a model server may have begun")
 def retry_billed_twice(examined: Examined) -> Iterator[FoundPlace]:
     """A retry after an error or a reset generates a second time: it costs twice, and a held body is sent twice. Retry

@@ -212,6 +212,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "client-header-kept": lambda configuration: manager(configuration).pop("early_header_mutation_extensions"),
     "buffer-limit": lambda configuration: listener(configuration).update(per_connection_buffer_limit_bytes=32_768),
     "route-timeout": lambda configuration: routes(configuration)[0]["route"].pop("timeout"),
+    "idle-timeout": lambda configuration: manager(configuration).update(stream_idle_timeout="5s"),
     "retry-billed-twice": lambda c: routes(c)[0]["route"].update(retry_policy={"retry_on": "connect-failure,5xx"}),
     "version-not-routed": lost_version,
     "version-unknown": renamed_version,
