@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from extproc.envoy_config.doctor.reading import model_from
 from extproc.envoy_config.doctor.registry import CHECKS, examine
 from extproc.envoy_config.dynamic import dynamic_bootstrap, resources, response
 from extproc.server.operations.config_files import read_config
-from tests.deploy.manifests import BASE, ISTIO_SIDECAR, one, written
+from tests.deploy.helm_chart import GOLDEN
+from tests.deploy.manifests import BASE, ISTIO_SIDECAR, Manifest, one, written
 from tests.deploy.pilot import patched
 from tests.unit.envoy_config.doctor.faults import AT_THE_SERVER, FAULTS, THROUGH, TOLD, examined
 from tests.unit.envoy_config.test_shipped import SHIPPED
@@ -90,10 +92,16 @@ def test_files_that_envoy_watches_have_no_finding(source: str) -> None:
     assert list(examine(looked_into(document, *told[2:]))) == []
 
 
-def test_the_sidecar_of_the_overlay_has_no_finding() -> None:
+def helm_sidecar() -> list[Manifest]:
+    """What the chart renders for a sidecar."""
+    return [each for each in yaml.safe_load_all((GOLDEN / "sidecar.yaml").read_text()) if each]
+
+
+@pytest.mark.parametrize("manifests", [lambda: written(ISTIO_SIDECAR), helm_sidecar], ids=["kustomize", "helm"])
+def test_a_sidecar_in_the_mesh_has_no_finding(manifests: Callable[[], list[Manifest]]) -> None:
     """What Istio makes of our EnvoyFilter. Its other port leads elsewhere and is not guarded."""
     inbound = json.loads(json.dumps(yaml.safe_load((ROOT / "tests" / "deploy" / "inbound.yaml").read_text())))
-    mesh = patched(one(written(ISTIO_SIDECAR), "EnvoyFilter"), inbound, "SIDECAR_INBOUND")
+    mesh = patched(one(manifests(), "EnvoyFilter"), inbound, "SIDECAR_INBOUND")
     document = read_config(BASE / "config" / "config.yaml").loaded.document
     assert list(examine(looked_into(document, mesh))) == []
     assert [each.code for each in examine(looked_into(document, inbound))] == ["filter-absent"]
