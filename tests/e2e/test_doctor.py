@@ -26,7 +26,7 @@ Block = dict[str, Any]
 pytestmark = pytest.mark.once
 
 ACCEPTED = [
-    *("processor-unknown", "processor-without-endpoints", "processor-tls-unverified", "filter-absent"),
+    *("grpc-cluster-unknown", "processor-without-endpoints", "processor-tls-unverified", "filter-absent"),
     *("filter-never-enabled", "filter-before-authorization", "picker-before-filter", "two-body-filters"),
     *("canonical-name", "failure-mode-open", "trailer-mode", "mode-override", "message-timeout", "attribute-not-sent"),
     *("metadata-not-received", "reachable-around", "route-disables-filter", "per-route-key", "client-header-kept"),

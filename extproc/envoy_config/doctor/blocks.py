@@ -49,8 +49,20 @@ def blocks(path: str, node: Any, *, without: frozenset[str] = frozenset()) -> It
 
 
 def seconds_of(duration: Any) -> float | None:
-    """A duration of Envoy, such as ``0.25s`` [s]; None if it is none."""
+    """A duration of Envoy, such as ``0.25s`` [s]; None if it is none.
+
+    In what control planes keep as plain data it may be a mapping with ``seconds`` and ``nanos``.
+    """
     try:
+        if isinstance(duration, dict):
+            return float(duration.get("seconds", 0)) + float(duration.get("nanos", 0)) / 1e9
         return float(duration.removesuffix("s")) if isinstance(duration, str) and duration.endswith("s") else None
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         return None
+
+
+def unpacked(config: Block) -> Block:
+    """A `typed_config`; one that is wrapped as plain data (``TypedStruct``) is unwrapped, and has its own type."""
+    if type_of(config).endswith("type.v3.TypedStruct") or type_of(config).endswith("type.v1.TypedStruct"):
+        return {"@type": named(config, "type_url"), **mapping(config.get("value"))}
+    return config

@@ -31,8 +31,8 @@ def cluster_unknown(examined: Examined) -> Iterator[FoundPlace]:
     yield from _unknown(examined.model, _routed_clusters)
 
 
-@error("processor-unknown", "The filter calls a cluster that is not there")
-def processor_unknown(examined: Examined) -> Iterator[FoundPlace]:
+@error("grpc-cluster-unknown", "A gRPC service names a cluster that is not there")
+def grpc_cluster_unknown(examined: Examined) -> Iterator[FoundPlace]:
     """Envoy accepts a filter whose `grpc_service` names no cluster, and each request fails then. In Istio a patch
     `CLUSTER` `ADD` needs a `context`: with `ANY` it is not added to inbound proxies.
     """

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE
-from extproc.envoy_config.doctor.blocks import Block, PlacedBlock, blocks, mapping, mappings, named, type_of
+from extproc.envoy_config.doctor.blocks import Block, PlacedBlock, blocks, mapping, mappings, named, type_of, unpacked
 from extproc.envoy_config.names import EGRESS_FILTER_NAME, FILTER_NAME, PROCESSOR_CLUSTER
 
 _EXT_PROC = "extensions.filters.http.ext_proc.v3.ExternalProcessor"
@@ -85,7 +85,7 @@ class Destination:
 
     def disables(self, one: HttpFilter) -> bool:
         """Whether the route says that the filter is left out."""
-        return mapping(self.settings.get(one.name)).get("disabled") is True
+        return unpacked(mapping(self.settings.get(one.name))).get("disabled") is True
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,9 @@ def _chain(path: str, manager: Block, route_configs: dict[str, PlacedBlock]) -> 
 
 
 def _filter(path: str, block: Block) -> HttpFilter:
-    config, name, is_disabled = mapping(block.get("typed_config")), named(block), block.get("disabled") is True
-    inner = mapping(mapping(config.get("extension_config")).get("typed_config"))
+    config, name = unpacked(mapping(block.get("typed_config"))), named(block)
+    is_disabled = block.get("disabled") is True
+    inner = unpacked(mapping(mapping(config.get("extension_config")).get("typed_config")))
     if inner:
         return HttpFilter(f"{path}.typed_config.extension_config", name, inner, is_disabled)
     return HttpFilter(path, name, config, is_disabled)

@@ -1,7 +1,7 @@
 """Reads what people have of an Envoy's configuration: a file of Envoy, a `config_dump`, the output of istioctl.
 
-Sources: Envoy's ``admin.v3.ConfigDump``, its ``DiscoveryResponse`` in files, and `istioctl proxy-config ... -o json`,
-which prints the names of fields in camel case.
+Sources: Envoy's ``admin.v3.ConfigDump``, its ``DiscoveryResponse`` in files, `egctl config envoy-proxy ... -o json`,
+and `istioctl proxy-config ... -o json`, which prints the names of fields in camel case.
 """
 
 from __future__ import annotations
@@ -155,18 +155,33 @@ def model_from(sources: Iterable[Any]) -> EnvoyModel:
 
 
 def _add(parts: _Parts, data: Any) -> None:
+    data = _of_one_proxy(data)
     if isinstance(data, list):
         if not all(_add_resource(parts, one) for one in mappings(data)) or not data:
             raise EnvoyUnreadableError(f"a list of something else; {_WANTED}.")
     elif isinstance(data, dict) and isinstance(data.get("configs"), list):
         for one in mappings(data["configs"]):
             _add_dump(parts, one)
+    elif isinstance(data, dict) and type_of(data).endswith("ConfigDump"):
+        _add_dump(parts, data)
     elif isinstance(data, dict) and ("static_resources" in data or "dynamic_resources" in data):
         _add_bootstrap(parts, data)
     elif isinstance(data, dict) and isinstance(data.get("resources"), list):
         _add(parts, data["resources"])
     elif not (isinstance(data, dict) and _add_resource(parts, data)):
         raise EnvoyUnreadableError(_not_envoys(data))
+
+
+def _of_one_proxy(data: Any) -> Any:
+    """What `egctl config envoy-proxy` prints has the namespace and the name of the pod around it."""
+    for _ in range(2):
+        if isinstance(data, dict) and len(data) == 1 and data.keys().isdisjoint(_WHOLE):
+            (only,) = data.values()
+            data = only if isinstance(only, dict) else data
+    return data
+
+
+_WHOLE = frozenset(("configs", "static_resources", "dynamic_resources", "resources", "models", "policies"))
 
 
 def _not_envoys(data: Any) -> str:

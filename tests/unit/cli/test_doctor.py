@@ -79,7 +79,7 @@ def test_standard_input_is_a_file_too() -> None:
 
 def test_several_files_are_one_envoy(folder: Path) -> None:
     """As istioctl writes listeners and clusters."""
-    resources = with_faults("processor-unknown")["static_resources"]
+    resources = with_faults("grpc-cluster-unknown")["static_resources"]
     for kind in ("listeners", "clusters"):
         (folder / f"{kind}.json").write_text(json.dumps(resources[kind]))
     assert run("--file", "listeners.json").exit_code == 0

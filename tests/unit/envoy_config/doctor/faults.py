@@ -182,7 +182,7 @@ def inserted(place: int, one: Block) -> Fault:
 FAULTS: Final[dict[str, Fault]] = {
     "malformed": lambda configuration: configuration["static_resources"].update(clusters={}, listeners=[]),
     "cluster-unknown": lambda configuration: routes(configuration)[0]["route"].update(cluster="gone"),
-    "processor-unknown": set_of_ours("grpc_service", {"envoy_grpc": {"cluster_name": "gone"}}),
+    "grpc-cluster-unknown": set_of_ours("grpc_service", {"envoy_grpc": {"cluster_name": "gone"}}),
     "processor-without-endpoints": lambda c: cluster(c, "llm_extproc")["load_assignment"].update(endpoints=[]),
     "processor-tls-alpn": lambda configuration: tls_without(configuration, "alpn_protocols"),
     "processor-tls-unverified": lambda configuration: tls_without(configuration, "validation_context"),

@@ -69,6 +69,17 @@ def with_filter(marks: Block) -> Block:
     return configuration
 
 
+def test_a_filter_as_plain_data_is_read() -> None:
+    """As a control plane passes on what it does not know; durations are mappings there."""
+    configuration = sound()
+    config = copy.deepcopy(faults.ours(configuration))
+    kind = config.pop("@type")
+    config |= {"message_timeout": {"nanos": 100_000_000}, "failure_mode_allow": True}
+    wrapped = {"@type": "type.googleapis.com/udpa.type.v1.TypedStruct", "type_url": kind, "value": config}
+    faults.filters(configuration)[0] = {"name": "llm.extproc", "typed_config": wrapped}
+    assert codes(configuration) == ["failure-mode-open", "message-timeout"]
+
+
 # --- ways ----------------------------------------------------------------------------------------------------------
 
 

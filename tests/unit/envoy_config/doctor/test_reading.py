@@ -86,6 +86,8 @@ def test_every_form_is_read_alike(code: str) -> None:
         [json.dumps(configuration).encode()],
         [json.dumps(dump).encode()],
         [json.dumps(in_camel_case(dump)).encode()],
+        [json.dumps({"llm": {"envoy-0": in_camel_case(dump)}}).encode()],
+        [json.dumps({"llm": {"envoy-0": in_camel_case(one)}}).encode() for one in dump["configs"]],
         [json.dumps(one).encode() for one in lists],
     ]
     for form in forms:
