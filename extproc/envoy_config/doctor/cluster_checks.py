@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from extproc.envoy_config.doctor.blocks import Block, blocks, mapping, mappings, named, type_of
@@ -39,14 +39,14 @@ def grpc_cluster_unknown(examined: Examined) -> Iterator[FoundPlace]:
     yield from _unknown(examined.model, _grpc_clusters)
 
 
-def _unknown(model: EnvoyModel, references: object) -> Iterator[FoundPlace]:
+def _unknown(model: EnvoyModel, references: Callable[[Block], Iterator[tuple[str, str]]]) -> Iterator[FoundPlace]:
     if not model.clusters and not model.bootstrap:
         return  # only listeners or routes were given
     known = sorted(model.by_name)
     listed = ", ".join(known[:_NAMES_SHOWN_MAX]) + (", ..." if len(known) > _NAMES_SHOWN_MAX else "") or "none"
     for root, tree in model.roots:
         for path, block in blocks(root, tree):
-            for key, name in references(block):  # type: ignore[operator]
+            for key, name in references(block):
                 if name not in model.by_name:
                     yield FoundPlace(f"{path}.{key}", f"no cluster is called {quoted(name)}.", f"Clusters: {listed}.")
 

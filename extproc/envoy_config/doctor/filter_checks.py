@@ -30,7 +30,8 @@ _CHANGES_BODIES: Final = tuple(
 )
 _LEAVES_BODIES: Final = ("istio", "envoy.wasm.stats", "llm.")
 """Names of Istio's filters in WebAssembly, which count, and of those that `extproc envoy-config` writes."""
-_DEFAULT_TIMEOUT_S: Final = 0.2
+_TIMEOUT_S_MIN: Final = 0.05
+"""The shortest that a configuration of llm-extproc can have, for one that is unknown."""
 _ATTRIBUTES: Final = ("response.code_details", "upstream.address")
 _DIRECTIONS: Final = ("request", "response")
 
@@ -104,8 +105,10 @@ def filter_behind_answers(examined: Examined) -> Iterator[FoundPlace]:
 def picker_before_filter(examined: Examined) -> Iterator[FoundPlace]:
     """The picker scores the prompt that the client sent and not the one that the model gets, and picks among the
     servers of the version that the client asked for. Put the processor's filter before it (Istio: `INSERT_BEFORE`
-    `envoy.filters.http.ext_proc`).
+    `envoy.filters.http.ext_proc`). Where it must stand before, the configuration says so with `envoy.endpoint_picker`.
     """
+    if examined.document is not None and examined.document.envoy.endpoint_picker:
+        return
     for one, before, _ in _placed(examined.model):
         for other in before:
             if other.is_ext_proc and not other.is_ours and (other.name == CANONICAL_FILTER_NAME or _reads(other)):
@@ -239,7 +242,7 @@ def message_timeout(examined: Examined) -> Iterator[FoundPlace]:
                 "Envoy waits 200 ms for a reply when it is not set, too short for a large body.",
                 "Set it, for example to 2s.",
             )
-        elif limit_s is not None and (limit_s <= _DEFAULT_TIMEOUT_S or (wanted is not None and limit_s < wanted)):
+        elif limit_s is not None and limit_s < (wanted or _TIMEOUT_S_MIN):
             yield FoundPlace(path, f"{limit_s:g} s are too short for a large body.", f"Set it to {wanted or 2:g}s.")
 
 

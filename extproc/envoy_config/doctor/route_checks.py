@@ -14,6 +14,10 @@ DEFAULT_BUFFER_BYTES: Final = 1_048_576
 """Envoy's default if the listener sets no limit."""
 ANSWER_S_MIN: Final = 60.0
 """A model may take this long for one answer."""
+_SILENCE_S_MIN: Final = 15.0
+"""And this long for its first token, where the configuration of llm-extproc is unknown."""
+_BUFFER_BYTES_MIN: Final = 65_536
+"""The smallest that `extproc envoy-config` writes, where limits are unknown."""
 _DEFAULT_TIMEOUT_S: Final = 15.0
 _SENT_ALREADY: Final = frozenset(("5xx", "gateway-error", "reset", "retriable-4xx", "http3-post-connect-failure"))
 """Reasons to try again after a model server may have begun."""
@@ -160,7 +164,7 @@ def buffer_limit(examined: Examined) -> Iterator[FoundPlace]:
                 f"not set, so bodies above {DEFAULT_BUFFER_BYTES} bytes get 413 instead of being inspected.",
                 f"Set it to {max(wanted, DEFAULT_BUFFER_BYTES)} or more.",
             )
-        elif isinstance(limit, int) and limit < (wanted or DEFAULT_BUFFER_BYTES):
+        elif isinstance(limit, int) and limit < (wanted or _BUFFER_BYTES_MIN):
             least = wanted or DEFAULT_BUFFER_BYTES
             yield FoundPlace(
                 key, f"{limit} is less than the {least} bytes of a body to be held.", "Set it to that or more."
@@ -190,7 +194,7 @@ def idle_timeout(examined: Examined) -> Iterator[FoundPlace]:
     `idle_timeout` of a route, ends the exchange then. Set it to what `envoy.stream_idle_ms` of the configuration says.
     """
     document = examined.document
-    wanted_s = ANSWER_S_MIN if document is None else document.envoy.stream_idle_ms / 1_000
+    wanted_s = _SILENCE_S_MIN if document is None else document.envoy.stream_idle_ms / 1_000
     for listener, chain in examined.model.chains:
         ways = [way for way in chain.destinations if chain.guards(way)]
         limits = [(f"{_action(way)}.idle_timeout", mapping(way.route.get("route")).get("idle_timeout")) for way in ways]

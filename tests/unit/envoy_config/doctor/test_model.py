@@ -12,7 +12,7 @@ from extproc.envoy_config.doctor.model import EnvoyModel
 from extproc.envoy_config.doctor.reading import model_from
 from extproc.envoy_config.doctor.registry import examine
 from tests.unit.envoy_config.doctor import faults
-from tests.unit.envoy_config.doctor.faults import GUARDED, PER_ROUTE, TYPES, sound
+from tests.unit.envoy_config.doctor.faults import FAULTS, GUARDED, PER_ROUTE, TYPES, sound
 
 Block = dict[str, Any]
 
@@ -74,7 +74,7 @@ def test_a_filter_as_plain_data_is_read() -> None:
     configuration = sound()
     config = copy.deepcopy(faults.ours(configuration))
     kind = config.pop("@type")
-    config |= {"message_timeout": {"nanos": 100_000_000}, "failure_mode_allow": True}
+    config |= {"message_timeout": {"nanos": 10_000_000}, "failure_mode_allow": True}
     wrapped = {"@type": "type.googleapis.com/udpa.type.v1.TypedStruct", "type_url": kind, "value": config}
     faults.filters(configuration)[0] = {"name": "llm.extproc", "typed_config": wrapped}
     assert codes(configuration) == ["failure-mode-open", "message-timeout"]
@@ -149,6 +149,14 @@ def test_a_picker_behind_the_filter_is_fine() -> None:
     assert codes(configuration) == []
     faults.filters(configuration)[1]["typed_config"]["processing_mode"] = {"request_body_mode": "BUFFERED"}
     assert codes(configuration) == ["two-body-filters"]
+
+
+def test_a_picker_before_the_filter_may_be_wanted() -> None:
+    """The configuration says so, and picks nothing itself then."""
+    configuration = sound()
+    FAULTS["picker-before-filter"](configuration)
+    wanted = faults.document(envoy={"endpoint_picker": True})
+    assert list(examine(Examined(model(configuration), wanted))) == []
 
 
 def test_retries_of_a_virtual_host_count() -> None:

@@ -17,22 +17,24 @@ from extproc.envoy_config.doctor.check import PAGE, Examined
 from extproc.envoy_config.doctor.reading import model_from
 from extproc.envoy_config.doctor.registry import CHECKS, examine
 from extproc.envoy_config.dynamic import dynamic_bootstrap, resources, response
+from extproc.envoy_config.generate import bootstrap
+from extproc.envoy_config.lint import lint
 from extproc.server.operations.config_files import read_config
 from tests.deploy.helm_chart import GOLDEN
 from tests.deploy.manifests import BASE, ISTIO_SIDECAR, Manifest, one, written
 from tests.deploy.pilot import patched
-from tests.unit.envoy_config.doctor.faults import AT_THE_SERVER, FAULTS, THROUGH, TOLD, examined
+from tests.unit.envoy_config.doctor.faults import AT_THE_SERVER, FAULTS, THROUGH, TOLD, document, examined
 from tests.unit.envoy_config.test_shipped import SHIPPED
 
 ROOT = Path(__file__).parents[4]
 CODES = [check.code for check in CHECKS]
 
 
-def looked_into(document: Document, *sources: Any) -> Examined:
+def looked_into(beside: Document, *sources: Any) -> Examined:
     """A configuration of Envoy beside that of llm-extproc which it is for."""
-    limits = document.limits
+    limits = beside.limits
     largest = max(limits.request_body_bytes_max, limits.response_body_bytes_max)
-    return Examined(model_from(sources), document, largest)
+    return Examined(model_from(sources), beside, largest)
 
 
 # --- faults --------------------------------------------------------------------------------------------------------
@@ -67,6 +69,25 @@ def test_a_sound_installation_has_no_finding() -> None:
     """Also with probes that got what they should."""
     forged = THROUGH.__class__(**{**vars(THROUGH), "kind": THROUGH.kind.__class__.FORGED_VERSION})
     assert list(examine(examined(probes=(THROUGH, forged, AT_THE_SERVER)))) == []
+
+
+SMALLEST: dict[str, Any] = {
+    "limits": {"request_body_bytes_max": 1_024, "response_body_bytes_max": 1_024},
+    "envoy": {"message_timeout_ms": 50, "long_message_timeout_ms": 50, "stream_idle_ms": 1_000},
+}
+LARGEST: dict[str, Any] = {
+    "limits": {"request_body_bytes_max": 1 << 30, "response_body_bytes_max": 1 << 30},
+    "envoy": {"message_timeout_ms": 600_000, "long_message_timeout_ms": 600_000, "stream_idle_ms": 86_400_000},
+}
+
+
+@pytest.mark.parametrize("chosen", [SMALLEST, LARGEST])
+def test_what_a_configuration_chooses_has_no_finding(chosen: dict[str, Any]) -> None:
+    """Else `extproc envoy-config`, which looks for the same, would write nothing. Without it silence is a guess."""
+    made = document(**chosen)
+    assert lint(bootstrap(made), made) == []
+    assert list(examine(looked_into(made, bootstrap(made)))) == []
+    assert {found.code for found in examine(Examined(model_from([bootstrap(made)])))} <= {"idle-timeout"}
 
 
 @pytest.mark.parametrize(("file", "source"), SHIPPED.items())
