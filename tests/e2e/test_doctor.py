@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from extproc.cli import _app as app
 from extproc.envoy_config.envoy_process import EnvoyProcess
+from extproc.envoy_config.istio.mesh import MeshPlace
 from extproc.server.sockets.free_ports import free_ports
+from tests.deploy.mesh_stack import MeshStack, server_host
 from tests.deploy.test_live_proxy import as_guard, in_the_mesh
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, require_envoy, wait_until
@@ -40,6 +42,7 @@ def doctor(*arguments: str) -> tuple[int, list[str]]:
     """The exit code, and the codes of the findings."""
     ran = CliRunner().invoke(app, ["doctor", *arguments, "--json"])
     assert ran.stdout, ran.stderr
+    print(ran.stdout)  # shown where a test fails
     return ran.exit_code, [one["code"] for one in json.loads(ran.stdout)["findings"]]
 
 
@@ -72,6 +75,19 @@ def test_a_guard_in_the_mesh_is_sound(make_stack: MakeStack) -> None:
     """Istio's inbound listener with our EnvoyFilter. Its model server answers on the network of the pod, too."""
     stack = make_stack(change=as_guard, change_envoy=in_the_mesh)
     assert doctor(str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("place", "down"),
+    [(MeshPlace.GATEWAY, None), (MeshPlace.SIDECAR, None), (MeshPlace.WAYPOINT, None), (MeshPlace.GATEWAY, "v1")],
+)
+def test_a_place_in_the_mesh_is_sound(tmp_path: Path, place: MeshPlace, down: str | None) -> None:
+    """What `envoy-config --for` prints, applied as Istio does; with a fallback too."""
+    require_envoy()
+    host = [] if place is MeshPlace.GATEWAY else ["--header", f"host: {server_host('v1')}:8000"]
+    with MeshStack(tmp_path, place, down=down) as stack:
+        arguments = (str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url, *host)
+        assert doctor(*arguments) == (0, [])
 
 
 def admin_of(stack: Stack) -> str:

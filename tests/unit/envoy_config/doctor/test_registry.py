@@ -121,7 +121,9 @@ def helm_sidecar() -> list[Manifest]:
 @pytest.mark.parametrize("manifests", [lambda: written(ISTIO_SIDECAR), helm_sidecar], ids=["kustomize", "helm"])
 def test_a_sidecar_in_the_mesh_has_no_finding(manifests: Callable[[], list[Manifest]]) -> None:
     """What Istio makes of our EnvoyFilter. Its other port leads elsewhere and is not guarded."""
-    inbound = json.loads(json.dumps(yaml.safe_load((ROOT / "tests" / "deploy" / "inbound.yaml").read_text())))
+    inbound = json.loads(
+        json.dumps(yaml.safe_load((ROOT / "tests" / "deploy" / "proxies" / "inbound.yaml").read_text()))
+    )
     mesh = patched(one(manifests(), "EnvoyFilter"), inbound, "SIDECAR_INBOUND")
     document = read_config(BASE / "config" / "config.yaml").loaded.document
     assert list(examine(looked_into(document, mesh))) == []
