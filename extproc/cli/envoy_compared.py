@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import urllib.error
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +10,11 @@ import yaml
 
 from extproc.cli.output import refuse, said
 from extproc.config.document import Document
-from extproc.config.fallback import chain_hashes, chains_of
-from extproc.config.routed import RoutedVersion, endpoints_hash, unknown_to
+from extproc.config.routed import unknown_to
 from extproc.domain.contract import ROUTES_HEADER
 from extproc.envoy_config.dynamic import ROUTES
 from extproc.envoy_config.envoy_admin import EnvoyAdmin
-from extproc.envoy_config.names import FILTER_NAME, ROUTES_KEY, ROUTES_STATED
+from extproc.envoy_config.stated_routes import statements, versions_as_routed
 
 _DUMP: Final = "/config_dump"
 
@@ -26,18 +24,13 @@ def stale_keys(document: Document, against: str) -> list[str]:
 
     Args: against: a file or folder of Envoy's configuration, or http://HOST:PORT of its admin server.
     """
-    stated = sorted(set(_statements(_read(against))))
+    stated = sorted(set(statements(_read(against))))
     if not stated:
         refuse(
             f"{against}: it does not state which versions it routes ({ROUTES_HEADER}). Generate it with `extproc"
             " envoy-config` of this version."
         )
-    hashes = chain_hashes(chains_of(document))
-    versions = [
-        RoutedVersion(model, name, endpoints_hash(version), hashes.get((model, name), ""))
-        for model, entry in document.models.items()
-        for name, version in entry.versions.items()
-    ]
+    versions = versions_as_routed(document)
     return sorted({key for each in stated for key in unknown_to(each, versions).keys})
 
 
@@ -56,18 +49,3 @@ def _read(against: str) -> list[Any]:
         refuse(f"extproc check: {said(error)}")
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         refuse(f"{against}: this is no configuration of Envoy: {error}")
-
-
-def _statements(node: Any) -> Iterator[str]:
-    """What its routes state, or its filter where the routes are not ours (Istio)."""
-    if isinstance(node, dict):
-        named = node.get(FILTER_NAME)
-        if isinstance(named, dict) and isinstance(named.get(ROUTES_KEY), str):
-            yield named[ROUTES_KEY]
-        if node.get("key") == ROUTES_HEADER and isinstance(node.get("value"), str) and node["value"] != ROUTES_STATED:
-            yield node["value"]
-        for part in node.values():
-            yield from _statements(part)
-    elif isinstance(node, list):
-        for part in node:
-            yield from _statements(part)

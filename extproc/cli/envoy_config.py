@@ -159,7 +159,7 @@ def write(file: Path, output: Path | None, validate: bool, sds: Path | None, as_
     if sds is not None and not named:
         return [f"{file}: Envoy reads no secrets from files. Set envoy.processor.sds_folder, or remove --sds."]
     text = json.dumps(configuration, indent=2) + "\n" if as_json else to_yaml(configuration)
-    problems = [*lint_problems(configuration), *(_envoy_problems(text) if validate else ())]
+    problems = [*lint_problems(configuration, loaded.document), *(_envoy_problems(text) if validate else ())]
     if problems:
         return problems
     try:

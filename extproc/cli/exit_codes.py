@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
         " server of `prompts test` does not answer, `ledger verify` found a problem,"
         " what `calibrate` fitted cannot be used,"
         " a decision of `rollout explain` does not follow from its numbers, the processor of `status` is not"
-        " ready, the reader of the output is gone, or an internal error with a traceback.",
+        " ready, `doctor` found an error, the reader of the output is gone, or an internal error with a traceback.",
     )
     UNUSABLE = (2, "Wrong usage, bad configuration, unusable file or value, or missing package.")
     ADDRESS_TAKEN = (3, "`serve`, `run`: an address is in use, or cannot be bound.")

@@ -41,6 +41,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc envoy-config --lint envoy.yaml",
         "extproc envoy-config --for istio-gateway --gateway istio-ingress/public",
     ),
+    "doctor": (
+        "extproc doctor --admin 127.0.0.1:15000 --probe http://127.0.0.1:8000",
+        "extproc doctor llm-extproc.yaml --file dump.json",
+    ),
     "review list": ("extproc review list --guard injection --since 7d --unlabelled",),
     "review show": ("extproc review show 7",),
     "review label": ("extproc review label 7 reject --note 'a quotation'", "extproc review label 3 4 7 confirm"),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypedDict
 from extproc.cli.allocate_shapes import AllocatedJson
 from extproc.cli.budget_shapes import ActingBudgetJson, BudgetHistoryJson, BudgetsJson, GrantedJson
 from extproc.cli.calibrate_shapes import CalibratedJson
+from extproc.cli.doctor_shapes import DoctorJson
 from extproc.cli.drift_shapes import DriftJson
 from extproc.cli.gpus_shapes import GpusOfBillJson
 from extproc.cli.key_shapes import ApiKeysJson, NewApiKeyJson, RevokedApiKeyJson
@@ -344,6 +345,7 @@ class LintJson(TypedDict):
 
 SHAPES: Final[dict[str, Any]] = {
     "check": CheckJson,
+    "doctor": DoctorJson,
     "try": TryJson,
     "check --diff": DiffJson,
     "explain": ExplanationJson,

@@ -21,6 +21,7 @@ from tests.bench.figures import OTHERS, RATIOS
 from tests.docs.case_table import case_table, front_matter_table
 from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
+from tests.docs.doctor_sections import doctor_sections
 from tests.docs.error_table import error_table, guard_sections
 from tests.docs.json_shapes import json_shapes
 from tests.docs.ledger_table import ledger_table, outcomes_table
@@ -63,6 +64,7 @@ def tables() -> dict[str, str]:
         "json shapes": json_shapes(),
         "errors": error_table(),
         "errors of guards": guard_sections(),
+        "findings of doctor": doctor_sections(),
         "filters": filters_table(),
         "guards": guards_table(),
         "kinds of personal data": pii_kinds_table(),

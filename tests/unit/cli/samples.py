@@ -45,6 +45,7 @@ from tests.unit.sinks.review.samples import confirm, entry
 
 CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "Write to ann@example.org"}]}
 MESH = RolloutTraffic(kind="HTTPRoute", namespace="llm", name="chat", stable="vllm-v1", canary="vllm-v2")
+SHIPPED_ENVOY = Path(__file__).parents[3] / "envoy" / "sidecar-guard.yaml"
 LONG_EXCERPT = f"I am writing to <EMAIL>{' about one thing after another' * 10}"
 
 SAMPLES: dict[str, list[list[str]]] = {
@@ -107,6 +108,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["--lint", "bad_envoy.yaml"],
         ["mesh.yaml", "--for", "istio-gateway", "--gateway", "istio-ingress/public"],
     ],
+    "doctor": [["--file", "sound_envoy.yaml"], ["config.yaml", "--file", "bad_envoy.yaml"]],
     "report": [
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,version", "--period", "day"],
@@ -372,6 +374,7 @@ def _write(folder: Path) -> None:
     (folder / "body.json").write_text(json.dumps(CHAT))
     (folder / "refused.json").write_text(json.dumps({**CHAT, "model": "nobody"}))
     (folder / "envoy.yaml").write_text("{key: x-llm-routes, value: tiny-chat/v0=1}\n")
+    shutil.copy(SHIPPED_ENVOY, folder / "sound_envoy.yaml")
     (folder / "bad_envoy.yaml").write_text("static_resources: {listeners: [{failure_mode_allow: true}]}\n")
     (folder / "keys.yaml").write_text(KEYS)
     (folder / "usage.csv").write_text(USAGE)

@@ -214,6 +214,16 @@ FAILURES = {
         ),
         ([], 2, "Which configuration? Name it with --config FILE"),
     ],
+    "doctor": [
+        (["absent.yaml", "--file", "sound_envoy.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
+        (["--file", "absent.yaml"], 2, "absent.yaml: cannot be read: no such file or directory"),
+        (["--file", "config.yaml"], 2, "this is a configuration of llm-extproc"),
+        (["--file", "sound_envoy.yaml", "--admin", "127.0.0.1:1"], 2, "--admin and --file: one Envoy at a time."),
+        (["--admin", "127.0.0.1:1"], 2, "127.0.0.1:1: no admin server of Envoy answers (connection refused)."),
+        (["--probe", "ftp://h"], 2, "--admin, --probe, --direct: expected http://HOST:PORT"),
+        (["--probe", "http://127.0.0.1:1", "-H", "key"], 2, "--header: expected `NAME: VALUE`"),
+        ([], 2, "Which Envoy? Name its admin server with --admin HOST:PORT"),
+    ],
     "ledger query": [
         (["-c", "absent.yaml"], 2, "absent.yaml:1:1: the file cannot be read"),
         (["-c", "no_queue.yaml"], 2, "no_queue.yaml has no `ledger:` section"),

@@ -88,6 +88,7 @@ FILE_WAITS = {
     "keys revoke": ["search-1", "-k", "fifo"],
     "keys rotate": ["search-1", "-k", "fifo"],
     "envoy-config": ["--lint", "fifo"],
+    "doctor": ["--file", "fifo"],
     "rollout start": ["-c", "fifo", "tiny-chat", "--to", "v2"],
     "rollout simulate": ["-c", "fifo", "tiny-chat", "--to", "v2"],
 }

@@ -29,7 +29,8 @@ def unknown_route_cluster(listener: dict[str, Any], _: dict[str, Any]) -> None:
 
 def unknown_weighted_cluster(listener: dict[str, Any], _: dict[str, Any]) -> None:
     """A share of a weighted route goes to a cluster that is not there."""
-    routes(listener)[0]["route"] = {"weighted_clusters": {"clusters": [{"name": "gone", "weight": 1}]}}
+    routes(listener)[0]["route"] |= {"cluster": "", "weighted_clusters": {"clusters": [{"name": "gone", "weight": 1}]}}
+    del routes(listener)[0]["route"]["cluster"]
 
 
 def setting_for_no_filter(listener: dict[str, Any], _: dict[str, Any]) -> None:
@@ -42,9 +43,10 @@ def fail_open(_: dict[str, Any], filters: dict[str, Any]) -> None:
     filters["typed_config"]["failure_mode_allow"] = True
 
 
-def canonical_name(_: dict[str, Any], filters: dict[str, Any]) -> None:
+def canonical_name(listener: dict[str, Any], _: dict[str, Any]) -> None:
     """The filter has the name that others override per route."""
-    filters["name"] = "envoy.filters.http.ext_proc"
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["http_filters"][0]["name"] = "envoy.filters.http.ext_proc"
 
 
 def default_buffer(listener: dict[str, Any], _: dict[str, Any]) -> None:

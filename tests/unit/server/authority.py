@@ -34,9 +34,11 @@ class Authority:
         self._ca: trustme.CA = trustme.CA() if above is None else above._ca.create_child_ca()
         self.pem = self._ca.cert_pem.bytes()
 
-    def issue(self, *names: str, expired: bool = False) -> Identity:
+    def issue(self, *names: str, expired: bool = False, hours_left: int | None = None) -> Identity:
         """A certificate for ``names``, by default for NAME and 127.0.0.1."""
         before = LAST_YEAR + datetime.timedelta(days=30) if expired else None
+        if hours_left is not None:
+            before = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours_left)
         after = LAST_YEAR if expired else None
         leaf = self._ca.issue_cert(*(names or (NAME, "127.0.0.1")), not_before=after, not_after=before)
         chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
