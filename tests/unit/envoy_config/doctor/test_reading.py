@@ -95,7 +95,11 @@ def test_every_form_is_read_alike(code: str) -> None:
     assert (code in expected) or code in ("", *NEEDS_OURS)
 
 
-NEEDS_OURS = {"metadata-not-forwarded", *(code for code in FAULTS if code.startswith(("version-", "routes-")))}
+NEEDS_OURS = {
+    "message-timeout",
+    "metadata-not-forwarded",
+    *(code for code in FAULTS if code.startswith(("version-", "routes-"))),
+}
 """They are found beside a configuration of llm-extproc only."""
 
 
