@@ -1,0 +1,98 @@
+"""Each worked example renders, is valid, and agrees with itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from extproc.cli import _app as app
+from extproc.server.operations.config_files import read_config
+from tests.deploy.helm_chart import CHART, program
+from tests.deploy.manifests import ROOT, Manifest, one, require_module
+from tests.deploy.pod_security import violations
+
+EXAMPLE = ROOT / "deploy" / "examples" / "two-versions"
+KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
+
+
+@pytest.fixture(scope="module")
+def servers() -> list[Manifest]:
+    """The model servers."""
+    return list(yaml.safe_load_all((EXAMPLE / "vllm.yaml").read_text()))
+
+
+@pytest.fixture(scope="module")
+def chart() -> list[Manifest]:
+    """What Helm renders with the values of the example."""
+    command = [program("helm"), "template", "llm", str(CHART), "-n", "llm", "-f", str(EXAMPLE / "values.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def config_of(chart: list[Manifest], folder: Path) -> Path:
+    """The configuration as the pod has it, with its prompts and a file of keys."""
+    (folder / "prompts").mkdir()
+    (folder / "secrets").mkdir()
+    for name, text in one(chart, "ConfigMap", "llm-llm-extproc-prompts")["data"].items():
+        (folder / "prompts" / name).write_text(text)
+    (folder / "secrets" / "keys.yaml").write_text("keys: []\n")
+    file = folder / "config.yaml"
+    file.write_text(one(chart, "ConfigMap", "llm-llm-extproc-config")["data"]["config.yaml"])
+    return file
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_it_is_valid(servers: list[Manifest], chart: list[Manifest], version: str) -> None:
+    """Kubernetes' own objects, in each release that is supported."""
+    kubernetes = require_module("kubernetes_validate", "kubernetes-validate")
+    for manifest in [*servers, *chart]:
+        if "monitoring.coreos.com" not in manifest["apiVersion"]:
+            kubernetes.validate(manifest, version, strict=True)
+
+
+def test_its_pods_are_restricted(servers: list[Manifest], chart: list[Manifest]) -> None:
+    """All of them."""
+    workloads = [each for each in [*servers, *chart] if each["kind"] in ("Deployment", "StatefulSet")]
+    assert len(workloads) == 3
+    for each in workloads:
+        assert violations(each["spec"]["template"]["spec"]) == []
+
+
+def test_versions_are_those_servers(servers: list[Manifest], chart: list[Manifest], tmp_path: Path) -> None:
+    """Each endpoint is a Service, whose pods serve the model under the name that is asked for, on as many GPUs."""
+    document = read_config(config_of(chart, tmp_path)).loaded.document
+    assert document.gpus is not None
+    gpus = {each.endpoint: each.gpus for each in document.gpus.servers}
+    for version in document.models["assistant"].versions.values():
+        (endpoint,) = version.endpoints
+        service = one(servers, "Service", endpoint.partition(".")[0])
+        pod = next(
+            each["spec"]["template"]
+            for each in servers
+            if each["kind"] == "Deployment" and each["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
+        )
+        (container,) = pod["spec"]["containers"]
+        assert f"--served-model-name={version.served_model}" in container["args"]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == gpus[endpoint]
+        assert service["spec"]["clusterIP"] == "None"  # the ledger knows each server by its address
+
+
+def test_the_gateway_of_istio_has_its_routes(chart: list[Manifest], tmp_path: Path) -> None:
+    """As the page says: from the configuration that the chart has written."""
+    arguments = [
+        "envoy-config",
+        str(config_of(chart, tmp_path)),
+        "--for",
+        "istio-gateway",
+        "--gateway",
+        "istio-ingress/public",
+    ]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    routes = one([each for each in yaml.safe_load_all(done.stdout) if each], "VirtualService")
+    assert "vllm-v1.llm.svc.cluster.local" in yaml.safe_dump(routes)
+    assert "vllm-v2.llm.svc.cluster.local" in yaml.safe_dump(routes)
