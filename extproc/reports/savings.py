@@ -133,8 +133,9 @@ def _prefix_caching(used: UsedTime) -> Iterator[Saving]:
 
 def _smaller_model(used: UsedTime) -> Iterator[Saving]:
     """Short prompts of a team at another model that it asks too, by what that took for prompts and answers as long."""
-    lengths = {(asked.team, asked.model): _Lengths.of(asked) for asked in _by_team_and_model(used)}
-    for asked in _by_team_and_model(used):
+    every = list(_by_team_and_model(used))
+    lengths = {(asked.team, asked.model): _Lengths.of(asked) for asked in every}
+    for asked in every:
         ours = lengths[asked.team, asked.model]
         found = [
             _at_other(asked, ours, other, its)

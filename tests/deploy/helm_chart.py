@@ -17,6 +17,8 @@ from tests.deploy.manifests import ROOT, Manifest
 CHART = ROOT / "deploy" / "helm" / "llm-extproc"
 VALUES = Path(__file__).parent / "helm"
 GOLDEN = VALUES / "golden"
+KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
+"""Releases that are supported."""
 CASES = ("gateway", "shared", "envoy-gateway", "sidecar")
 _KINDS_OF_OTHERS = (
     "networking.istio.io/v1alpha3/EnvoyFilter",
@@ -42,10 +44,14 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def template(case: str, *arguments: str, chart: Path = CHART) -> subprocess.CompletedProcess[str]:
-    """Render the chart with the values of a case, and others; a cluster that knows all kinds is assumed."""
+    """Render the chart with the values of a case, and others."""
+    return template_of(VALUES / f"{case}.yaml", *arguments, chart=chart)
+
+
+def template_of(values: Path, *arguments: str, chart: Path = CHART) -> subprocess.CompletedProcess[str]:
+    """Render the chart with a file of values, and others; a cluster that knows all kinds is assumed."""
     kinds = [word for kind in _KINDS_OF_OTHERS for word in ("--api-versions", kind)]
-    values = ["-f", str(VALUES / f"{case}.yaml")]
-    return helm("template", "llm", str(chart), "--namespace", "llm", *kinds, *values, *arguments)
+    return helm("template", "llm", str(chart), "--namespace", "llm", *kinds, "-f", str(values), *arguments)
 
 
 @functools.cache
@@ -58,7 +64,12 @@ def rendered_text(case: str, *arguments: str) -> str:
 
 def rendered(case: str, *arguments: str) -> list[Manifest]:
     """The objects."""
-    return [each for each in yaml.safe_load_all(rendered_text(case, *arguments)) if each]
+    return objects_of(rendered_text(case, *arguments))
+
+
+def objects_of(text: str) -> list[Manifest]:
+    """What stands in several documents."""
+    return [each for each in yaml.safe_load_all(text) if each]
 
 
 def golden_text(manifests: Sequence[Manifest]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,11 @@ from typer.testing import CliRunner
 
 from extproc.cli import _app as app
 from extproc.server.operations.config_files import read_config
-from tests.deploy.helm_chart import CHART, program
+from tests.deploy.helm_chart import KUBERNETES, objects_of, template_of
 from tests.deploy.manifests import ROOT, Manifest, one, require_module
 from tests.deploy.pod_security import violations
 
 EXAMPLE = ROOT / "deploy" / "examples" / "two-versions"
-KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +26,9 @@ def servers() -> list[Manifest]:
 @pytest.fixture(scope="module")
 def chart() -> list[Manifest]:
     """What Helm renders with the values of the example."""
-    command = [program("helm"), "template", "llm", str(CHART), "-n", "llm", "-f", str(EXAMPLE / "values.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    done = template_of(EXAMPLE / "values.yaml")
+    assert done.returncode == 0, done.stderr
+    return objects_of(done.stdout)
 
 
 def config_of(chart: list[Manifest], folder: Path) -> Path:
@@ -93,6 +91,6 @@ def test_the_gateway_of_istio_has_its_routes(chart: list[Manifest], tmp_path: Pa
     ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    routes = one([each for each in yaml.safe_load_all(done.stdout) if each], "VirtualService")
+    routes = one(objects_of(done.stdout), "VirtualService")
     assert "vllm-v1.llm.svc.cluster.local" in yaml.safe_dump(routes)
     assert "vllm-v2.llm.svc.cluster.local" in yaml.safe_dump(routes)

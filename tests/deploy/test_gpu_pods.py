@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,49 +10,22 @@ import yaml
 
 from extproc.ledger.allocation.pods.look_ups import LookedUp, PodGpus, PodLookUps
 from extproc.ledger.allocation.settings import PodSettings
-from tests.deploy.manifests import BASE, Manifest, built, container, one, pod, require_module
+from tests.deploy.components import COMPONENTS, TOKEN_FOLDER, allowed_by, built_with
+from tests.deploy.manifests import Manifest, container, one, pod, require_module
 from tests.deploy.pod_security import violations
-from tests.deploy.test_rollout_weights import TOKEN_FOLDER
 from tests.hangs import HANG_S
 from tests.unit.ledger.allocation.pods import samples
 from tests.unit.ledger.allocation.test_sampling import until
 from tests.unit.ledger.rollouts.kubernetes.api_server import ApiServer, kubeconfig, serving
 
-COMPONENTS = BASE.parent / "components"
 COMPONENT = COMPONENTS / "gpu-pods"
 WANTED = LookedUp("vllm-0", (1, 0), True, True)
-
-
-def built_with(folder: Path, *components: Path) -> list[Manifest]:
-    """The base with components."""
-    tree = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": "llm",
-        "resources": [os.path.relpath(BASE, folder)],
-        "components": [os.path.relpath(each, folder) for each in components],
-    }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(tree))
-    return built(folder)
 
 
 @pytest.fixture
 def manifests(tmp_path: Path) -> list[Manifest]:
     """The base with the component."""
     return built_with(tmp_path, COMPONENT)
-
-
-def allowed_by(manifests: list[Manifest]) -> set[tuple[str, str, str, str]]:
-    """Verb, group and resource of what the roles allow; of each object."""
-    roles = [one(manifests, "Role"), one(manifests, "ClusterRole")]
-    return {
-        (verb, group, resource, "")
-        for role in roles
-        for rule in role["rules"]
-        for verb in rule["verbs"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-    }
 
 
 def test_what_it_builds_is_valid_and_restricted(manifests: list[Manifest]) -> None:
@@ -66,7 +38,10 @@ def test_what_it_builds_is_valid_and_restricted(manifests: list[Manifest]) -> No
 
 def test_the_roles_are_two_verbs(manifests: list[Manifest]) -> None:
     """Pods of one namespace, and nodes; nothing is written, and nothing is watched."""
-    assert allowed_by(manifests) == {("list", "", "pods", ""), ("get", "", "nodes", "")}
+    assert allowed_by(one(manifests, "Role"), one(manifests, "ClusterRole")) == {
+        ("list", "", "pods", ""),
+        ("get", "", "nodes", ""),
+    }
     account = one(manifests, "ServiceAccount")["metadata"]
     for role, binding in (("Role", "RoleBinding"), ("ClusterRole", "ClusterRoleBinding")):
         bound = one(manifests, binding)
@@ -79,7 +54,7 @@ def test_the_roles_are_two_verbs(manifests: list[Manifest]) -> None:
 @pytest.fixture
 def server(manifests: list[Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     """An API server with a pod and its node, which allows what the roles do."""
-    with serving(ApiServer(allowed=allowed_by(manifests))) as server:
+    with serving(ApiServer(allowed=allowed_by(one(manifests, "Role"), one(manifests, "ClusterRole")))) as server:
         server.put(samples.pod(namespace="llm"))
         server.put(samples.node())
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, server.url)))

@@ -13,13 +13,12 @@ import yaml
 
 from extproc.server.operations.config_files import read_config
 from tests.deploy.custom_resources import schema_problems
-from tests.deploy.helm_chart import CASES, CHART, GOLDEN, golden_text, helm, rendered, template
+from tests.deploy.helm_chart import CASES, CHART, GOLDEN, KUBERNETES, golden_text, helm, rendered, template
 from tests.deploy.manifests import ISTIO_SIDECAR, ROOT, Manifest, one, require_module, written
 from tests.deploy.pod_security import violations
 from tests.unit.server.authority import Authority
 
 CRDS = Path(__file__).parent / "crds"
-KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
 OF_OTHERS = {
     "EnvoyFilter": "envoyfilters.networking.istio.io.yaml",
     "EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io.yaml",

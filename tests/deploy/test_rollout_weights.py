@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,40 +11,20 @@ import yaml
 
 from extproc.ledger.rollouts.kubernetes.api import KubernetesApi
 from extproc.ledger.rollouts.kubernetes.objects import KINDS, TrafficFailed, applied, is_same, places_of, share_in
-from tests.deploy.manifests import BASE, Manifest, built, container, one, pod, require_module
+from tests.deploy.components import COMPONENTS, TOKEN_FOLDER, allowed_by, built_with
+from tests.deploy.manifests import Manifest, container, one, pod, require_module
 from tests.deploy.pod_security import violations
 from tests.unit.ledger.rollouts.kubernetes.api_server import ApiServer, kubeconfig, serving
 from tests.unit.ledger.rollouts.kubernetes.samples import EXAMPLES
 
-COMPONENT = BASE.parent / "components" / "rollout-weights"
-TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # where the client looks
+COMPONENT = COMPONENTS / "rollout-weights"
 ROUTE = EXAMPLES["HTTPRoute"]
 
 
 @pytest.fixture
 def manifests(tmp_path: Path) -> list[Manifest]:
     """The base with the component."""
-    tree = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": "llm",
-        "resources": [os.path.relpath(BASE, tmp_path)],
-        "components": [os.path.relpath(COMPONENT, tmp_path)],
-    }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(tree))
-    return built(tmp_path)
-
-
-def allowed_by(role: Manifest) -> set[tuple[str, str, str, str]]:
-    """Verb, group, resource and name of what a Role allows."""
-    return {
-        (verb, group, resource, name)
-        for rule in role["rules"]
-        for verb in rule["verbs"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for name in rule["resourceNames"]
-    }
+    return built_with(tmp_path, COMPONENT)
 
 
 def test_what_it_builds_is_valid_and_restricted(manifests: list[Manifest]) -> None:

@@ -205,9 +205,9 @@ def _started(stage: Stage, page: str) -> tuple[float, float]:
         try:
             _wait(one, page, began_s)
             ready_s = time.monotonic() - began_s
+            time.sleep(1.0)  # what it does once it is ready
             status = Path(f"/proc/{one.pid}/status").read_text()
             assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status, "it does not run as the user of the image"
-            time.sleep(1.0)  # what it does once it is ready
             resident = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
             return ready_s, int(resident.split()[1]) * 1_024
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
@@ -20,10 +19,10 @@ from extproc.reports.time_plots import Curve, TimePlot, curves
 from extproc.rollout.decide import RolloutAction, decide
 from extproc.rollout.explain import DECIDED, noted, verdict_json
 from extproc.rollout.journal import PROCESSOR, JournalEntry, JournalKind, appended
-from tests.hangs import HANG_S
 from tests.thorough import examples
+from tests.unit.reports.browser import shown
 from tests.unit.reports.samples import HOSTILE
-from tests.unit.reports.test_html_page import CHROMIUM, Page
+from tests.unit.reports.test_html_page import Page
 from tests.unit.rollout.samples import PLAN, look, plan
 
 NOW_US = 1_800_000_000_000_000
@@ -238,13 +237,6 @@ def test_what_is_beyond_a_plot_is_at_its_edge(points: list[Any], span_s: float, 
             assert 0 <= y <= height
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_a_browser_shows_it_without_the_network(hostile_page: str, tmp_path: Path) -> None:
     """It complains about nothing, and all plots are there."""
-    file = tmp_path / "rollout.html"
-    file.write_text(hostile_page)
-    options = ["--headless", "--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr"]
-    command = [str(CHROMIUM), *options, "--v=0", f"--user-data-dir={tmp_path}/profile", "--dump-dom", file.as_uri()]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=True)
-    assert "CONSOLE" not in ran.stderr
-    assert ran.stdout.count("<svg") == 11
+    assert shown(hostile_page, tmp_path).count("<svg") == 11
