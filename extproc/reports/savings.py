@@ -125,7 +125,7 @@ def _prefix_caching(used: UsedTime) -> Iterator[Saving]:
     """What prompts took that were in no cache: caching saves that at most."""
     for asked in _by_team_and_model(used):
         for is_told in (True, False):
-            cells = asked.only(lambda kind, is_told=is_told: _tells_cached(kind) is is_told)  # type: ignore[misc]
+            cells = asked.only(_tells_cached if is_told else _hides_cached)
             found = asked.saving("prefix_caching", cells, cells.prefill_us)
             cached = _per_mille(int(cells.cached.sum()), int(cells.prompt.sum())) if is_told else _UNKNOWN
             yield found._replace(per_mille=cached)
@@ -252,6 +252,10 @@ def _is_cut_at_limit(kind: ExchangeKind) -> bool:
 
 def _tells_cached(kind: ExchangeKind) -> bool:
     return kind.cached_tokens_source == TokenSource.REPORTED
+
+
+def _hides_cached(kind: ExchangeKind) -> bool:
+    return not _tells_cached(kind)
 
 
 def _per_mille(part: int, whole: int) -> int:
