@@ -41,6 +41,11 @@ class PageServer:
         """How often, so far."""
         return len(list(self.model_server.seen))
 
+    @property
+    def taken(self) -> int:
+        """How many answers have surely arrived: who asks again has the one before. For one that is asked by one."""
+        return max(self.asked - 1, 0)
+
     def says(self, page: bytes) -> None:
         """From now on."""
         self.answer = Scripted(headers=_PLAIN, chunks=[page])

@@ -127,7 +127,7 @@ def test_one_process_asks_and_another_one_goes_on(store: LedgerStore, servers: l
     server, _ = servers
     first, second, third = (Process(store, configured(server.endpoint)) for _ in range(3))
     first.look()
-    until(lambda: server.asked)
+    until(lambda: server.taken)
     second.look()
     first.look(100.0)  # it beats
     second.look(TAKEN_OVER_S)
@@ -156,7 +156,7 @@ def test_each_guard_asks_its_own_server(store: LedgerStore, servers: list[PageSe
     ]
     for guard in guards:
         guard.look()
-    until(lambda: all(server.asked for server in servers))
+    until(lambda: all(server.taken for server in servers))
     for guard in guards:
         guard.look(last=True)
     with store.reading() as connection:
@@ -239,7 +239,7 @@ def test_a_server_that_says_nothing_is_told_once_and_its_return_too(
     server, _ = servers
     process = Process(store, configured(server.endpoint))
     process.look()
-    until(lambda: server.asked)
+    until(lambda: server.taken)
     good = server.answer
     if answer is None:
         server.model_server.stop()
