@@ -61,7 +61,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images set it. Tests start processes by the hundred, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages limits-check ledger-faults bench guard-report adapters train vllm-check image-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench guard-report adapters train vllm-check image-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -110,6 +110,9 @@ memory: $(DEV) ## Measure 200 guarded streams of 2,000 events at once through th
 
 outages: $(DEV) ## Let a model server fail in each way under 200 requests a second, and print what clients notice (ARGS=--help)
 	@$(BIN)/python -m tests.tools.outages $(ARGS)
+
+upgrade-check: $(DEV) ## Replace, reconfigure and kill processors under 200 requests a second, and print what clients notice (ARGS=--help); ten minutes
+	@$(BIN)/python -m tests.upgrades $(ARGS)
 
 limits-check: $(DEV) ## Saturate rate limits of two processors with four workers each that share a Valkey, and kill that under load (ARGS=--help); four minutes
 	@$(BIN)/python -m tests.tools.limits_check $(ARGS)

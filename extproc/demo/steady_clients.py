@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ class Received(NamedTuple):
         version: MODEL/VERSION that answered, as Envoy says.
         complete: with its end, as the API and HTTP have it.
         seconds: from the request to its end.
+        begun_s: when it was asked for, on the monotonic clock.
+        judged: what ``judge`` said of it.
     """
 
     status: int
@@ -33,6 +36,12 @@ class Received(NamedTuple):
     streamed: bool
     complete: bool
     seconds: float
+    begun_s: float = 0.0
+    judged: str = ""
+
+
+AnswerJudge = Callable[[int, bytes], str]
+"""Says what an answer is, from its status and as much of its body as has come."""
 
 
 class ClientFailedError(RuntimeError):
@@ -48,14 +57,23 @@ class SteadyClients:
         rate: requests a second, of all clients together; every second one asks for a stream.
         clients: connections, each with one request at a time.
         headers: of each request.
+        judge: looks at each answer, of which nothing is kept.
     """
 
-    def __init__(self, base_url: str, rate: int, clients: int, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        rate: int,
+        clients: int,
+        headers: Mapping[str, str] | None = None,
+        judge: AnswerJudge = lambda _status, _body: "",
+    ) -> None:
         url = urlsplit(base_url)
         self._host, self._port = url.hostname, url.port
         self._rate = rate
         self._clients = clients
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        self._judge = judge
         self._numbers = itertools.count()
         self._total = math.inf
         self._failure: Exception | None = None
@@ -117,7 +135,7 @@ class SteadyClients:
                 if number >= self._total:
                     return
                 writer.write(self._request(number))
-                received, closes = await _answer(reader, streamed=bool(number % 2))
+                received, closes = await _answer(reader, self._judge, streamed=bool(number % 2))
                 self.received.append(received)
                 if closes:  # the listener has changed, or the answer was cut: Envoy ends the connection after it
                     writer.close()
@@ -141,29 +159,33 @@ class SteadyClients:
         return head.encode() + body
 
 
-async def _answer(reader: asyncio.StreamReader, *, streamed: bool) -> tuple[Received, bool]:
+async def _answer(reader: asyncio.StreamReader, judge: AnswerJudge, *, streamed: bool) -> tuple[Received, bool]:
     """Returns: what was received, and whether the server closes the connection."""
     begun_s = time.monotonic()
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     first, *lines = head.strip().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
-    was_cut = False
+    pieces: list[bytes] = []
     try:
-        body = await _body(reader, headers)
-    except asyncio.IncompleteReadError:
-        body, was_cut = b"", True
-    complete = body.rstrip().endswith(b"data: [DONE]" if streamed else b"}")
-    seconds = time.monotonic() - begun_s
-    received = Received(int(first.split()[1]), headers.get(_VERSION_HEADER, ""), streamed, complete, seconds)
+        await _read_body(reader, headers, pieces)
+        was_cut = False
+    except asyncio.IncompleteReadError as cut:
+        pieces.append(cut.partial)
+        was_cut = True
+    body, status = b"".join(pieces), int(first.split()[1])
+    end = b"data: [DONE]" if streamed and status == HTTPStatus.OK else b"}"
+    complete = not was_cut and body.rstrip().endswith(end)
+    judged, version = judge(status, body), headers.get(_VERSION_HEADER, "")
+    received = Received(status, version, streamed, complete, time.monotonic() - begun_s, begun_s, judged)
     return received, was_cut or headers.get("connection") == "close"
 
 
-async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
+async def _read_body(reader: asyncio.StreamReader, headers: Mapping[str, str], pieces: list[bytes]) -> None:
+    """Raises: asyncio.IncompleteReadError, with ``pieces`` up to there."""
     if "content-length" in headers:
-        return await reader.readexactly(int(headers["content-length"]))
-    pieces = []
+        pieces.append(await reader.readexactly(int(headers["content-length"])))
+        return
     while length := int(await reader.readuntil(b"\r\n"), 16):
         pieces.append(await reader.readexactly(length))
         await reader.readexactly(2)
     await reader.readexactly(2)
-    return b"".join(pieces)

@@ -12,6 +12,7 @@ from extproc.envoy_config.addresses import discovery_type, reachable_address, so
 from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from extproc.envoy_config.processor_tls import transport_socket
 from extproc.envoy_config.providers import provider_connection
+from extproc.envoy_config.retries import ALL_RETRIES
 
 CONCURRENCY_MAX = 4_096
 """LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
@@ -145,15 +146,15 @@ def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any
     }
 
 
-def circuit_breakers(retries: dict[str, Any] | None = None) -> dict[str, Any]:
-    """``CircuitBreakers``. Args: retries: the ``RetryBudget``; default: Envoy's limit of three at a time."""
+def circuit_breakers() -> dict[str, Any]:
+    """``CircuitBreakers``. Without a budget of their own, three retries at a time are all that Envoy allows."""
     return {
         "thresholds": [
             {
                 "max_connections": CONCURRENCY_MAX,
                 "max_pending_requests": CONCURRENCY_MAX,
                 "max_requests": CONCURRENCY_MAX,
-                **({} if retries is None else {"retry_budget": retries}),
+                "retry_budget": ALL_RETRIES,
             }
         ]
     }

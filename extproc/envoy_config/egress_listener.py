@@ -15,7 +15,7 @@ from extproc.domain.contract import EGRESS_HEADER, TRY_TIMEOUT_HEADER
 from extproc.envoy_config.fallback import egress_route, egressed
 from extproc.envoy_config.listener import REQUEST_HEADERS_MAX, ROUTER, buffer_limit_bytes, ext_proc
 from extproc.envoy_config.local_replies import local_reply_config
-from extproc.envoy_config.names import EGRESS_FILTER_NAME, PROCESSOR_CLUSTER, egress_name
+from extproc.envoy_config.names import EGRESS_FILTER_NAME, egress_name
 from extproc.envoy_config.providers import provider_filters
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
@@ -92,8 +92,7 @@ def _ext_proc(document: Document, key: VersionKey) -> dict[str, Any]:
         **front,
         "stat_prefix": "llm_egress",
         "grpc_service": {
-            "envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER},
-            "timeout": "0s",
+            **front["grpc_service"],
             "initial_metadata": [{"key": EGRESS_HEADER, "value": "/".join(key)}],
         },
         "status_on_error": {"code": "InternalServerError"},

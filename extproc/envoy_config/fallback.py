@@ -21,6 +21,7 @@ from extproc.domain.contract import ATTEMPT_HEADER, ATTEMPTS_HEADER, REPLY_DETAI
 from extproc.envoy_config.clusters import APPLIED_AT_ONCE, circuit_breakers, quick_ejection
 from extproc.envoy_config.names import chain_name, egress_name
 from extproc.envoy_config.providers import HIDDEN_HEADERS, provider_route
+from extproc.envoy_config.retries import UNREACHED, other_host
 
 INTERNAL_LISTENERS: Final = {
     "bootstrap_extensions": [
@@ -37,8 +38,6 @@ INTERNAL_LISTENERS: Final = {
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _FAILURES_MAX = 5
-_RETRY_BUDGET = {"budget_percent": {"value": 100.0}, "min_retry_concurrency": 100}
-"""A server that dies fails many requests at once, and all move on; there are never more retries than requests."""
 _ALWAYS = ("context_length_exceeded", "version_unavailable")
 """Attempts that were not sent to their model server."""
 _WITH_PROVIDER = ("provider_forbidden", "api_not_served", "credential")
@@ -108,7 +107,7 @@ def chain_cluster(names: dict[VersionKey, str], chain: FallbackChain) -> dict[st
         "type": "STATIC",
         "connect_timeout": "1s",
         **APPLIED_AT_ONCE,
-        "circuit_breakers": circuit_breakers(_RETRY_BUDGET),
+        "circuit_breakers": circuit_breakers(),
         "outlier_detection": quick_ejection(_FAILURES_MAX),
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {
@@ -139,7 +138,7 @@ def next_version(document: Document, chain: FallbackChain) -> dict[str, Any]:
     reasons = (*chain.on, *_ALWAYS, *(_WITH_PROVIDER if has_provider else ()))
     return {
         # what the internal listener itself does not answer has not been sent to a model
-        "retry_on": "connect-failure,refused-stream,reset-before-request,retriable-headers",
+        "retry_on": f"{UNREACHED},retriable-headers",
         "retriable_headers": [{"name": ATTEMPT_HEADER, "string_match": {"exact": reason}} for reason in reasons],
         "num_retries": len(chain.versions) - 1,
         "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.05s"},
@@ -190,26 +189,13 @@ def egress_route(key: VersionKey, cluster: str, version: Version, provider: Prov
     }
 
 
-def other_host() -> dict[str, Any]:
-    """A retry goes to a host that has not been tried."""
-    return {
-        "retry_host_predicate": [
-            {
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": {"@type": f"{_EXTENSIONS}.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
-            }
-        ],
-        "host_selection_retry_max_attempts": 3,
-    }
-
-
 def _other_server(version: Version) -> dict[str, Any]:
     """Another server of the version, if one cannot be reached."""
     if len(version.endpoints) == 1:
         return {}
     return {
         "retry_policy": {
-            "retry_on": "connect-failure,refused-stream,reset-before-request",
+            "retry_on": UNREACHED,
             "num_retries": 1,
             "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.05s"},
             **other_host(),

@@ -29,6 +29,7 @@ from extproc.envoy_config.names import (
     PROCESSOR_CLUSTER,
     ROUTES_STATED,
 )
+from extproc.envoy_config.retries import processor_retries
 
 _TYPE = "type.googleapis.com/envoy"
 ROUTER: dict[str, Any] = {
@@ -161,6 +162,7 @@ def ext_proc(document: Document, hop: str = "") -> dict[str, Any]:
         "grpc_service": {
             "envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER},
             "timeout": "0s",
+            "retry_policy": processor_retries(document.envoy.message_timeout_ms),
             **_stated(document.role, hop),
         },
         "failure_mode_allow": False,

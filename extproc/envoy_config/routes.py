@@ -13,6 +13,7 @@ from extproc.domain.contract import MODEL_HEADER, MODELS_PATH, ROUTE_HEADER, SER
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.fallback import next_version
 from extproc.envoy_config.names import FILTER_NAME, ROUTES_KEY, chain_name
+from extproc.envoy_config.retries import UNREACHED
 
 _REFUSED = {"name": "refused", "match": {"prefix": "/"}, "direct_response": {"status": 404}}
 _ANSWERED_HERE = f"GET {MODELS_PATH}"  # set by the processor where it chooses versions
@@ -40,7 +41,7 @@ def route_config(document: Document, clusters: dict[tuple[str, str], str]) -> di
                 ],
                 # only failures that cannot have reached the model: a generation must not be billed twice
                 "retry_policy": {
-                    "retry_on": "connect-failure,refused-stream,reset-before-request",
+                    "retry_on": UNREACHED,
                     "num_retries": 2,
                     "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
                 },

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Scripted
 from extproc.demo.seen import Request
+from extproc.envoy_config.names import PROCESSOR_CLUSTER
+from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Answer, Stack, require_envoy, wait_until
 from tests.e2e.scripted_processor import (
     Reply,
@@ -61,6 +64,17 @@ def small_limits(data: dict[str, Any]) -> None:
     data["envoy"]["message_timeout_ms"] = 500
 
 
+def with_patience(data: dict[str, Any]) -> None:
+    """For a processor that a busy machine starts late."""
+    data["envoy"]["message_timeout_ms"] = 60_000
+
+
+def tries(stack: Stack) -> int:
+    """How many calls of a processor Envoy has made again."""
+    page = stack.envoy.admin(f"/stats?filter=cluster.{PROCESSOR_CLUSTER}.upstream_rq_retry$")
+    return int(page.rpartition(": ")[2])
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Envoy and two scripted model servers, without a processor."""
@@ -99,11 +113,31 @@ def is_error(answer: Answer, status: int, code: str, path: str = CHAT) -> bool:
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
 def test_without_a_processor_nothing_reaches_a_model(stack: Stack, path: str) -> None:
-    """A missing processor is a 503 in the API's own error shape; once it is there, the next request works."""
-    assert is_error(ask(stack, path=path), 503, "checks_unavailable", path)
+    """A request waits for it up to Envoy's patience, and gets an error in the API's own shape."""
+    assert is_error(ask(stack, path=path), 504, "checks_timeout", path)
     assert [len(model.seen) for model in stack.models.values()] == [0, 0]
     with ScriptedProcessor(stack.socket, {}):
         assert ask(stack, path=path).status == 200
+
+
+def test_a_request_waits_for_a_processor_that_starts(make_stack: MakeStack) -> None:
+    """With its body: Envoy keeps what it could not send."""
+    stack = make_stack(with_processor=False, change=with_patience)
+    with ThreadPoolExecutor(1) as client:
+        asked = client.submit(ask, stack, body={"model": "tiny-chat"})
+        wait_until(lambda: tries(stack) > 1, "Envoy has tried again")
+        with ScriptedProcessor(stack.socket, {}):
+            assert asked.result().status == 200
+    (seen,) = [one for model in stack.models.values() for one in model.seen]
+    assert seen.request.document == {"model": "tiny-chat"}
+
+
+def test_a_call_that_broke_off_is_not_made_again(make_stack: MakeStack) -> None:
+    """A processor may have judged and counted it."""
+    stack = make_stack(with_processor=False, change=with_patience)
+    with ScriptedProcessor(stack.socket, {"request_headers": abort}):
+        assert is_error(ask(stack), 503, "checks_unavailable")
+    assert tries(stack) == 0
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages"])

@@ -9,6 +9,7 @@ from extproc.domain.contract import INTERNAL_HEADER_PREFIX, VERSION_HEADER
 from extproc.envoy_config.doctor.blocks import Block, blocks, mapping, mappings, named, seconds_of
 from extproc.envoy_config.doctor.check import Examined, FoundPlace, error, quoted, warning
 from extproc.envoy_config.doctor.model import Destination, EnvoyListener, EnvoyModel, HttpChain
+from extproc.envoy_config.retries import UNREACHED
 
 DEFAULT_BUFFER_BYTES: Final = 1_048_576
 """Envoy's default if the listener sets no limit."""
@@ -219,7 +220,7 @@ def retry_billed_twice(examined: Examined) -> Iterator[FoundPlace]:
             yield FoundPlace(
                 f"{where}.retry_on",
                 f"{', '.join(sorted(reasons))} may come after the model server has begun.",
-                "Set connect-failure,refused-stream,reset-before-request.",
+                f"Set {UNREACHED}.",
             )
 
 

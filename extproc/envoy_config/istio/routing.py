@@ -17,11 +17,12 @@ from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
 from extproc.envoy_config.istio.services import KubernetesService, version_services
 from extproc.envoy_config.names import cluster_names
+from extproc.envoy_config.retries import UNREACHED
 from extproc.envoy_config.routes import route_config
 
 ROUTE_PREFIX: Final = "llm-extproc/"
 """Of the names of routes, by which the EnvoyFilter finds them among those of others."""
-_RETRIES: Final = {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"}
+_RETRIES: Final = {"attempts": 2, "retryOn": UNREACHED}
 
 
 def virtual_service_spec(document: Document, mesh: Mesh) -> dict[str, Any]:

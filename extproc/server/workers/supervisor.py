@@ -125,11 +125,14 @@ class Workers:
         return await self._ask()
 
     def replace_all(self) -> None:
-        """Replace workers one by one; each serves until its successor does. A call during a replacement
+        """Replace workers one by one; each serves until its successor does. A call during a replacement is logged, and
         does nothing.
         """
         if self._replacing is None or self._replacing.done():
             self._replacing = self._run(self._replace_each())
+        else:
+            hint = "send SIGUSR2 again after `workers replaced`"
+            self._logger.warning("workers are being replaced already, signal ignored", hint=hint)
 
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
         """Let running exchanges end in all workers; cancel the rest after ``drain_s`` [s], or immediately with

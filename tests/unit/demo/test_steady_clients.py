@@ -74,6 +74,23 @@ def test_a_stream_that_is_cut_is_incomplete_and_its_client_goes_on() -> None:
     assert [one.complete for one in clients.received] == [True, False, True, True]
 
 
+def test_answers_are_judged_and_not_kept() -> None:
+    """By their status and what came of them, also of one that is cut."""
+
+    def respond(request: Request) -> Scripted:
+        if request.document["user"] == "1":
+            return Scripted(200, (), [b"data: {}\n\n", DONE[:5]], end="close_abruptly")
+        return Scripted(503, (("content-length", "2"),), [b"{}"])
+
+    def judge(status: int, body: bytes) -> str:
+        return f"{status} {body.decode()}"
+
+    with ModelServer(respond=respond) as server, SteadyClients(server.base_url, RATE, 1, judge=judge) as clients:
+        clients.finish(2)
+    assert [one.judged for one in clients.received] == ["503 {}", "200 data: {}\n\ndata:"]
+    assert clients.received[0].begun_s < clients.received[1].begun_s
+
+
 def test_whoever_waits_is_told_that_a_client_cannot_go_on() -> None:
     """Nothing accepts it any more."""
 

@@ -185,7 +185,7 @@ class FastConnection(asyncio.Protocol):
                 stream_id, GRPC_UNIMPLEMENTED, "messages must not be compressed: send grpc-encoding identity"
             )
         elif path == PROCESS and self._server.health.draining:
-            self._h2.finish(stream_id, GRPC_UNAVAILABLE, "draining")
+            self._h2.refuse(stream_id)
         elif path in (PROCESS, CHECK, WATCH):
             self._silent.add(stream_id, headers, self._heard_ns)
         else:

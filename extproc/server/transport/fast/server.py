@@ -17,6 +17,7 @@ from extproc.server.transport.processor import MESSAGE_FRAMING_BYTES, Processor
 _GOODBYE_S = 0.2  # time to send the last statuses
 _LEAVE_S = 1.0  # time for a peer to read the GOAWAY; afterwards idle connections are not waited for
 _BACKLOG = 1_024
+_ACCEPTING_S = 0.01  # some turns of the event loop, to accept what waits
 _POLL_S = 0.01
 
 
@@ -74,7 +75,7 @@ class FastServer:
     async def stop(self, drain_s: float, at_once: asyncio.Event) -> int:
         """Let running streams end; cancel the rest after ``drain_s`` [s], or immediately with ``at_once``.
 
-        New streams are rejected since ``Health.drain``, also on new connections; health checks are answered.
+        New streams are refused since ``Health.drain``, also on new connections; health checks are answered.
         Returns: how many were cancelled. They have been measured.
         """
         for connection in self.connections:
@@ -86,8 +87,10 @@ class FastServer:
         hurried.cancel()
         running = 0
         self.processor.cancels = True
+        await self._stop_accepting()
         for connection in list(self.connections):
             running += await connection.end_calls()
+            connection.drain()  # also those that came since: what they still send is refused, not lost
         await asyncio.sleep(0 if running else _GOODBYE_S)
         self._close()
         return running
@@ -140,12 +143,16 @@ class FastServer:
                     connection.close()
             await asyncio.sleep(_POLL_S)
 
-    def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self._socket.close()
-        for connection in list(self.connections):
-            connection.close()
+    async def _stop_accepting(self) -> None:
+        """Accept what has connected already, since a connection that is closed unread loses what was sent on it."""
         if self._owns_address and self._address.startswith(UNIX):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._address.removeprefix(UNIX))
+        await asyncio.sleep(_ACCEPTING_S)
+        if self._server is not None:
+            self._server.close()
+
+    def _close(self) -> None:
+        self._socket.close()
+        for connection in list(self.connections):
+            connection.close()

@@ -150,6 +150,11 @@ class SendingHalf:
         if not stream.output:
             self._write_trailers(stream)
 
+    def refuse(self, stream_id: int) -> None:
+        """End a call of which nothing was read but its headers, so that its client may make it again elsewhere."""
+        if stream_id in self._streams:
+            self._reset(stream_id, ErrorCode.REFUSED_STREAM)
+
     def ping(self) -> None:
         """Send a keepalive: any later input counts as a reply."""
         if not self.closed:

@@ -326,7 +326,9 @@ def connected(address: str) -> aio.Channel:
 @by_one("fast", "tcp")
 @in_loop
 async def test_sigusr2_replaces_every_worker_and_no_exchange_fails(shared: Process) -> None:
-    """Clients ask all the time, and a stream that runs goes on to its end; all of it is on the page."""
+    """Clients ask all the time, and a stream that runs goes on to its end; all of it is on the page. A second signal
+    meanwhile is told to come again.
+    """
     counts, before, starts = Counts(shared), pids(shared), len(shared.lines("worker serving"))
     first, *_, last = await addresses(shared) * 2
     channels = [connected(first), connected(last)]
@@ -336,6 +338,8 @@ async def test_sigusr2_replaces_every_worker_and_no_exchange_fails(shared: Proce
         await say(call, request_headers())
         shared.processor.signal(signal.SIGUSR2)
         await later(lambda: len(shared.lines("worker serving")) > starts)
+        shared.processor.signal(signal.SIGUSR2)
+        await later(lambda: shared.lines("workers are being replaced already, signal ignored"))
         assert (await say(call, request_body()))[0].HasField("request_body")
         call.cancel()
     await later(lambda: shared.lines("workers replaced"))

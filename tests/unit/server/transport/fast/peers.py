@@ -270,6 +270,7 @@ class Served:
             peer.socket.close()
         for connection in list(self.server.connections):
             await connection.end_calls()
+        await self.server._stop_accepting()
         self.server._close()
 
 

@@ -221,6 +221,19 @@ def test_draining() -> None:
     assert not pair.server.closed
 
 
+def test_a_call_that_is_refused_may_be_made_elsewhere() -> None:
+    """Nothing of it is kept, and the other calls go on; one that is gone already is not refused."""
+    pair = Pair()
+    running, late = pair.open(), pair.open()
+    pair.carry()
+    pair.server.refuse(late)
+    pair.server.refuse(late)
+    pair.carry()
+    assert pair.resets == {late: frames.ErrorCode.REFUSED_STREAM}
+    assert pair.server.stream_count == 1
+    assert pair.server.send_message(running, b"still")
+
+
 def test_the_clients_goaway_changes_nothing() -> None:
     """A client may announce that it goes; its calls go on."""
     pair = Pair()
