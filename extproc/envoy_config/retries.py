@@ -1,7 +1,7 @@
 """Retries: to another server of a version, and of calls that no processor has taken.
 
-A call of the processor is made again until the filter's ``message_timeout``. So the restart of a processor is a wait for
-clients, not an error, and where there are several processors, another one answers. Envoy repeats a call only if it
+A call of the processor is made again until the filter's ``message_timeout``. So the restart of a processor is a wait
+for clients, not an error, and where there are several processors, another one answers. Envoy repeats a call only if it
 could not connect, or if the processor refused the stream (``REFUSED_STREAM``), as it does while it drains: nothing of
 the request has been read then, so nothing is guarded or counted twice. A call that broke off is not repeated.
 
