@@ -13,7 +13,12 @@ from tests.tools.image_check.__main__ import IMAGE_MB_MAX, MEMORY_MB_MAX, READY_
 
 PAGE = DOCS / "image.md"
 TEXT = PAGE.read_text()
-SOURCES = [ROOT / "deploy" / "Dockerfile", *(ROOT / "deploy" / "image").glob("*.py"), *ROOT.glob("extproc/config/*.py")]
+SOURCES = [
+    ROOT / "deploy" / "Dockerfile",
+    ROOT / "extproc" / "app" / "supervision.py",
+    *(ROOT / "deploy" / "image").glob("*.py"),
+    *ROOT.glob("extproc/config/*.py"),
+]
 
 
 def test_the_readme_quotes_the_report() -> None:

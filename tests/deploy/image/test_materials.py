@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.image import materials, root_files
 from deploy.image.materials import completed
 
 BILL = {
@@ -65,3 +66,8 @@ def test_the_rest_of_the_bill_stays(root: Path) -> None:
     before = json.dumps(BILL)
     assert completed(BILL, root)["bomFormat"] == "CycloneDX"
     assert json.dumps(BILL) == before
+
+
+def test_records_are_read_where_they_are_written() -> None:
+    """The two steps of the build share no module."""
+    assert materials.RECORDS == root_files.RECORDS

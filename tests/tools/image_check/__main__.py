@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from deploy.image.licenses import LicenseUnknown, license_of_debian
+from deploy.image.materials import PLACE
 from tests.tools import image_check
 from tests.tools.image_check.dockerfile import Stage, built
 from tests.tools.image_check.figures import (
-    BILL,
     ENVIRONMENT,
     MB,
     REPORT,
@@ -74,7 +74,7 @@ def problems(stage: Stage, figures: ImageFigures) -> Iterator[str]:
     others = [name for name in programs(stage.root) if not name.startswith(ALLOWED_PROGRAMS)]
     if others:
         yield f"it has programs besides its own: {', '.join(others)}"
-    yield from bill_problems(json.loads((stage.root / BILL).read_text()), stage.root)
+    yield from bill_problems(json.loads((stage.root / PLACE).read_text()), stage.root)
     for package in figures.debian:
         try:
             license_of_debian(package)

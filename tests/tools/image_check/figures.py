@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from deploy.image import materials
+
 ENVIRONMENT: Final = "opt/llm-extproc"
-BILL: Final = "usr/share/sbom/llm-extproc.cdx.json"
 PROJECT: Final = "llm-extproc"
 INTERPRETER: Final = "Python and its standard library"
 LIBRARIES: Final = "libraries of Debian"
@@ -118,7 +119,7 @@ def programs(root: Path) -> list[str]:
 
 def debian_packages(root: Path) -> list[str]:
     """Those that files of the image are from."""
-    return sorted(file.name for file in (root / "var/lib/dpkg/status.d").iterdir())
+    return sorted(file.name for file in (root / materials.RECORDS).iterdir())
 
 
 def bill_problems(bill: Mapping[str, Any], root: Path) -> list[str]:
