@@ -61,7 +61,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images set it. Tests start processes by the hundred, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench guard-report adapters train vllm-check image-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench guard-report adapters train vllm-check image-check wheel-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -147,8 +147,11 @@ vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its mod
 	@PYTHONPATH=$(CURDIR) $(dir $(VLLM))bin/python -m tests.tools.vllm_check $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m tests.tools.vllm_server --python $(dir $(VLLM))bin/python)
 
-image-check: $(DEV) ## Run the steps of deploy/Dockerfile in folders, and the processor from the result (needs root and debootstrap)
+image-check: $(DEV) ## Run the steps of deploy/Dockerfile in folders, and the processor from the result (needs root and debootstrap); eight minutes
 	@$(BIN)/python -m tests.tools.image_check $(ARGS)
+
+wheel-check: $(DEV) ## Install the built wheels in an environment of their own, and run check, serve, health and demo (ARGS=--help); a minute
+	@$(BIN)/python -m tests.tools.wheel_check $(ARGS)
 
 compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
@@ -183,6 +186,7 @@ lock: ## Pin the dependencies anew (needs uv; ARGS=--upgrade takes the newest)
 	$(COMPILE) pyproject.toml --group build --extra http --extra kubernetes --extra ledger --extra otel --extra redis --extra review --extra uvloop -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) requirements/compile.in -c requirements/dev.txt -o requirements/compile.txt
 	$(COMPILE) requirements/docs.in -o requirements/docs.txt
+	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
 	$(COMPILE) --no-deps requirements/published-protos.in -o requirements/published-protos.txt
 	$(COMPILE) --no-deps requirements/kubernetes-tools.in -o requirements/kubernetes-tools.txt
 	$(COMPILE) --no-deps requirements/models.in -o requirements/models.txt

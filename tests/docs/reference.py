@@ -23,6 +23,7 @@ from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
 from tests.docs.doctor_sections import doctor_sections
 from tests.docs.error_table import error_table, guard_sections
+from tests.docs.image_tables import image_figures_table, image_licenses_table, image_parts_table
 from tests.docs.json_shapes import json_shapes
 from tests.docs.ledger_table import ledger_table, outcomes_table
 from tests.docs.man_page import MAN_PAGE, man_page
@@ -77,6 +78,9 @@ def tables() -> dict[str, str]:
         "rollout gates": gates_table(),
         "model files": model_files_table(),
         "model sources": model_sources_table(),
+        "image figures": image_figures_table(),
+        "image parts": image_parts_table(),
+        "image licenses": image_licenses_table(),
     }
 
 

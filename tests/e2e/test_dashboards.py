@@ -56,6 +56,7 @@ EMPTY = {
     "llm_rollout_share": "nothing is rolled out; the demo has rollouts",
     "llm_rollout_gate_evidence": "likewise",
     "llm_rollout_changes_total": "likewise",
+    "llm_extproc_hop_marks_total": "no hop in front signs marks",
     "llm_guard_precision": "no finding is labeled",
     'llm_guard_coverage_total{outcome="failed_closed"}': "no guard fails",
     'llm_requests_total{outcome="upstream_error"}': "the other version answers instead",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, require_envoy, wait_until
 from tests.e2e.test_mtls import Installed
 from tests.unit.envoy_config.doctor import faults
-from tests.unit.envoy_config.doctor.faults import FAULTS, PER_ROUTE
+from tests.unit.envoy_config.doctor.faults import CHANGES_OF_OURS, FAULTS, PER_ROUTE
 
 Block = dict[str, Any]
 
@@ -33,7 +34,7 @@ ACCEPTED = [
     *("canonical-name", "failure-mode-open", "trailer-mode", "mode-override", "message-timeout", "attribute-not-sent"),
     *("metadata-not-received", "reachable-around", "route-disables-filter", "per-route-key", "client-header-kept"),
     *("buffer-limit", "route-timeout", "idle-timeout", "retry-billed-twice", "version-not-routed", "version-unknown"),
-    *("version-differs", "routes-not-stated"),
+    *("version-differs", "routes-not-stated", "mark-removed", "mark-kept"),
 ]
 """Mistakes with which Envoy starts, and says nothing."""
 
@@ -102,9 +103,10 @@ def admin_of(stack: Stack) -> str:
 def test_a_fault_of_a_running_envoy_is_found(tmp_path: Path, code: str) -> None:
     """Exactly it, with the exit code of its severity."""
     require_envoy()
-    document = faults.document()
-    (tmp_path / "llm-extproc.json").write_text(document.model_dump_json(exclude_unset=True))
-    configuration = on_loopback(faults.sound())
+    more = CHANGES_OF_OURS.get(code, {})
+    (tmp_path / "hop.key").write_bytes(os.urandom(32))
+    (tmp_path / "llm-extproc.json").write_text(faults.document(**more).model_dump_json(exclude_unset=True))
+    configuration = on_loopback(faults.sound(**more))
     FAULTS[code](configuration)
     with EnvoyProcess(configuration, tmp_path):
         ended, found = doctor(str(tmp_path / "llm-extproc.json"), "--admin", loopback_admin(configuration))

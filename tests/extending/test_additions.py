@@ -19,7 +19,7 @@ from tests.extending.added_metric import METRIC
 from tests.extending.additions import Addition
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("extproc", "tests", "docs", "envoy", "deploy", "packages")
+COPIED = ("extproc", "tests", "docs", "envoy", "deploy", "packages", "requirements")
 FILES_MAX = {"guard": 6, "filter": 4, "kind of `pii`": 3, "metric": 2}
 ADDITIONS = [
     ("guard", GUARD),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,22 +10,16 @@ from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.tools.wheel_check import ROOT, build_wheel
+
 WHEEL_BYTES_MAX = 2_500_000
 """Of the package, which has 2.0 MB; recordings and models have more each."""
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources: building leaves files beside them."""
-    sources, wheels = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheels")
-    shutil.copytree(ROOT / "extproc", sources / "extproc", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, sources)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(wheels), "."]
-    subprocess.run(command, cwd=sources, check=True, capture_output=True)
-    (built,) = wheels.glob("*.whl")
-    return built
+    """The wheel of the package, as `make wheel-check` builds it."""
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("sources"))
 
 
 def test_no_recording_is_in_it(wheel: Path) -> None:

@@ -112,6 +112,16 @@ class HttpChain:
         """Whether what takes this way passes llm-extproc."""
         return any(way.has(one) for one in self.ours)
 
+    def removes(self, header: str) -> bool:
+        """Whether a header of a client is gone before anything reads it; by its name or by a prefix of it."""
+        for _, block in blocks("", self.manager.get("early_header_mutation_extensions")):
+            if named(block, "remove").lower() == header:
+                return True
+            prefix = named(mapping(mapping(block.get("remove_on_match")).get("key_matcher")), "prefix").lower()
+            if prefix and header.startswith(prefix):
+                return True
+        return False
+
 
 @dataclass(frozen=True)
 class EnvoyListener:

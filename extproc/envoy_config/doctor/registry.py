@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from extproc.envoy_config.doctor import cluster_checks, filter_checks, probe_checks, route_checks, version_checks
+from extproc.envoy_config.doctor import (
+    cluster_checks,
+    filter_checks,
+    hop_checks,
+    probe_checks,
+    route_checks,
+    version_checks,
+)
 from extproc.envoy_config.doctor.check import DoctorCheck, EnvoyFinding, Examined, checks_of
 
-_MODULES: Final = (cluster_checks, filter_checks, route_checks, version_checks, probe_checks)
+_MODULES: Final = (cluster_checks, filter_checks, route_checks, version_checks, hop_checks, probe_checks)
 CHECKS: Final[tuple[DoctorCheck, ...]] = tuple(one for module in _MODULES for one in checks_of(module))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from extproc.domain.contract import INTERNAL_HEADER_PREFIX, VERSION_HEADER
 from extproc.envoy_config.doctor.blocks import Block, blocks, mapping, mappings, named, seconds_of
 from extproc.envoy_config.doctor.check import Examined, FoundPlace, error, quoted, warning
-from extproc.envoy_config.doctor.model import Destination, EnvoyListener, EnvoyModel, HttpChain
+from extproc.envoy_config.doctor.model import Destination, EnvoyListener, EnvoyModel
 from extproc.envoy_config.retries import UNREACHED
 
 DEFAULT_BUFFER_BYTES: Final = 1_048_576
@@ -117,7 +117,7 @@ def client_header_kept(examined: Examined) -> Iterator[FoundPlace]:
     the prefix `x-llm-` by `early_header_mutation_extensions`, as `extproc envoy-config` does.
     """
     for listener, chain in examined.model.chains:
-        if listener.is_internal or not chain.ours or _removes_headers(chain):
+        if listener.is_internal or not chain.ours or chain.removes(VERSION_HEADER):
             continue
         matching = [way for way in chain.destinations if _header_matches(way)]
         if matching:
@@ -131,16 +131,6 @@ def client_header_kept(examined: Examined) -> Iterator[FoundPlace]:
 def _header_matches(way: Destination) -> list[Block]:
     headers = mappings(mapping(way.route.get("match")).get("headers"))
     return [one for one in headers if named(one).lower() == VERSION_HEADER]
-
-
-def _removes_headers(chain: HttpChain) -> bool:
-    for _, block in blocks("", chain.manager.get("early_header_mutation_extensions")):
-        if named(block, "remove").lower() == VERSION_HEADER:
-            return True
-        prefix = named(mapping(mapping(block.get("remove_on_match")).get("key_matcher")), "prefix").lower()
-        if prefix and INTERNAL_HEADER_PREFIX.startswith(prefix):
-            return True
-    return False
 
 
 # --- what is cut, or billed twice ----------------------------------------------------------------------------------

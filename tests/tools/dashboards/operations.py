@@ -122,6 +122,14 @@ _TRAFFIC = Row(
             [Query(rate("llm_extproc_identity_refused_total", "source, reason", _ANY), "{{source}}: {{reason}}")],
             unit="reqps",
         ),
+        Panel(
+            "Marks of the hop in front",
+            "Requests of a sidecar by what became of the gateway's mark. All but good are guarded and counted again:"
+            " docs/two-hops.md says what each result means. absent: somebody goes around the gateway.",
+            [Query(rate("llm_extproc_hop_marks_total", "result", _ANY), "{{result}}")],
+            unit="reqps",
+            stacked=True,
+        ),
     ],
 )
 

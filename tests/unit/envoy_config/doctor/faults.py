@@ -162,6 +162,19 @@ def unstated(configuration: Block) -> None:
     del manager(configuration)["route_config"]["virtual_hosts"][0]["metadata"]
 
 
+def marks_removed(configuration: Block) -> None:
+    """Generated before the sidecar had `hops`."""
+    (early,) = manager(configuration)["early_header_mutation_extensions"]
+    early["typed_config"]["mutations"].append({"remove_on_match": {"key_matcher": {"prefix": "x-llm-"}}})
+
+
+def marks_kept(configuration: Block) -> None:
+    """A gateway whose routes look at no header, so that no client can choose by one."""
+    del manager(configuration)["early_header_mutation_extensions"]
+    for one in routes(configuration):
+        one["match"].pop("headers", None)
+
+
 def set_of_ours(key: str, value: Any) -> Fault:
     """A setting of our filter; None: without it."""
 
@@ -218,10 +231,17 @@ FAULTS: Final[dict[str, Fault]] = {
     "version-unknown": renamed_version,
     "version-differs": moved_version,
     "routes-not-stated": unstated,
+    "mark-removed": marks_removed,
+    "mark-kept": marks_kept,
 }
 """By code: what is changed in a sound configuration."""
 
-CHANGES_OF_OURS: Final = {"metadata-not-forwarded": {"identity": JWT}}
+HOPS: Final = {"hops": {"key_files": ["hop.key"]}}
+CHANGES_OF_OURS: Final[dict[str, dict[str, Any]]] = {
+    "metadata-not-forwarded": {"identity": JWT},
+    "mark-removed": {**HOPS, "role": "guard", "guard_version": "chat/v1", "filters": [{"filter": "meter"}]},
+    "mark-kept": HOPS,
+}
 """What the configuration of llm-extproc has besides, by code."""
 WITHOUT_OURS: Final = {"malformed"}
 """Nothing of the configuration is compared: there is no listener."""

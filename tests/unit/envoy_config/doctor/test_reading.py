@@ -98,7 +98,7 @@ def test_every_form_is_read_alike(code: str) -> None:
 NEEDS_OURS = {
     "message-timeout",
     "metadata-not-forwarded",
-    *(code for code in FAULTS if code.startswith(("version-", "routes-"))),
+    *(code for code in FAULTS if code.startswith(("version-", "routes-", "mark-"))),
 }
 """They are found beside a configuration of llm-extproc only."""
 

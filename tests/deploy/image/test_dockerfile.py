@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -47,20 +49,51 @@ def test_what_is_copied_exists_and_is_not_ignored() -> None:
 
 
 def test_only_locked_packages_are_installed() -> None:
-    """Every installation is of hashed packages, or of nothing but the project itself."""
+    """Every installation is of hashed wheels, or of nothing but the project itself: no package runs its setup."""
     steps = [step for each in _instructions("RUN") for step in each.split("&&")]
-    installs = [each for each in steps if "pip install" in each or "pip wheel" in each]
-    assert len(installs) == 4
+    installs = [each for each in steps if "install -" in each or "pip wheel" in each]
+    installs = [each for each in installs if "apt-get" not in each]
+    assert len(installs) == 5
     built = ("--no-deps --no-build-isolation", "--no-deps --no-index --find-links /dist llm-extproc")
-    assert all("--require-hashes" in each or any(words in each for words in built) for each in installs)
+    locked = "--only-binary :all: --require-hashes"
+    assert all(locked in each or any(words in each for words in built) for each in installs)
+
+
+def test_a_machine_without_wheels_is_told_so() -> None:
+    """Not by the errors of a compiler that has no sources. Here pip fails, whatever it is asked."""
+    (step,) = [each for each in _instructions("RUN") if "--only-binary" in each]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        ["sh", "-c", step.replace("/opt/compile/bin/pip", "false")],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "Wheels are there for Linux with glibc on x86_64 and aarch64" in result.stderr
+    assert f"This is {platform.machine()} with Python 3." in result.stderr
+
+
+def test_the_base_is_one_argument() -> None:
+    """A release names it by digest; the last stage has no base."""
+    (argument,) = _instructions("ARG")
+    name, _, base = argument.partition("=")
+    assert re.fullmatch(r"python:3\.13-slim-[a-z]+", base)
+    assert _instructions("FROM") == [f"${{{name}}} AS build", "scratch"]
 
 
 def test_what_compiles_does_not_come_along() -> None:
     """The last stage has one folder of the first."""
     last = DOCKERFILE.read_text().split("\nFROM ")[-1]
-    assert [line for line in last.splitlines() if line.startswith(("COPY", "RUN"))] == [
-        "COPY --from=build /opt/llm-extproc /opt/llm-extproc"
-    ]
+    assert [line for line in last.splitlines() if line.startswith(("COPY", "RUN"))] == ["COPY --from=build /image/ /"]
+
+
+def test_what_is_gathered_is_tried_before_it_is_an_image() -> None:
+    """The probe runs last, in the files that are copied, as the image's user."""
+    (step,) = [each for each in _instructions("RUN") if "root_files.py" in each]
+    (user,) = _instructions("USER")
+    assert step.endswith(f"chroot --userspec={user} /image /opt/llm-extproc/bin/python - <image/probe.py")
 
 
 def test_the_image_is_not_root_and_knows_its_command() -> None:
