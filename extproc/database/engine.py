@@ -33,7 +33,29 @@ class StoreFailed(Exception):
 
 
 class SchemaTooNew(Exception):
-    """A newer release created the tables; the message says which schema was found, and which is known."""
+    """A newer release changed the tables so that this one must not use them; the message says which schema was found,
+    and which is known.
+    """
+
+
+_GENERATION = 1_000
+
+
+def check_schema(found: int, known: int) -> None:
+    """Refuse tables of a newer release, unless this one may use them: while versions are replaced one by one, and after
+    the way back.
+
+    Within a thousand numbers a migration only adds: tables, and columns that an older release may leave out. One that
+    takes away or gives another meaning begins the next thousand.
+
+    Args: found: the schema of the tables, known: the newest of this release.
+    Raises: SchemaTooNew.
+    """
+    if found // _GENERATION > known // _GENERATION:
+        raise SchemaTooNew(
+            f"its schema is {found}, of a newer release, and this release uses schemas up to"
+            f" {(known // _GENERATION + 1) * _GENERATION - 1}"
+        )
 
 
 class Database:

@@ -2,7 +2,7 @@
 
 A change of a table is a module in ``versions``: ``upgrade`` with the operations, ``revision`` one higher than
 ``down_revision``. Views are created again after each change, from ``schema``, so a migration names none. There is no
-way back: an older release does not open what a newer one has changed.
+way back: an older release uses what a newer one has added to, see ``check_schema``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from extproc.database.engine import SchemaTooNew
+from extproc.database.engine import check_schema
 from extproc.ledger.schema import VIEWS, create_views
 
 VERSION_TABLE = "ledger_schema"
@@ -33,10 +33,9 @@ def bring_up_to_date(connection: Connection) -> None:
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head() or ""
     found = revision_of_tables(connection)
-    if found == newest:
+    if found is not None and int(found) >= int(newest):
+        check_schema(int(found), int(newest))
         return
-    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
-        raise SchemaTooNew(f"its schema is revision {found}, and this release knows {newest} at most")
     for name in VIEWS:  # a database may refuse to change a table that a view reads
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
     command.upgrade(config, "head")

@@ -2,7 +2,7 @@
 
 A new store is created with the tables as defined here. To change them, raise ``SCHEMA_VERSION`` and add to
 ``MIGRATIONS`` the statements that upgrade a store of the previous version, in SQL that both SQLite and PostgreSQL
-understand.
+understand. What is added has a default, so that an older release can leave it out, see ``check_schema``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-from extproc.database.engine import SchemaTooNew
+from extproc.database.engine import check_schema
 from extproc.sinks.review.entries import Entry
 
 SCHEMA_VERSION = 2
@@ -38,13 +38,18 @@ _MIGRATION_LOCK = 0x6C6C6D72  # arbitrary advisory lock number: no two PostgreSQ
 
 METADATA = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only a column of exactly this type
+ADDED = {"route": ""}
+"""Columns that came later, with their defaults."""
 _TYPES = {"int": BigInteger, "float": Float, "str": Text}
 
 FINDINGS = Table(
     "review_findings",
     METADATA,
     Column("id", _ID, primary_key=True, autoincrement=True),
-    *(Column(one.name, _TYPES[str(one.type)], nullable=False) for one in fields(Entry)),
+    *(
+        Column(one.name, _TYPES[str(one.type)], nullable=False, server_default=ADDED.get(one.name))
+        for one in fields(Entry)
+    ),
     Column("verdict", Text, nullable=True),  # of its last label
     sqlite_autoincrement=True,  # never reuse ids: a reviewer may still look at one
 )
@@ -78,8 +83,7 @@ def bring_up_to_date(connection: Connection) -> None:
         connection.execute(_SCHEMA.insert().values(version=SCHEMA_VERSION))
         return
     found = connection.execute(select(_SCHEMA.c.version)).scalar_one()
-    if found > SCHEMA_VERSION:
-        raise SchemaTooNew(f"its schema has version {found}, and this release knows {SCHEMA_VERSION} at most")
+    check_schema(found, SCHEMA_VERSION)
     for version in range(found + 1, SCHEMA_VERSION + 1):
         for statement in MIGRATIONS[version]:
             connection.execute(text(statement))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -19,7 +20,7 @@ import extproc.ledger.allocation.share_tables
 import extproc.ledger.rollouts.tables  # noqa: F401, likewise
 from extproc.database.engine import StoreFailed
 from extproc.ledger.entry import EntryOutcome, TokenSource
-from extproc.ledger.migrations import VERSION_TABLE
+from extproc.ledger.migrations import VERSION_TABLE, versions
 from extproc.ledger.places import SpoolPlace
 from extproc.ledger.schema import METADATA, VIEWS
 from extproc.ledger.store import LedgerStore
@@ -181,14 +182,49 @@ def test_several_processes_open_an_empty_store_at_once(url: str) -> None:
     assert failed == []
 
 
-def test_a_store_of_a_newer_release_is_not_touched(url: str, connection: Connection) -> None:
+def test_a_store_of_a_newer_generation_is_not_touched(url: str, connection: Connection) -> None:
     """It may hold what this one would destroy."""
-    connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
+    connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '1000'"))
     connection.commit()
     with pytest.raises(StoreFailed) as refused:
         LedgerStore(url, Path("/"))
-    assert str(refused.value) == "its schema is revision 0999, and this release knows 0010 at most"
+    assert str(refused.value) == "its schema is 1000, of a newer release, and this release uses schemas up to 999"
     assert not refused.value.may_pass
+
+
+def test_what_the_next_release_adds_stops_nobody(url: str, store: LedgerStore, connection: Connection) -> None:
+    """While versions are replaced one by one, and after the way back: it adds, reads, and opens it anew."""
+    connection.execute(text("ALTER TABLE ledger_entries ADD COLUMN moon TEXT DEFAULT 'new' NOT NULL"))
+    connection.execute(text("CREATE TABLE ledger_moons (moon TEXT PRIMARY KEY)"))
+    connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
+    connection.commit()
+    assert store.add([entry()]) == 1
+    again = LedgerStore(url, Path("/"))
+    assert again.add([entry(exchange="e2")]) == 1
+    assert again.get("e2") == entry(exchange="e2")
+    assert [row["moon"] for row in again.rows(text("SELECT moon FROM ledger_entries"))] == ["new", "new"]
+    assert again.rows(text(f"SELECT version_num FROM {VERSION_TABLE}"))[0]["version_num"] == "0999"
+    again.close()
+
+
+@pytest.mark.parametrize("module", sorted(Path(versions.__path__[0]).glob("v*.py")), ids=lambda file: file.stem)
+def test_a_migration_only_adds(module: Path) -> None:
+    """Tables, indexes, and columns that an older release may leave out; see ``check_schema``."""
+    operations = [
+        call
+        for call in ast.walk(ast.parse(module.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "op"
+    ]
+    assert operations
+    for call in operations:
+        assert isinstance(call.func, ast.Attribute)
+        assert call.func.attr in ("add_column", "create_table", "create_index", "execute", "bulk_insert")
+        if call.func.attr == "add_column":
+            column = call.args[1]
+            assert isinstance(column, ast.Call)
+            assert "server_default" in [keyword.arg for keyword in column.keywords]
+        if call.func.attr == "execute":
+            assert "INSERT INTO" in ast.unparse(call)
 
 
 def test_views_of_a_migrated_store_are_those_of_the_release(connection: Connection) -> None:

@@ -305,14 +305,45 @@ def test_a_store_without_routes_goes_on_with_them(url: str) -> None:
     after.close()
 
 
-def test_a_store_of_a_newer_release_is_not_touched(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_a_newer_generation_is_not_touched(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold what this one would destroy."""
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 7)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 1_007)
     Store(url, Path("/")).close()
     monkeypatch.setattr(schema, "SCHEMA_VERSION", 1)
-    with pytest.raises(StoreFailed, match="version 7") as refused:
+    with pytest.raises(StoreFailed, match="its schema is 1007, of a newer release") as refused:
         Store(url, Path("/"))
     assert not refused.value.may_pass
+
+
+def test_what_the_next_release_adds_stops_nobody(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens the store anew, and adds to it."""
+    newest = schema.SCHEMA_VERSION
+    Store(url, Path("/")).close()
+    steps = {newest + 1: ("ALTER TABLE review_findings ADD COLUMN moon TEXT DEFAULT 'new' NOT NULL",)}
+    monkeypatch.setattr(schema, "MIGRATIONS", steps)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", newest + 1)
+    Store(url, Path("/")).close()
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", newest)
+    store = Store(url, Path("/"))
+    store.add([entry()])
+    assert [stored.entry for stored in store.find(ANY, 10)] == [entry()]
+    store.close()
+
+
+def test_what_an_older_release_leaves_out_has_a_default(url: str) -> None:
+    """Also in a store that this release has made."""
+    store = Store(url, Path("/"))
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    known = [one.name for one in fields(Entry) if one.name not in schema.ADDED]
+    values = {name: getattr(entry(), name) for name in known}
+    with engine.begin() as connection:
+        names = ", ".join(known)
+        connection.execute(
+            text(f"INSERT INTO review_findings ({names}) VALUES ({', '.join(f':{name}' for name in known)})"), values
+        )
+    engine.dispose()
+    assert [stored.entry for stored in store.find(ANY, 10)] == [entry(**schema.ADDED)]
+    store.close()
 
 
 # --- who may read it -----------------------------------------------------------------------------------------------
