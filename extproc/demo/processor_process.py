@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -32,11 +34,15 @@ class ProcessorProcess:
         config: the configuration file.
         metrics_address: HOST:PORT of its pages, as configured.
         log: file to which its output is appended.
+
+    Attributes:
+        environment: what it gets more of than this process has, from its next start on.
     """
 
     def __init__(self, config: Path, metrics_address: str, log: Path) -> None:
         self.config = config
         self.log = log
+        self.environment: Mapping[str, str] = {}
         self._page = f"http://{metrics_address}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +57,12 @@ class ProcessorProcess:
         try:
             with self.log.open("ab") as log, signals_deferred():
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=OWN_GROUP
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=os.environ | dict(self.environment),
+                    process_group=OWN_GROUP,
                 )
             self._wait_until_ready(ready_s_max)
         except BaseException:  # also SystemExit, which a signal raises

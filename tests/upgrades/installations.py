@@ -228,7 +228,7 @@ class WorkerKilled(_OneProcessor):
 # --- two processors ------------------------------------------------------------------------------------------------
 
 
-class _TwoProcessors(Upgrade):
+class TwoProcessors(Upgrade):
     """They share an Envoy, as the pods of a Deployment do; each listens on a port of its own."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -248,6 +248,9 @@ class _TwoProcessors(Upgrade):
         super()._change(data)
         data["server"]["listen"] = f"{_LOOPBACK}:{self._ports[0]}"
 
+    def _change_second(self, data: dict[str, Any]) -> None:
+        """What the second has otherwise, besides its addresses: nothing."""
+
     def _know_both(self, envoy: dict[str, Any]) -> None:
         _processor_cluster(envoy)["load_assignment"]["endpoints"][0]["lb_endpoints"] = [
             {"endpoint": {"address": {"socket_address": {"address": _LOOPBACK, "port_value": port}}}}
@@ -258,12 +261,13 @@ class _TwoProcessors(Upgrade):
         data = json.loads(self.stack.config.read_text())
         (metrics,) = free_ports(1)
         data["server"] |= {"listen": f"{_LOOPBACK}:{self._ports[1]}", "metrics": f"{_LOOPBACK}:{metrics}"}
+        self._change_second(data)
         config = self.folder / "second.json"
         config.write_text(json.dumps(data))
         return ProcessorProcess(config, f"{_LOOPBACK}:{metrics}", self.folder / "second.log")
 
 
-class RollingRestart(_TwoProcessors):
+class RollingRestart(TwoProcessors):
     """One after the other is asked to end, drains, and is started anew, as a Deployment does; Envoy is told nothing."""
 
     name = "new version, rolling restart"
@@ -276,7 +280,7 @@ class RollingRestart(_TwoProcessors):
         processor.start(WAIT_S)
 
 
-class CrashOfOne(_TwoProcessors):
+class CrashOfOne(TwoProcessors):
     """One of both is killed and started again."""
 
     name = "crash of one of two processors"
