@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -12,14 +13,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.manifests import ROOT, Manifest
+from extproc.envoy_config.istio.manifests import mesh_objects
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.server.operations.config_files import read_config
+from tests.deploy.manifests import ROOT, Manifest, one
 
 CHART = ROOT / "deploy" / "helm" / "llm-extproc"
 VALUES = Path(__file__).parent / "helm"
 GOLDEN = VALUES / "golden"
 KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
 """Releases that are supported."""
-CASES = ("gateway", "shared", "envoy-gateway", "sidecar")
+CASES = ("gateway", "istio-gateway", "shared", "envoy-gateway", "sidecar")
+GATEWAY_PATCHES = CHART / "files" / "istio-gateway.yaml"
 _KINDS_OF_OTHERS = (
     "networking.istio.io/v1alpha3/EnvoyFilter",
     "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy",
@@ -79,8 +84,38 @@ def golden_text(manifests: Sequence[Manifest]) -> str:
     return yaml.safe_dump_all(sorted(kept, key=lambda one: (one["kind"], one["metadata"]["name"])), width=120)
 
 
+def gateway_patches() -> list[Manifest]:
+    """What of `extproc envoy-config --for istio-gateway` depends on no version, for the chart to fill in.
+
+    The filter is on for whole hosts, since the chart knows no routes; so it states none.
+    """
+    document = read_config(Path(__file__).parent / "mesh.yaml").loaded.document
+    options = MeshOptions(gateway="istio-ingress/public")
+    generated = [each.manifest for each in mesh_objects(document, MeshPlace.GATEWAY, options)]
+    patches: list[Manifest] = json.loads(json.dumps(one(generated, "EnvoyFilter")["spec"]["configPatches"]))
+    general = [each for each in patches if each["applyTo"] != "HTTP_ROUTE"]
+    (ours,) = [each["patch"]["value"]["typed_config"] for each in general if each["applyTo"] == "HTTP_FILTER"]
+    del ours["grpc_service"]["initial_metadata"]
+    value = next(
+        each["patch"]["value"] for each in patches if "idle_timeout" in each["patch"]["value"].get("route", {})
+    )
+    enabled = {"typed_per_filter_config": value.pop("typed_per_filter_config")}
+    return [*general, _of_a_host("VIRTUAL_HOST", {}, enabled), _of_a_host("HTTP_ROUTE", {"action": "ROUTE"}, value)]
+
+
+def _of_a_host(kind: str, route: Manifest, value: Manifest) -> Manifest:
+    """By a domain: names of virtual hosts have the port, and are hard to foresee where istiod merges hosts."""
+    vhost = {"domainName": "HOST", **({"route": route} if route else {})}
+    match = {"context": "GATEWAY", "routeConfiguration": {"vhost": vhost}}
+    return {"applyTo": kind, "match": match, "patch": {"operation": "MERGE", "value": value}}
+
+
 def main() -> None:
-    """Write the golden files: ``python -m tests.deploy.helm_chart``."""
+    """Write the files that are generated: ``python -m tests.deploy.helm_chart``."""
+    patches = yaml.safe_dump({"configPatches": gateway_patches()}, sort_keys=False, width=120)
+    GATEWAY_PATCHES.write_text(
+        f"# Generated from `extproc envoy-config --for istio-gateway`, for any host and version.\n{patches}"
+    )
     GOLDEN.mkdir(exist_ok=True)
     for case in CASES:
         (GOLDEN / f"{case}.yaml").write_text(golden_text(rendered(case)))

@@ -24,6 +24,11 @@
 {{- if not (hasSuffix ":9464" $metrics) }}
 {{- fail (printf "config.server.metrics: it is %q, and probes and monitors ask port 9464. Write \"0.0.0.0:9464\"" $metrics) }}
 {{- end }}
+{{- $limits := $config.limits | default dict }}
+{{- $largest := max ($limits.request_body_bytes_max | default 0 | int64) ($limits.response_body_bytes_max | default 0 | int64) }}
+{{- if and (ne .Values.integration "none") (ge $largest (int64 .Values.envoy.bufferBytes)) }}
+{{- fail (printf "envoy.bufferBytes: it is %d, and config.limits allows bodies of %d bytes, which Envoy would refuse with 413. Set it to %d" (int64 .Values.envoy.bufferBytes) $largest (add $largest 65536)) }}
+{{- end }}
 {{- with $config.ledger }}
 {{- if not (hasPrefix "/var/lib/llm-extproc/" (.spool | default "")) }}
 {{- fail (printf "config.ledger.spool: it is %q, and only /var/lib/llm-extproc can be written. Write \"/var/lib/llm-extproc/spool\"" (.spool | default "")) }}
@@ -47,14 +52,11 @@
 {{- if and $isSidecar .Values.persistence.enabled }}
 {{- fail "persistence.enabled: a sidecar has the volumes of its pod. Use postgresql:// for the ledger; what it has not shipped is lost with the pod" }}
 {{- end }}
-{{- if and $isSidecar (eq .Values.integration "istio") (not .Values.envoy.selector) }}
-{{- fail "envoy.selector: it is empty, and the EnvoyFilter would apply to every pod of the namespace. Name the labels of the model servers' pods" }}
+{{- if eq .Values.integration "istio" }}
+{{- include "llm-extproc.istioChecks" . }}
 {{- end }}
 {{- if and (eq .Values.integration "envoyGateway") (or (ne .Values.mode "gateway") (not .Values.envoy.gateway)) }}
 {{- fail "integration: envoyGateway needs mode gateway, and envoy.gateway, the name of the Gateway" }}
-{{- end }}
-{{- if and (eq .Values.integration "istio") (not $isSidecar) }}
-{{- fail (printf "integration: istio is for mode sidecar. For mode %s write none, and apply what `extproc envoy-config` says in your gateway" .Values.mode) }}
 {{- end }}
 {{- range list (list "istio" "networking.istio.io/v1alpha3/EnvoyFilter" "Istio") (list "envoyGateway" "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy" "Envoy Gateway") }}
 {{- if and (eq $.Values.integration (index . 0)) (not ($.Capabilities.APIVersions.Has (index . 1))) }}
