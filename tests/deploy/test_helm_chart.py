@@ -252,6 +252,15 @@ WRONG = [
     ),
     ("istio-gateway", ["--set", "config.identity.trusted_hops[0].hop=listener"], "Use `hop: signed`"),
     ("istio-gateway", ["--set", "config.limits.request_body_bytes_max=20000000"], "envoy.bufferBytes: it is 16842752"),
+    ("gateway", ["--set", "test.doctor.files.configMap=envoy"], "test.doctor.files: it needs both"),
+    (
+        "gateway",
+        ["--set", "test.doctor.admin=a:1,test.doctor.files.configMap=envoy,test.doctor.files.keys={a}"],
+        "test.doctor: admin and files are both set",
+    ),
+    ("gateway", ["--set", "test.doctor.headers={a: b}"], "test.doctor.headers: they go with probes"),
+    ("gateway", ["--set", "test.doctor.probe=gateway"], "at '/test/doctor/probe': 'gateway' does not match pattern"),
+    ("gateway", ["--set", "initCheck.enabled=true"], "initCheck.enabled: it looks at the Envoy in the pod"),
     ("gateway", ["--set", "nameOverride=Edge"], "at '/nameOverride': 'Edge' does not match pattern"),
     ("gateway", ["--kube-version", "1.29.0"], "chart requires kubeVersion: >=1.30.0-0"),
 ]

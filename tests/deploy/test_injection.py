@@ -36,8 +36,7 @@ PROXY: Manifest = {
 FIRST = ("istio-init", "istio-proxy")
 
 
-@pytest.fixture
-def vllm() -> Manifest:
+def pod_of_vllm() -> Manifest:
     """A pod of a model server that knows nothing of the processor, but asks for it."""
     template = copy.deepcopy(one(written(BASE), "Deployment")["spec"]["template"])
     template["spec"]["initContainers"] = [{"name": "download", "image": "busybox"}]
@@ -49,9 +48,15 @@ def vllm() -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def template_text() -> str:
+@pytest.fixture
+def vllm() -> Manifest:
+    """To be changed at will."""
+    return pod_of_vllm()
+
+
+def template_text(*values: str) -> str:
     """The template that the chart has for istiod."""
-    config_map = one(rendered("sidecar"), "ConfigMap", "llm-llm-extproc-injection")
+    config_map = one(rendered("sidecar", *values), "ConfigMap", "llm-llm-extproc-injection")
     values = yaml.safe_load(config_map["data"]["istiod-values.yaml"])
     found: str = values["sidecarInjectorWebhook"]["templates"]["llm-extproc"]
     return found
@@ -69,10 +74,10 @@ def merged(pod: Manifest, overlay: Manifest, folder: Path) -> Manifest:
     return found
 
 
-def injected(pod: Manifest, folder: Path) -> Manifest:
+def injected(pod: Manifest, folder: Path, *values: str) -> Manifest:
     """As Istio does it for `inject.istio.io/templates: sidecar,llm-extproc`."""
     with_proxy = merged(pod, {"spec": {"initContainers": [PROXY]}}, folder)
-    return reordered(merged(with_proxy, yaml.safe_load(template_text()), folder))
+    return reordered(merged(with_proxy, yaml.safe_load(template_text(*values)), folder))
 
 
 def reordered(pod: Manifest) -> Manifest:

@@ -52,6 +52,20 @@
 {{- if and $isSidecar .Values.persistence.enabled }}
 {{- fail "persistence.enabled: a sidecar has the volumes of its pod. Use postgresql:// for the ledger; what it has not shipped is lost with the pod" }}
 {{- end }}
+{{- with .Values.test.doctor }}
+{{- if ne (empty .files.configMap) (empty .files.keys) }}
+{{- fail "test.doctor.files: it needs both, a configMap and its keys, such as { configMap: envoy, keys: [envoy.yaml] }" }}
+{{- end }}
+{{- if and .admin .files.configMap }}
+{{- fail "test.doctor: admin and files are both set, and the doctor looks into one Envoy. Keep one of them" }}
+{{- end }}
+{{- if and .headers (not .probe) (not .direct) }}
+{{- fail "test.doctor.headers: they go with probes. Set probe or direct" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.initCheck.enabled (not (and $isSidecar (eq .Values.integration "istio"))) }}
+{{- fail "initCheck.enabled: it looks at the Envoy in the pod of a model server, which only mode sidecar with integration istio has. For a gateway set test.doctor" }}
+{{- end }}
 {{- if eq .Values.integration "istio" }}
 {{- include "llm-extproc.istioChecks" . }}
 {{- end }}
