@@ -57,8 +57,8 @@ def vllm() -> Manifest:
 def template_text(*values: str) -> str:
     """The template that the chart has for istiod."""
     config_map = one(rendered("sidecar", *values), "ConfigMap", "llm-llm-extproc-injection")
-    values = yaml.safe_load(config_map["data"]["istiod-values.yaml"])
-    found: str = values["sidecarInjectorWebhook"]["templates"]["llm-extproc"]
+    written_values = yaml.safe_load(config_map["data"]["istiod-values.yaml"])
+    found: str = written_values["sidecarInjectorWebhook"]["templates"]["llm-extproc"]
     return found
 
 
