@@ -218,7 +218,7 @@ def test_a_socket_and_a_port_differ_in_nothing_else(trees: dict[str, list[Manife
 
 def test_components_add_the_processor_to_any_model_server(tmp_path: Path) -> None:
     """By a label: whatever its Deployment is called, and others in the tree stay as they are."""
-    mine = {
+    mine: Manifest = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "mine", "labels": {"app.kubernetes.io/component": "model-server"}},
