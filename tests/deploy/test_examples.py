@@ -1,7 +1,11 @@
-"""Each worked example renders, is valid, and agrees with itself."""
+"""Each worked example renders, is valid, and agrees with itself; its page has few commands, and they are there.
+
+`test_laptop` and `test_shared_gateway` run two of them.
+"""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,52 @@ from tests.deploy.helm_chart import KUBERNETES, objects_of, template_of
 from tests.deploy.manifests import ROOT, Manifest, one, require_module
 from tests.deploy.pod_security import violations
 
-EXAMPLE = ROOT / "deploy" / "examples" / "two-versions"
+EXAMPLES = ROOT / "deploy" / "examples"
+EXAMPLE = EXAMPLES / "two-versions"
+COMMANDS_MAX = 10
+PROGRAM = "/opt/llm-extproc/bin/extproc"
+"""In the image."""
+
+
+def commands_of(page: Path) -> list[str]:
+    """The commands on a page: its indented lines."""
+    return [line.strip() for line in page.read_text().splitlines() if line.startswith("    ")]
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+by_example = pytest.mark.parametrize("example", sorted(EXAMPLES.iterdir()), ids=lambda folder: folder.name)
+
+
+@by_example
+def test_a_page_has_few_commands(example: Path) -> None:
+    """Whoever follows it types at most ten."""
+    assert 3 <= len(commands_of(example / "README.md")) <= COMMANDS_MAX
+
+
+@by_example
+def test_what_its_commands_name_is_there(example: Path) -> None:
+    """Files of the project, and commands and options of the program."""
+    for command in commands_of(example / "README.md"):
+        words = shlex.split(command)
+        for word in words:
+            if word.startswith("deploy/"):
+                assert (ROOT / word).exists(), word
+        if PROGRAM in words or words[0] == "extproc":
+            of_program = words[words.index(PROGRAM if PROGRAM in words else "extproc") + 1 :]
+            name = [word for word in of_program[:2] if not word.startswith("-")]
+            options = {word for word in of_program if word.startswith("-")}
+            told = CliRunner().invoke(app, [*_subcommand(name), "--help"], env={"COLUMNS": "200"})
+            assert told.exit_code == 0, command
+            assert all(option in told.output for option in options), command
+
+
+def _subcommand(words: list[str]) -> list[str]:
+    """The name of a command, of one or two words."""
+    return words if CliRunner().invoke(app, [*words, "--help"]).exit_code == 0 else words[:1]
+
+
+# --- two versions --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -292,9 +292,9 @@ def test_each_mode_says_the_next_command(tmp_path: Path) -> None:
     (chart / "templates" / "notes.yaml").write_text('notes: {{ tpl (.Files.Get "files/notes.txt") . | quote }}\n')
     for case, said in (
         ("gateway", "helm -n llm test llm"),
-        ("shared", "extproc envoy-config config.yaml"),
+        ("shared", "exec deploy/llm-llm-extproc -- /opt/llm-extproc/bin/extproc envoy-config -c"),
         ("sidecar", "helm -n istio-system upgrade istiod istio/istiod --reuse-values"),
-        ("istio-gateway", "extproc envoy-config config.yaml --for istio-gateway --without-filter"),
+        ("istio-gateway", "--for istio-gateway --without-filter --gateway NAMESPACE/NAME --host llm.example.com"),
         ("envoy-gateway", "curl -s http://GATEWAY/invocations"),
     ):
         done = template(case, "-s", "templates/notes.yaml", chart=chart)

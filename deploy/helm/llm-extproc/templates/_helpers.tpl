@@ -32,6 +32,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* The program in a running pod, which has prompts and secrets, too. */}}
+{{- define "llm-extproc.exec" -}}
+kubectl -n {{ .Release.Namespace }} exec {{ ternary "statefulset" "deploy" .Values.persistence.enabled }}/{{ include "llm-extproc.fullname" . }} -- /opt/llm-extproc/bin/extproc
+{{- end }}
+
 {{- define "llm-extproc.configMap" -}}
 {{- .Values.existingConfigMap | default (printf "%s-config" (include "llm-extproc.fullname" .)) }}
 {{- end }}
