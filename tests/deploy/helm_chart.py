@@ -24,6 +24,8 @@ GOLDEN = VALUES / "golden"
 KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
 """Releases that are supported."""
 CASES = ("gateway", "istio-gateway", "shared", "envoy-gateway", "sidecar")
+FIRST_VALUES = VALUES / "first-release"
+"""Of each case, as they were when it was first released: they stay, and what is rendered of them must be upgradable."""
 GATEWAY_PATCHES = CHART / "files" / "istio-gateway.yaml"
 _KINDS_OF_OTHERS = (
     "networking.istio.io/v1alpha3/EnvoyFilter",
@@ -53,10 +55,12 @@ def template(case: str, *arguments: str, chart: Path = CHART) -> subprocess.Comp
     return template_of(VALUES / f"{case}.yaml", *arguments, chart=chart)
 
 
-def template_of(values: Path, *arguments: str, chart: Path = CHART) -> subprocess.CompletedProcess[str]:
+def template_of(
+    values: Path, *arguments: str, chart: Path = CHART, release: str = "llm"
+) -> subprocess.CompletedProcess[str]:
     """Render the chart with a file of values, and others; a cluster that knows all kinds is assumed."""
     kinds = [word for kind in _KINDS_OF_OTHERS for word in ("--api-versions", kind)]
-    return helm("template", "llm", str(chart), "--namespace", "llm", *kinds, "-f", str(values), *arguments)
+    return helm("template", release, str(chart), "--namespace", "llm", *kinds, "-f", str(values), *arguments)
 
 
 @functools.cache

@@ -140,17 +140,6 @@ def test_the_configuration_is_one_that_the_program_takes(case: str, tmp_path: Pa
     assert document.server.metrics == "0.0.0.0:9464"
 
 
-def test_what_cannot_be_changed_later_stays_with_a_release() -> None:
-    """A Deployment's selector, a StatefulSet's volumes and service: an upgrade that changed them would be refused."""
-    for case, kind in (("gateway", "StatefulSet"), ("shared", "Deployment")):
-        before = one(rendered(case), kind)["spec"]
-        after = one(rendered(case, "--set", "image.tag=9.9.9", "--set", "podLabels.more=x"), kind)["spec"]
-        assert before["selector"] == after["selector"]
-        assert set(before["selector"]["matchLabels"]) == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
-        assert before.get("serviceName") == after.get("serviceName")
-        assert before.get("volumeClaimTemplates") == after.get("volumeClaimTemplates")
-
-
 def test_files_of_the_chart_are_those_of_deploy() -> None:
     """Helm reads no file outside of its chart, so these are copies: copy them again."""
     files = CHART / "files"
@@ -252,6 +241,12 @@ WRONG = [
     ),
     ("istio-gateway", ["--set", "config.identity.trusted_hops[0].hop=listener"], "Use `hop: signed`"),
     ("istio-gateway", ["--set", "config.limits.request_body_bytes_max=20000000"], "envoy.bufferBytes: it is 16842752"),
+    (
+        "gateway",
+        ["--set", "config.rate_limits.limits[0].name=a"],
+        "config.rate_limits: up to 3 pods count by themselves",
+    ),
+    ("shared", ["--set", "config.rate_limits.replicas=3"], "or rate_limits.replicas: 10"),
     ("gateway", ["--set", "test.doctor.files.configMap=envoy"], "test.doctor.files: it needs both"),
     (
         "gateway",

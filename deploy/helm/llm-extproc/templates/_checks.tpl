@@ -29,6 +29,12 @@
 {{- if and (ne .Values.integration "none") (ge $largest (int64 .Values.envoy.bufferBytes)) }}
 {{- fail (printf "envoy.bufferBytes: it is %d, and config.limits allows bodies of %d bytes, which Envoy would refuse with 413. Set it to %d" (int64 .Values.envoy.bufferBytes) $largest (add $largest 65536)) }}
 {{- end }}
+{{- $pods := ternary (int .Values.autoscaling.maxReplicas) (int .Values.replicas) .Values.autoscaling.enabled }}
+{{- with $config.rate_limits }}
+{{- if and (not $isSidecar) (gt $pods 1) (not .store) (ne (int (.replicas | default 1)) $pods) }}
+{{- fail (printf "config.rate_limits: up to %d pods count by themselves, so that everybody has a multiple of a limit. Set rate_limits.store, the URL of a Valkey, or rate_limits.replicas: %d" $pods $pods) }}
+{{- end }}
+{{- end }}
 {{- with $config.ledger }}
 {{- if not (hasPrefix "/var/lib/llm-extproc/" (.spool | default "")) }}
 {{- fail (printf "config.ledger.spool: it is %q, and only /var/lib/llm-extproc can be written. Write \"/var/lib/llm-extproc/spool\"" (.spool | default "")) }}
