@@ -21,8 +21,8 @@ from tests.deploy.manifests import ROOT, Manifest, one
 CHART = ROOT / "deploy" / "helm" / "llm-extproc"
 VALUES = Path(__file__).parent / "helm"
 GOLDEN = VALUES / "golden"
-KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
-"""Releases that are supported."""
+KUBERNETES = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+"""Releases that are supported, as far as there are schemas."""
 CASES = ("gateway", "istio-gateway", "shared", "envoy-gateway", "sidecar")
 FIRST_VALUES = VALUES / "first-release"
 """Of each case, as they were when it was first released: they stay, and what is rendered of them must be upgradable."""

@@ -31,6 +31,8 @@ from tests.unit.server.authority import Authority
 
 CRDS = Path(__file__).parent / "crds"
 OF_OTHERS = {
+    "AuthorizationPolicy": "authorizationpolicies.security.istio.io.yaml",
+    "PeerAuthentication": "peerauthentications.security.istio.io.yaml",
     "EnvoyFilter": "envoyfilters.networking.istio.io.yaml",
     "EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io.yaml",
     "ClientTrafficPolicy": "clienttrafficpolicies.gateway.envoyproxy.io.yaml",

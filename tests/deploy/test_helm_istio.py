@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from extproc.config.forwarding import excluded_headers
-from extproc.envoy_config.istio.mesh import MeshPlace
+from extproc.config.load import load
+from extproc.envoy_config.istio.manifests import mesh_objects
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.envoy_config.names import FILTER_NAME
 from extproc.server.operations.config_files import read_config
 from tests.deploy.helm_chart import CHART, rendered, template
@@ -84,6 +86,28 @@ def test_it_is_where_the_gateway_is() -> None:
     """An EnvoyFilter works in its own namespace; without another one it is that of the release."""
     assert envoy_filter()["metadata"]["namespace"] == "istio-ingress"
     assert envoy_filter("--set", "envoy.namespace=")["metadata"]["namespace"] == "llm"
+
+
+# --- in a pod of a model server ------------------------------------------------------------------------------------
+
+
+def test_a_guarded_pod_is_that_of_the_program() -> None:
+    """Filter, policy and mTLS: what `extproc envoy-config --for istio-inbound` prints for the same configuration."""
+    manifests = rendered("sidecar", "--set", "envoy.port=9000")
+    document = load(
+        one(manifests, "ConfigMap", "llm-llm-extproc-config")["data"]["config.yaml"], "config.yaml"
+    ).document
+    options = MeshOptions(labels={"app": "vllm"}, model_port=9000)
+    printed = [each.manifest for each in mesh_objects(document, MeshPlace.INBOUND, options)]
+    for kind in ("EnvoyFilter", "AuthorizationPolicy", "PeerAuthentication"):
+        assert one(manifests, kind)["spec"] == one(printed, kind)["spec"]
+
+
+def test_other_ports_may_be_left_open() -> None:
+    """Where other policies say who may ask."""
+    kinds = {each["kind"] for each in rendered("sidecar", "--set", "envoy.onlyGuardedPort=false")}
+    assert "EnvoyFilter" in kinds
+    assert not {"AuthorizationPolicy", "PeerAuthentication"} & kinds
 
 
 # --- what the configuration says -----------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from extproc.launch.saved import ENVOY_IMAGE
 from extproc.server.operations.config_files import read_config
 from tests.deploy.manifests import ROOT, require_module
 from tests.e2e.harness import Stack, require_envoy
+from tests.tools.prometheus import promtool
 
 LAPTOP = ROOT / "deploy" / "examples" / "laptop"
 SCHEMA = Path(__file__).parent / "crds" / "compose-spec.json"
@@ -150,17 +149,14 @@ def test_the_processor_takes_its_configuration(compose: dict[str, Any], tmp_path
 
 def test_prometheus_takes_its_file(compose: dict[str, Any], tmp_path: Path) -> None:
     """By promtool, with the rules where they are here."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
     places = mounts(compose["services"]["prometheus"])
     text = Path(places["/etc/prometheus/prometheus.yml"]).read_text()
     rules = "/etc/prometheus/rules.yaml"
     assert rules in text
     file = tmp_path / "prometheus.yml"
     file.write_text(text.replace(rules, places[rules]))
-    done = subprocess.run([promtool, "check", "config", str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    code, told = promtool("check", "config", file)
+    assert code == 0, told
 
 
 # --- traffic -------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def _part(name: str, *files: str) -> Part:
 NAMED: Final = (
     _part("meshes at work: the real Envoy as Istio would configure it", "live_mesh", "live_proxy", "marks_in_the_mesh"),
     _part(
-        "Helm: lint --strict, template, each value, Kubernetes 1.31 to 1.34, CRDs and CEL", "helm_chart", "helm_istio"
+        "Helm: lint --strict, template, each value, Kubernetes 1.31 to 1.37, CRDs and CEL", "helm_chart", "helm_istio"
     ),
     _part("Helm: upgrades from the first release, names of releases", "helm_upgrade"),
     _part("Helm: the doctor as a test and as an init container", "helm_doctor"),
