@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -13,10 +14,16 @@ import yaml
 from typer.testing import CliRunner
 
 from extproc.cli import _app as app
+from extproc.envoy_config.envoy_process import validation_error
+from extproc.envoy_config.istio.manifests import mesh_objects
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.envoy_config.lint import lint
 from extproc.server.operations.config_files import read_config
 from tests.deploy.helm_chart import KUBERNETES, objects_of, template_of
 from tests.deploy.manifests import ROOT, Manifest, one, require_module
+from tests.deploy.mesh_proxies import proxy
 from tests.deploy.pod_security import violations
+from tests.e2e.harness import require_envoy
 
 EXAMPLES = ROOT / "deploy" / "examples"
 EXAMPLE = EXAMPLES / "two-versions"
@@ -97,7 +104,7 @@ def test_it_is_valid(servers: list[Manifest], chart: list[Manifest], version: st
     """Kubernetes' own objects, in each release that is supported."""
     kubernetes = require_module("kubernetes_validate", "kubernetes-validate")
     for manifest in [*servers, *chart]:
-        if "monitoring.coreos.com" not in manifest["apiVersion"]:
+        if not manifest["apiVersion"].startswith(("monitoring.coreos.com", "networking.istio.io")):
             kubernetes.validate(manifest, version, strict=True)
 
 
@@ -128,18 +135,19 @@ def test_versions_are_those_servers(servers: list[Manifest], chart: list[Manifes
         assert service["spec"]["clusterIP"] == "None"  # the ledger knows each server by its address
 
 
-def test_the_gateway_of_istio_has_its_routes(chart: list[Manifest], tmp_path: Path) -> None:
-    """As the page says: from the configuration that the chart has written."""
-    arguments = [
-        "envoy-config",
-        str(config_of(chart, tmp_path)),
-        "--for",
-        "istio-gateway",
-        "--gateway",
-        "istio-ingress/public",
-    ]
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
-    routes = one(objects_of(done.stdout), "VirtualService")
-    assert "vllm-v1.llm.svc.cluster.local" in yaml.safe_dump(routes)
-    assert "vllm-v2.llm.svc.cluster.local" in yaml.safe_dump(routes)
+def test_the_gateway_has_filter_and_routes(chart: list[Manifest], tmp_path: Path) -> None:
+    """The chart's filter and the routes that the page's command prints, in one proxy, which Envoy and our lint take."""
+    require_envoy()
+    document = read_config(config_of(chart, tmp_path)).loaded.document
+    options = MeshOptions(gateway="istio-ingress/public", hosts=("llm.example.com",), without_filter=True)
+    printed = [each.manifest for each in mesh_objects(document, MeshPlace.GATEWAY, options)]
+    (service,) = [each["metadata"] for each in chart if each["kind"] == "Service"]
+    host = f"{service['name']}.llm.svc.cluster.local"
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": 8001}}
+    servers = {(f"vllm-{name}.llm.svc.cluster.local", 8000): address for name in ("v1", "v2")}
+    objects = [*printed, one(chart, "EnvoyFilter")]
+    bootstrap = proxy(MeshPlace.GATEWAY, objects, servers, {f"outbound|50051||{host}": address})
+    file = tmp_path / "envoy.yaml"
+    file.write_text(json.dumps(bootstrap))
+    assert validation_error(file) is None
+    assert lint(bootstrap) == []
