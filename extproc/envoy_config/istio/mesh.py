@@ -182,6 +182,12 @@ def _impossible(document: Document, place: MeshPlace, options: MeshOptions) -> I
                 )
             if version.pick == "load":
                 yield f"{key}.pick: Istio lets no header choose the server. Use `pick: least_request`"
+    if place in (MeshPlace.GATEWAY, MeshPlace.SIDECAR) and _is_for_other_pods(document):
+        yield (
+            f"envoy.processor.address: not set, so the proxy would call {server.listen} in its own pod. Name the Service"
+            " of the processor, for example `address: llm-extproc.llm.svc.cluster.local:50051`. If it does run in that"
+            " pod, set `server.listen: 127.0.0.1:50051`"
+        )
     if options.without_filter and chains_of(document):
         yield (
             "fallback: its listeners are in the EnvoyFilter, so `--without-filter` cannot be used. In the Helm chart"
@@ -197,6 +203,13 @@ def _impossible(document: Document, place: MeshPlace, options: MeshOptions) -> I
             "fallback: no patch reaches the routes of a waypoint, and Istio's own cannot go on to another version."
             " Remove `fallback`, or choose versions in a gateway, with `--for istio-gateway`"
         )
+
+
+def _is_for_other_pods(document: Document) -> bool:
+    """Whether the processor listens on all addresses, and nobody says at which Service it is."""
+    listen = document.server.listen
+    is_open = not listen.startswith("unix:") and host_and_port(listen)[0] in ("0.0.0.0", "::")
+    return is_open and document.envoy.processor.address is None
 
 
 def _only_port(ports: set[int], key: str) -> int:

@@ -89,6 +89,12 @@ CONTRADICTIONS: dict[str, tuple[MeshPlace, MeshOptions, dict[str, Any], str]] = 
         {},
         "envoy.processor.address: .* calls a Service",
     ),
+    "a processor of other pods without its Service": (
+        GATEWAY,
+        IN_GATEWAY,
+        {"server": {"listen": "0.0.0.0:50051"}},
+        "envoy.processor.address: not set, .* call 0.0.0.0:50051 in its own pod. Name the Service",
+    ),
     "hosts of a sidecar": (SIDECAR, MeshOptions(hosts=("a",)), {}, "--host: .* Leave it out"),
     "a processor in a waypoint's pod": (
         WAYPOINT,
