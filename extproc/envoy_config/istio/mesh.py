@@ -184,9 +184,9 @@ def _impossible(document: Document, place: MeshPlace, options: MeshOptions) -> I
                 yield f"{key}.pick: Istio lets no header choose the server. Use `pick: least_request`"
     if place in (MeshPlace.GATEWAY, MeshPlace.SIDECAR) and _is_for_other_pods(document):
         yield (
-            f"envoy.processor.address: not set, so the proxy would call {server.listen} in its own pod. Name the Service"
-            " of the processor, for example `address: llm-extproc.llm.svc.cluster.local:50051`. If it does run in that"
-            " pod, set `server.listen: 127.0.0.1:50051`"
+            f"envoy.processor.address: not set, so the proxy would call {server.listen} in its own pod. Name the"
+            " Service of the processor, for example `address: llm-extproc.llm.svc.cluster.local:50051`. If it does run"
+            " in that pod, set `server.listen: 127.0.0.1:50051`"
         )
     if options.without_filter and chains_of(document):
         yield (
