@@ -9,8 +9,9 @@ from tests.tools.deploy_check import NAMED, TOOLS, parts, version_of
 
 def test_every_file_has_its_line() -> None:
     """None is named twice, none is missing, and what nobody named is in the last part."""
-    here = {f"tests/deploy/{file.name}" for file in Path(__file__).parent.glob("test_*.py")}
-    named = [file for part in NAMED for file in part.arguments]
+    folder = Path(__file__).parent
+    here = {f"tests/deploy/{each.name}" for each in (*folder.glob("test_*.py"), folder / "image")}
+    named = [each for part in NAMED for each in part.arguments]
     assert len(named) == len(set(named))
     assert set(named) <= here
     rest = parts()[-1].arguments

@@ -93,7 +93,8 @@ def test_it_is_where_the_gateway_is() -> None:
 
 def test_a_guarded_pod_is_that_of_the_program() -> None:
     """Filter, policy and mTLS: what `extproc envoy-config --for istio-inbound` prints for the same configuration."""
-    manifests = rendered("sidecar", "--set", "envoy.port=9000")
+    timeouts = ("--set", "envoy.messageTimeout=5s", "--set", "config.envoy.message_timeout_ms=5000")
+    manifests = rendered("sidecar", "--set", "envoy.port=9000", *timeouts)
     document = load(
         one(manifests, "ConfigMap", "llm-llm-extproc-config")["data"]["config.yaml"], "config.yaml"
     ).document

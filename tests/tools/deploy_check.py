@@ -42,12 +42,13 @@ NAMED: Final = (
         "Helm: lint --strict, template, each value, Kubernetes 1.31 to 1.37, CRDs and CEL", "helm_chart", "helm_istio"
     ),
     _part("Helm: upgrades from the first release, names of releases", "helm_upgrade"),
+    _part("Helm: marks between two hops", "helm_hops"),
     _part("Helm: the doctor as a test and as an init container", "helm_doctor"),
     _part("Istio: injection of the sidecar", "injection"),
     _part("Istio: objects against CRDs and CEL, patches, routes", "mesh_manifests", "envoy_filter", "mesh_routes"),
     _part("kustomize: base, components and overlays", "kustomize", "manifests", "gpu_pods", "rollout_weights"),
     _part("examples: two versions, a shared gateway, a laptop", "examples", "shared_gateway", "laptop"),
-    _part("image: Dockerfile", "image", "image_check"),
+    Part("image: Dockerfile, files, licenses, bill of materials", ("tests/deploy/image",)),
     _part("Prometheus, Grafana, Argo Rollouts, Flagger", "monitoring", "delivery_templates"),
 )
 
