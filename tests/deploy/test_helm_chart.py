@@ -223,6 +223,8 @@ WRONG = [
     ),
     ("shared", ["--set", "tls.secretName="], "tls.secretName: mode shared is for Envoys of other pods"),
     ("gateway", ["--set", "networkPolicy.envoys=null"], "networkPolicy.envoys: it is empty"),
+    ("sidecar", ["--set", "config.server.listen=0.0.0.0:50051"], 'Write "127.0.0.1:50051"; for a Unix socket take'),
+    ("sidecar", ["--set", "config.server.listen=unix:/run/a"], "take deploy/kustomize/components/uds"),
     ("sidecar", ["--set", "persistence.enabled=true"], "a sidecar has the volumes of its pod"),
     ("sidecar", ["--set", "envoy.selector=null"], "envoy.selector: it is empty"),
     ("envoy-gateway", ["--set", "envoy.gateway="], "integration: envoyGateway needs mode gateway, and envoy.gateway"),

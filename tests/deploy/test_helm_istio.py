@@ -104,6 +104,16 @@ def test_a_guarded_pod_is_that_of_the_program() -> None:
         assert one(manifests, kind)["spec"] == one(printed, kind)["spec"]
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:50052", "[::1]:50051"])
+def test_it_calls_where_the_processor_listens(listen: str) -> None:
+    """As the configuration says, like the program."""
+    manifests = rendered("sidecar", "--set", f"config.server.listen={listen}")
+    document = load(one(manifests, "ConfigMap", "llm-llm-extproc-config")["data"]["config.yaml"], "c.yaml").document
+    options = MeshOptions(labels={"app": "vllm"}, model_port=8000)
+    printed = [each.manifest for each in mesh_objects(document, MeshPlace.INBOUND, options)]
+    assert one(manifests, "EnvoyFilter")["spec"] == one(printed, "EnvoyFilter")["spec"]
+
+
 def test_other_ports_may_be_left_open() -> None:
     """Where other policies say who may ask."""
     kinds = {each["kind"] for each in rendered("sidecar", "--set", "envoy.onlyGuardedPort=false")}

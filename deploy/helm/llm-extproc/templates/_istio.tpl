@@ -53,6 +53,10 @@ The gateway calls the processor without mTLS, and whoever reaches its port can f
 {{- fail "envoy.hosts: it is empty, so that no request would be guarded. Name the hosts of the gateway that lead to models, as your VirtualService or HTTPRoute has them" }}
 {{- end }}
 {{- with .Values.config }}
+{{- $listen := (.server | default dict).listen | default "127.0.0.1:50051" }}
+{{- if and $isSidecar (not (regexMatch `^(127\.0\.0\.1|\[::1\]):[0-9]+$` $listen)) }}
+{{- fail (printf "config.server.listen: it is %q, and Istio's proxy calls the processor in its pod, where nobody else may: who can, forges what is metered. Write \"127.0.0.1:50051\"; for a Unix socket take deploy/kustomize/components/uds" $listen) }}
+{{- end }}
 {{- if and (.server | default dict).tls (not $isSidecar) }}
 {{- fail "config.server.tls: with integration istio the mesh's own mTLS is between gateway and processor. Remove it" }}
 {{- end }}
