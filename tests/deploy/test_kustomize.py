@@ -44,7 +44,7 @@ from tests.deploy.test_mesh_manifests import definition_of
 from tests.e2e.harness import require_envoy
 
 SOCKET = "unix:/var/run/llm-extproc/extproc.sock"
-GATEWAY = MeshOptions(gateway="istio-ingress/public")
+GATEWAY = MeshOptions(gateway="istio-ingress/public", hosts=("llm.example.com",))
 GENERATED: dict[str, tuple[Path, Path, MeshPlace, MeshOptions, str]] = {
     "loopback": (COMPONENTS / "loopback", BASE, MeshPlace.INBOUND, MeshOptions(), ""),
     "uds": (COMPONENTS / "uds", BASE, MeshPlace.INBOUND, MeshOptions(), SOCKET),
