@@ -61,7 +61,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images set it. Tests start processes by the hundred, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench guard-report adapters train vllm-check image-check wheel-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench guard-report adapters train vllm-check deploy-check image-check wheel-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -146,6 +146,9 @@ train: $(MODELS) ## Fine-tune a small transformer (ARGS="injection" or "harm"); 
 vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its model, and what it counts, and run golden cases and rollouts of prompts (installed apart, some GB)
 	@PYTHONPATH=$(CURDIR) $(dir $(VLLM))bin/python -m tests.tools.vllm_check $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m tests.tools.vllm_server --python $(dir $(VLLM))bin/python)
+
+deploy-check: $(DEV) $(KUBERNETES_TOOLS) ## Check all of deployment that can be checked without a cluster, with a line for each thing; some minutes
+	@$(BIN)/python -m tests.tools.deploy_check
 
 image-check: $(DEV) ## Run the steps of deploy/Dockerfile in folders, and the processor from the result (needs root and debootstrap); eight minutes
 	@$(BIN)/python -m tests.tools.image_check $(ARGS)

@@ -96,19 +96,28 @@ def envoy_config_command(
             help="With `--for`: port of the model servers in their pods; default: that of the endpoints.",
         ),
     ] = None,
+    without_filter: Annotated[
+        bool,
+        typer.Option(
+            "--without-filter",
+            help="With `--for istio-gateway`: leave out the EnvoyFilter, if the Helm chart has one.",
+        ),
+    ] = False,
 ) -> None:
     """Print the Envoy configuration for a configuration file. Exit 2 on any problem.
 
     With `--watch` keep the files that Envoy watches, until a signal.
     """
-    mesh = MeshOptions(namespace, selected_labels(selector or []), gateway, tuple(host or ()), model_port)
+    mesh = MeshOptions(
+        namespace, selected_labels(selector or []), gateway, tuple(host or ()), model_port, without_filter
+    )
     if place is not None:
         _refuse_with_for({"--sds": sds, "--watch": watch, "--validate": validate, "--lint": lint})
         text, problems = manifests_text(config_file(config, file), place, mesh, as_json)
         refuse_any(problems or _written(output, text))
         return
     if mesh != MeshOptions():
-        refuse("--namespace, --selector, --gateway, --host and --model-port go with --for.")
+        refuse("--namespace, --selector, --gateway, --host, --model-port and --without-filter go with --for.")
     if lint is not None:
         _lint(lint, as_json)
     elif watch is not None:

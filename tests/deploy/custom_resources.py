@@ -37,9 +37,25 @@ def rule_problems(definition: Path, manifest: Manifest) -> list[str]:
     schema = _served_schema(yaml.safe_load(definition.read_text())["spec"], manifest)
     return [
         f"{path}: {rule.get('message', rule['rule'])}"
-        for path, rule, value in _rules(schema, manifest, "$")
+        for path, rule, value in _rules(schema, _with_defaults(schema, manifest), "$")
         if "oldSelf" not in rule["rule"] and cel.evaluate(rule["rule"], {"self": value}) is not True
     ]
+
+
+def _with_defaults(schema: Any, value: Any) -> Any:
+    """As the API server fills an object in before it evaluates rules."""
+    if not isinstance(schema, dict):
+        return value
+    if isinstance(value, list):
+        return [_with_defaults(schema.get("items"), each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    given = {key: each["default"] for key, each in properties.items() if "default" in each} | value
+    return {
+        key: _with_defaults(properties.get(key, schema.get("additionalProperties")), each)
+        for key, each in given.items()
+    }
 
 
 def _rules(schema: Any, value: Any, path: str) -> Iterator[tuple[str, dict[str, Any], Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -12,14 +13,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.manifests import ROOT, Manifest
+from extproc.envoy_config.istio.manifests import mesh_objects
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.server.operations.config_files import read_config
+from tests.deploy.manifests import ROOT, Manifest, one
 
 CHART = ROOT / "deploy" / "helm" / "llm-extproc"
 VALUES = Path(__file__).parent / "helm"
 GOLDEN = VALUES / "golden"
-KUBERNETES = ("1.31", "1.32", "1.33", "1.34")
-"""Releases that are supported."""
-CASES = ("gateway", "shared", "envoy-gateway", "sidecar")
+KUBERNETES = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+"""Releases that are supported, as far as there are schemas."""
+CASES = ("gateway", "istio-gateway", "shared", "envoy-gateway", "sidecar")
+FIRST_VALUES = VALUES / "first-release"
+"""Of each case, as they were when it was first released: they stay, and what is rendered of them must be upgradable."""
+GATEWAY_PATCHES = CHART / "files" / "istio-gateway.yaml"
 _KINDS_OF_OTHERS = (
     "networking.istio.io/v1alpha3/EnvoyFilter",
     "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy",
@@ -48,10 +55,12 @@ def template(case: str, *arguments: str, chart: Path = CHART) -> subprocess.Comp
     return template_of(VALUES / f"{case}.yaml", *arguments, chart=chart)
 
 
-def template_of(values: Path, *arguments: str, chart: Path = CHART) -> subprocess.CompletedProcess[str]:
+def template_of(
+    values: Path, *arguments: str, chart: Path = CHART, release: str = "llm"
+) -> subprocess.CompletedProcess[str]:
     """Render the chart with a file of values, and others; a cluster that knows all kinds is assumed."""
     kinds = [word for kind in _KINDS_OF_OTHERS for word in ("--api-versions", kind)]
-    return helm("template", "llm", str(chart), "--namespace", "llm", *kinds, "-f", str(values), *arguments)
+    return helm("template", release, str(chart), "--namespace", "llm", *kinds, "-f", str(values), *arguments)
 
 
 @functools.cache
@@ -79,8 +88,38 @@ def golden_text(manifests: Sequence[Manifest]) -> str:
     return yaml.safe_dump_all(sorted(kept, key=lambda one: (one["kind"], one["metadata"]["name"])), width=120)
 
 
+def gateway_patches() -> list[Manifest]:
+    """What of `extproc envoy-config --for istio-gateway` depends on no version, for the chart to fill in.
+
+    The filter is on for whole hosts, since the chart knows no routes; so it states none.
+    """
+    document = read_config(Path(__file__).parent / "mesh.yaml").loaded.document
+    options = MeshOptions(gateway="istio-ingress/public")
+    generated = [each.manifest for each in mesh_objects(document, MeshPlace.GATEWAY, options)]
+    patches: list[Manifest] = json.loads(json.dumps(one(generated, "EnvoyFilter")["spec"]["configPatches"]))
+    general = [each for each in patches if each["applyTo"] != "HTTP_ROUTE"]
+    (ours,) = [each["patch"]["value"]["typed_config"] for each in general if each["applyTo"] == "HTTP_FILTER"]
+    del ours["grpc_service"]["initial_metadata"]
+    value = next(
+        each["patch"]["value"] for each in patches if "idle_timeout" in each["patch"]["value"].get("route", {})
+    )
+    enabled = {"typed_per_filter_config": value.pop("typed_per_filter_config")}
+    return [*general, _of_a_host("VIRTUAL_HOST", {}, enabled), _of_a_host("HTTP_ROUTE", {"action": "ROUTE"}, value)]
+
+
+def _of_a_host(kind: str, route: Manifest, value: Manifest) -> Manifest:
+    """By a domain: names of virtual hosts have the port, and are hard to foresee where istiod merges hosts."""
+    vhost = {"domainName": "HOST", **({"route": route} if route else {})}
+    match = {"context": "GATEWAY", "routeConfiguration": {"vhost": vhost}}
+    return {"applyTo": kind, "match": match, "patch": {"operation": "MERGE", "value": value}}
+
+
 def main() -> None:
-    """Write the golden files: ``python -m tests.deploy.helm_chart``."""
+    """Write the files that are generated: ``python -m tests.deploy.helm_chart``."""
+    patches = yaml.safe_dump({"configPatches": gateway_patches()}, sort_keys=False, width=120)
+    GATEWAY_PATCHES.write_text(
+        f"# Generated from `extproc envoy-config --for istio-gateway`, for any host and version.\n{patches}"
+    )
     GOLDEN.mkdir(exist_ok=True)
     for case in CASES:
         (GOLDEN / f"{case}.yaml").write_text(golden_text(rendered(case)))

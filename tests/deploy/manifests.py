@@ -16,6 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "deploy" / "kustomize" / "base"
+PROCESSOR = ROOT / "deploy" / "kustomize" / "processor"
 OVERLAYS = ROOT / "deploy" / "kustomize" / "overlays"
 ISTIO_SIDECAR = OVERLAYS / "istio-sidecar"
 
@@ -23,9 +24,11 @@ Manifest = dict[str, Any]
 
 
 def written(folder: Path) -> list[Manifest]:
-    """The objects in the files that a folder's kustomization lists, before kustomize changes them."""
-    names = [name for name in _kustomization(folder)["resources"] if name.endswith(".yaml")]
-    return [each for name in names for each in yaml.safe_load_all((folder / name).read_text())]
+    """The objects in the files that a folder's kustomization and its components list, before kustomize changes them."""
+    kustomization = kustomization_of(folder)
+    names = [name for name in kustomization.get("resources", ()) if name.endswith(".yaml")]
+    own = [each for name in names for each in yaml.safe_load_all((folder / name).read_text())]
+    return own + [each for name in kustomization.get("components", ()) for each in written(folder / name)]
 
 
 @functools.cache
@@ -61,17 +64,18 @@ def container(template: Manifest, name: str) -> Manifest:
     return found
 
 
+def kustomization_of(folder: Path) -> Manifest:
+    """The file ``kustomization.yaml`` of a folder."""
+    document: Manifest = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    return document
+
+
 def require_module(name: str, package: str) -> ModuleType:
     """A module that only these tests need; skips where its package is not installed, which CI has."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
         _missing(f"the Python package {package} is not installed (pip install 'llm-extproc[dev]')")
-
-
-def _kustomization(folder: Path) -> Manifest:
-    document: Manifest = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    return document
 
 
 def _missing(reason: str) -> Never:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from extproc.demo.model_server import ModelServer
 from extproc.envoy_config.istio.manifests import mesh_objects
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.server.operations.config_files import read_config
-from tests.deploy.manifests import one
+from tests.deploy.manifests import Manifest, one
 from tests.deploy.mesh_proxies import proxy
 from tests.e2e.harness import Answer, Stack, free_ports
 
@@ -49,6 +50,8 @@ class MeshStack(Stack):
         down: a version whose model server is not there, and in whose place the other one answers.
         more: edits the configuration further.
         without: the kind of patches that Istio has left out.
+        envoy_filter: in place of the one that `extproc envoy-config` prints, which then leaves it out.
+        routes: ``http`` of the VirtualService, in place of ours.
     """
 
     def __init__(
@@ -62,8 +65,12 @@ class MeshStack(Stack):
         models: Mapping[str, ModelServer] | None = None,
         more: Change | None = None,
         without: str | None = None,
+        envoy_filter: Manifest | None = None,
+        routes: list[Block] | None = None,
     ) -> None:
         self.place = place
+        self._envoy_filter = envoy_filter
+        self._routes = routes
         self._is_shared = is_shared
         self._down = down
         self._more = more
@@ -94,9 +101,13 @@ class MeshStack(Stack):
     def _in_the_mesh(self, configuration: Block) -> None:
         """The generated proxy is replaced by the mesh's; only its address and the admin page's are kept."""
         document = read_config(self.config).loaded.document
-        objects = [each.manifest for each in mesh_objects(document, self.place, OPTIONS[self.place])]
+        options = OPTIONS[self.place]._replace(without_filter=self._envoy_filter is not None)
+        objects = [each.manifest for each in mesh_objects(document, self.place, options)]
+        objects += [copy.deepcopy(self._envoy_filter)] if self._envoy_filter is not None else []
         (refused,) = free_ports(1)
         ports = {name: refused if name == self._down else model.port for name, model in self.models.items()}
+        if self._routes is not None:
+            one(objects, "VirtualService")["spec"]["http"] = self._routes
         spec = one(objects, "EnvoyFilter")["spec"]
         spec["configPatches"] = [each for each in spec["configPatches"] if each["applyTo"] != self._without]
         servers = {

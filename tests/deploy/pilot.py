@@ -63,6 +63,8 @@ def _apply(patch: Block, resources: Block, context: str) -> int:
         case ("HTTP_FILTER", "INSERT_BEFORE"):
             managers = [each["typed_config"] for each in _network_filters(resources, where["listener"])]
             return sum(_insert_before(manager, where["listener"], value) for manager in managers)
+        case ("VIRTUAL_HOST", "MERGE"):
+            return _merged_into(list(_virtual_hosts(resources, where["routeConfiguration"], context)), value)
         case ("HTTP_ROUTE", "MERGE"):
             return _merged_into(list(_routes(resources, where["routeConfiguration"], context)), value)
         case other:
@@ -131,17 +133,33 @@ def _insert_before(manager: Block, match: Block, value: Block) -> int:
 
 
 def _routes(resources: Block, match: Block, context: str) -> Iterator[Block]:
-    """Routes by their own name and that of their virtual host."""
-    unknown = set(match) - {"vhost"} | set(match["vhost"]) - {"name", "route"}
-    if unknown:
+    """Routes by their own name and action, and by their virtual host."""
+    wanted = match["vhost"].get("route", {})
+    if unknown := set(wanted) - {"name", "action"}:
         raise NotImplementedError(f"matching routes by {unknown}")
+    for host in _virtual_hosts(resources, match, context):
+        for route in host["routes"]:
+            is_meant = wanted.get("name", route["name"]) == route["name"]
+            if is_meant and wanted.get("action", "ANY") in ("ANY", _action(route)):
+                yield route
+
+
+def _action(route: Block) -> str:
+    return next(name.upper() for name in ONE_OF_ROUTE if name in route)
+
+
+def _virtual_hosts(resources: Block, match: Block, context: str) -> Iterator[Block]:
+    """By their name, and by one of their domains."""
+    vhost = match["vhost"]
+    if unknown := set(match) - {"vhost"} | set(vhost) - {"name", "domainName", "route"}:
+        raise NotImplementedError(f"matching virtual hosts by {unknown}")
     for manager in _network_filters(resources, {}):
         if context == "SIDECAR_INBOUND" and manager in _waypoint_filters(resources):
             continue
         for host in manager["typed_config"]["route_config"]["virtual_hosts"]:
-            if match["vhost"].get("name", host["name"]) == host["name"]:
-                wanted = match["vhost"].get("route", {}).get("name")
-                yield from (route for route in host["routes"] if wanted in (None, route["name"]))
+            is_named = vhost.get("name", host["name"]) == host["name"]
+            if is_named and vhost.get("domainName", host["domains"][0]) in host["domains"]:
+                yield host
 
 
 def _waypoint_filters(resources: Block) -> list[Block]:

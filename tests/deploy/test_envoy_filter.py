@@ -15,8 +15,6 @@ from extproc.config.document import Document
 from extproc.envoy_config.clusters import processor_cluster
 from extproc.envoy_config.envoy_process import validation_error
 from extproc.envoy_config.generate import bootstrap
-from extproc.envoy_config.istio.manifests import mesh_objects, to_manifests
-from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.envoy_config.lint import lint
 from extproc.envoy_config.listener import buffer_limit_bytes
 from extproc.envoy_config.names import FILTER_NAME
@@ -110,12 +108,6 @@ def test_it_is_checked_by_its_own_definition(envoy_filter: Manifest) -> None:
 
 
 # --- no drift from the generator -----------------------------------------------------------------------------------
-
-
-def test_the_file_is_generated(document: Document) -> None:
-    """Byte for byte: `extproc envoy-config deploy/kustomize/base/config/config.yaml --for istio-inbound`."""
-    objects = mesh_objects(document, MeshPlace.INBOUND, MeshOptions())
-    assert (ISTIO_SIDECAR / "istio.yaml").read_text() == to_manifests(objects, MeshPlace.INBOUND)
 
 
 def in_the_mesh(generated: Block) -> Block:

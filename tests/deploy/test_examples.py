@@ -1,7 +1,12 @@
-"""Each worked example renders, is valid, and agrees with itself."""
+"""Each worked example renders, is valid, and agrees with itself; its page has few commands, and they are there.
+
+`test_laptop` and `test_shared_gateway` run two of them.
+"""
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,12 +14,63 @@ import yaml
 from typer.testing import CliRunner
 
 from extproc.cli import _app as app
+from extproc.envoy_config.envoy_process import validation_error
+from extproc.envoy_config.istio.manifests import mesh_objects
+from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.envoy_config.lint import lint
 from extproc.server.operations.config_files import read_config
 from tests.deploy.helm_chart import KUBERNETES, objects_of, template_of
 from tests.deploy.manifests import ROOT, Manifest, one, require_module
+from tests.deploy.mesh_proxies import proxy
 from tests.deploy.pod_security import violations
+from tests.e2e.harness import require_envoy
 
-EXAMPLE = ROOT / "deploy" / "examples" / "two-versions"
+EXAMPLES = ROOT / "deploy" / "examples"
+EXAMPLE = EXAMPLES / "two-versions"
+COMMANDS_MAX = 10
+PROGRAM = "/opt/llm-extproc/bin/extproc"
+"""In the image."""
+
+
+def commands_of(page: Path) -> list[str]:
+    """The commands on a page: its indented lines."""
+    return [line.strip() for line in page.read_text().splitlines() if line.startswith("    ")]
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+by_example = pytest.mark.parametrize("example", sorted(EXAMPLES.iterdir()), ids=lambda folder: folder.name)
+
+
+@by_example
+def test_a_page_has_few_commands(example: Path) -> None:
+    """Whoever follows it types at most ten."""
+    assert 3 <= len(commands_of(example / "README.md")) <= COMMANDS_MAX
+
+
+@by_example
+def test_what_its_commands_name_is_there(example: Path) -> None:
+    """Files of the project, and commands and options of the program."""
+    for command in commands_of(example / "README.md"):
+        words = shlex.split(command)
+        for word in words:
+            if word.startswith("deploy/"):
+                assert (ROOT / word).exists(), word
+        if PROGRAM in words or words[0] == "extproc":
+            of_program = words[words.index(PROGRAM if PROGRAM in words else "extproc") + 1 :]
+            name = [word for word in of_program[:2] if not word.startswith("-")]
+            options = {word for word in of_program if word.startswith("-")}
+            told = CliRunner().invoke(app, [*_subcommand(name), "--help"], env={"COLUMNS": "200"})
+            assert told.exit_code == 0, command
+            assert all(option in told.output for option in options), command
+
+
+def _subcommand(words: list[str]) -> list[str]:
+    """The name of a command, of one or two words."""
+    return words if CliRunner().invoke(app, [*words, "--help"]).exit_code == 0 else words[:1]
+
+
+# --- two versions --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +104,7 @@ def test_it_is_valid(servers: list[Manifest], chart: list[Manifest], version: st
     """Kubernetes' own objects, in each release that is supported."""
     kubernetes = require_module("kubernetes_validate", "kubernetes-validate")
     for manifest in [*servers, *chart]:
-        if "monitoring.coreos.com" not in manifest["apiVersion"]:
+        if not manifest["apiVersion"].startswith(("monitoring.coreos.com", "networking.istio.io")):
             kubernetes.validate(manifest, version, strict=True)
 
 
@@ -79,18 +135,19 @@ def test_versions_are_those_servers(servers: list[Manifest], chart: list[Manifes
         assert service["spec"]["clusterIP"] == "None"  # the ledger knows each server by its address
 
 
-def test_the_gateway_of_istio_has_its_routes(chart: list[Manifest], tmp_path: Path) -> None:
-    """As the page says: from the configuration that the chart has written."""
-    arguments = [
-        "envoy-config",
-        str(config_of(chart, tmp_path)),
-        "--for",
-        "istio-gateway",
-        "--gateway",
-        "istio-ingress/public",
-    ]
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
-    routes = one(objects_of(done.stdout), "VirtualService")
-    assert "vllm-v1.llm.svc.cluster.local" in yaml.safe_dump(routes)
-    assert "vllm-v2.llm.svc.cluster.local" in yaml.safe_dump(routes)
+def test_the_gateway_has_filter_and_routes(chart: list[Manifest], tmp_path: Path) -> None:
+    """The chart's filter and the routes that the page's command prints, in one proxy, which Envoy and our lint take."""
+    require_envoy()
+    document = read_config(config_of(chart, tmp_path)).loaded.document
+    options = MeshOptions(gateway="istio-ingress/public", hosts=("llm.example.com",), without_filter=True)
+    printed = [each.manifest for each in mesh_objects(document, MeshPlace.GATEWAY, options)]
+    (service,) = [each["metadata"] for each in chart if each["kind"] == "Service"]
+    host = f"{service['name']}.llm.svc.cluster.local"
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": 8001}}
+    servers = {(f"vllm-{name}.llm.svc.cluster.local", 8000): address for name in ("v1", "v2")}
+    objects = [*printed, one(chart, "EnvoyFilter")]
+    bootstrap = proxy(MeshPlace.GATEWAY, objects, servers, {f"outbound|50051||{host}": address})
+    file = tmp_path / "envoy.yaml"
+    file.write_text(json.dumps(bootstrap))
+    assert validation_error(file) is None
+    assert lint(bootstrap) == []

@@ -12,14 +12,27 @@ import pytest
 import yaml
 
 from extproc.server.operations.config_files import read_config
-from tests.deploy.custom_resources import schema_problems
-from tests.deploy.helm_chart import CASES, CHART, GOLDEN, KUBERNETES, golden_text, helm, rendered, template
+from tests.deploy.custom_resources import rule_problems, schema_problems
+from tests.deploy.helm_chart import (
+    CASES,
+    CHART,
+    GATEWAY_PATCHES,
+    GOLDEN,
+    KUBERNETES,
+    gateway_patches,
+    golden_text,
+    helm,
+    rendered,
+    template,
+)
 from tests.deploy.manifests import ISTIO_SIDECAR, ROOT, Manifest, one, require_module, written
 from tests.deploy.pod_security import violations
 from tests.unit.server.authority import Authority
 
 CRDS = Path(__file__).parent / "crds"
 OF_OTHERS = {
+    "AuthorizationPolicy": "authorizationpolicies.security.istio.io.yaml",
+    "PeerAuthentication": "peerauthentications.security.istio.io.yaml",
     "EnvoyFilter": "envoyfilters.networking.istio.io.yaml",
     "EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io.yaml",
     "ClientTrafficPolicy": "clienttrafficpolicies.gateway.envoyproxy.io.yaml",
@@ -79,10 +92,11 @@ def test_objects_of_kubernetes_are_valid(case: str, version: str) -> None:
 
 @by_case
 def test_objects_of_others_are_valid(case: str) -> None:
-    """By their real definitions."""
+    """By their real definitions, with their rules in CEL."""
     for manifest in rendered(case):
         if manifest["kind"] in OF_OTHERS:
-            assert schema_problems(CRDS / OF_OTHERS[manifest["kind"]], manifest) == []
+            definition = CRDS / OF_OTHERS[manifest["kind"]]
+            assert schema_problems(definition, manifest) == rule_problems(definition, manifest) == []
 
 
 def test_each_kind_is_rendered_somewhere() -> None:
@@ -128,23 +142,13 @@ def test_the_configuration_is_one_that_the_program_takes(case: str, tmp_path: Pa
     assert document.server.metrics == "0.0.0.0:9464"
 
 
-def test_what_cannot_be_changed_later_stays_with_a_release() -> None:
-    """A Deployment's selector, a StatefulSet's volumes and service: an upgrade that changed them would be refused."""
-    for case, kind in (("gateway", "StatefulSet"), ("shared", "Deployment")):
-        before = one(rendered(case), kind)["spec"]
-        after = one(rendered(case, "--set", "image.tag=9.9.9", "--set", "podLabels.more=x"), kind)["spec"]
-        assert before["selector"] == after["selector"]
-        assert set(before["selector"]["matchLabels"]) == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
-        assert before.get("serviceName") == after.get("serviceName")
-        assert before.get("volumeClaimTemplates") == after.get("volumeClaimTemplates")
-
-
 def test_files_of_the_chart_are_those_of_deploy() -> None:
     """Helm reads no file outside of its chart, so these are copies: copy them again."""
     files = CHART / "files"
     assert (files / "rules.yaml").read_bytes() == (ROOT / "deploy/prometheus/rules.yaml").read_bytes()
     dashboards = {one.name: one.read_bytes() for one in (ROOT / "deploy/grafana").glob("*.json")}
     assert {one.name: one.read_bytes() for one in (files / "dashboards").glob("*.json")} == dashboards
+    assert yaml.safe_load(GATEWAY_PATCHES.read_text())["configPatches"] == gateway_patches()
     patches = yaml.safe_load((files / "istio-inbound.yaml").read_text())["configPatches"]
     assert patches == one(written(ISTIO_SIDECAR), "EnvoyFilter")["spec"]["configPatches"]
 
@@ -219,10 +223,44 @@ WRONG = [
     ),
     ("shared", ["--set", "tls.secretName="], "tls.secretName: mode shared is for Envoys of other pods"),
     ("gateway", ["--set", "networkPolicy.envoys=null"], "networkPolicy.envoys: it is empty"),
+    ("sidecar", ["--set", "config.server.listen=0.0.0.0:50051"], 'Write "127.0.0.1:50051"; for a Unix socket take'),
+    ("sidecar", ["--set", "config.server.listen=unix:/run/a"], "take deploy/kustomize/components/uds"),
     ("sidecar", ["--set", "persistence.enabled=true"], "a sidecar has the volumes of its pod"),
     ("sidecar", ["--set", "envoy.selector=null"], "envoy.selector: it is empty"),
     ("envoy-gateway", ["--set", "envoy.gateway="], "integration: envoyGateway needs mode gateway, and envoy.gateway"),
-    ("gateway", ["--set", "integration=istio"], "integration: istio is for mode sidecar"),
+    ("shared", ["--set", "integration=istio"], "Set mode gateway instead of shared"),
+    ("istio-gateway", ["--set", "envoy.hosts=null"], "envoy.hosts: it is empty"),
+    ("istio-gateway", ["--set", "envoy.hosts[0]=https://llm"], "at '/envoy/hosts/0': 'https://llm' does not match"),
+    ("istio-gateway", ["--set", "envoy.selector=null"], "the gateway's pods, such as { istio: ingressgateway }"),
+    ("istio-gateway", ["--set", "config.envoy=null"], 'Write "llm-llm-extproc.llm.svc.cluster.local:50051"'),
+    ("istio-gateway", ["--set", "fullnameOverride=edge"], 'Write "edge.llm.svc.cluster.local:50051"'),
+    ("istio-gateway", ["--set", "config.server.tls.key_file=x"], "config.server.tls: with integration istio"),
+    ("istio-gateway", ["--set", "config.models.tiny-chat.fallback.to={v2}"], "config: fallback needs listeners"),
+    ("istio-gateway", ["--set", "config.models.tiny-chat.versions.v1.provider=x"], "provider of a version cannot be"),
+    ("istio-gateway", ["--set", "config.models.tiny-chat.versions.v1.pick=load"], "pick: load of a version cannot be"),
+    (
+        "istio-gateway",
+        ["--set", "config.identity.sources[0].source=jwt"],
+        "config.identity.sources: jwt is verified by",
+    ),
+    ("istio-gateway", ["--set", "config.identity.trusted_hops[0].hop=listener"], "Use `hop: signed`"),
+    ("istio-gateway", ["--set", "config.limits.request_body_bytes_max=20000000"], "envoy.bufferBytes: it is 16842752"),
+    (
+        "gateway",
+        ["--set", "config.rate_limits.limits[0].name=a"],
+        "config.rate_limits: up to 3 pods count by themselves",
+    ),
+    ("shared", ["--set", "config.rate_limits.replicas=3"], "or rate_limits.replicas: 10"),
+    ("gateway", ["--set", "test.doctor.files.configMap=envoy"], "test.doctor.files: it needs both"),
+    (
+        "gateway",
+        ["--set", "test.doctor.admin=a:1,test.doctor.files.configMap=envoy,test.doctor.files.keys={a}"],
+        "test.doctor: admin and files are both set",
+    ),
+    ("gateway", ["--set", "test.doctor.headers={a: b}"], "test.doctor.headers: they go with probes"),
+    ("gateway", ["--set", "test.doctor.probe=gateway"], "at '/test/doctor/probe': 'gateway' does not match pattern"),
+    ("gateway", ["--set", "initCheck.enabled=true"], "initCheck.enabled: it looks at the Envoy in the pod"),
+    ("gateway", ["--set", "nameOverride=Edge"], "at '/nameOverride': 'Edge' does not match pattern"),
     ("gateway", ["--kube-version", "1.29.0"], "chart requires kubeVersion: >=1.30.0-0"),
 ]
 
@@ -235,11 +273,13 @@ def test_wrong_values_are_refused_in_words(case: str, arguments: list[str], said
     assert said in done.stderr
 
 
-@pytest.mark.parametrize(("case", "product"), [("sidecar", "Istio"), ("envoy-gateway", "Envoy Gateway")])
+@pytest.mark.parametrize(
+    ("case", "product"), [("sidecar", "Istio"), ("istio-gateway", "Istio"), ("envoy-gateway", "Envoy Gateway")]
+)
 def test_a_cluster_without_the_kinds_of_the_integration(case: str, product: str) -> None:
     """Without the check, Helm would say that it has no match for a kind."""
     values = str(Path(__file__).parent / "helm" / f"{case}.yaml")
-    done = helm("template", "llm", str(CHART), "-f", values)
+    done = helm("template", "llm", str(CHART), "--namespace", "llm", "-f", values)
     assert done.returncode != 0
     assert f"Install {product} first" in done.stderr
 
@@ -251,8 +291,9 @@ def test_each_mode_says_the_next_command(tmp_path: Path) -> None:
     (chart / "templates" / "notes.yaml").write_text('notes: {{ tpl (.Files.Get "files/notes.txt") . | quote }}\n')
     for case, said in (
         ("gateway", "helm -n llm test llm"),
-        ("shared", "extproc envoy-config config.yaml"),
+        ("shared", "exec deploy/llm-llm-extproc -- /opt/llm-extproc/bin/extproc envoy-config -c"),
         ("sidecar", "helm -n istio-system upgrade istiod istio/istiod --reuse-values"),
+        ("istio-gateway", "--for istio-gateway --without-filter --gateway NAMESPACE/NAME --host llm.example.com"),
         ("envoy-gateway", "curl -s http://GATEWAY/invocations"),
     ):
         done = template(case, "-s", "templates/notes.yaml", chart=chart)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.deploy.helm_chart import program, rendered
-from tests.deploy.manifests import BASE, ISTIO_SIDECAR, Manifest, container, one, require_module, written
+from tests.deploy.manifests import BASE, ISTIO_SIDECAR, Manifest, built, container, one, require_module, written
 from tests.deploy.pod_security import violations
 
 PROXY: Manifest = {
@@ -36,24 +36,26 @@ PROXY: Manifest = {
 FIRST = ("istio-init", "istio-proxy")
 
 
-@pytest.fixture
-def vllm() -> Manifest:
+def pod_of_vllm() -> Manifest:
     """A pod of a model server that knows nothing of the processor, but asks for it."""
     template = copy.deepcopy(one(written(BASE), "Deployment")["spec"]["template"])
     template["spec"]["initContainers"] = [{"name": "download", "image": "busybox"}]
-    template["spec"]["volumes"] = [
-        one for one in template["spec"]["volumes"] if not one["name"].startswith("llm-extproc")
-    ]
     metadata = {**template["metadata"], "name": "vllm", "namespace": "llm"}
     metadata["annotations"]["inject.istio.io/templates"] = "sidecar,llm-extproc"
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def template_text() -> str:
+@pytest.fixture
+def vllm() -> Manifest:
+    """To be changed at will."""
+    return pod_of_vllm()
+
+
+def template_text(*values: str) -> str:
     """The template that the chart has for istiod."""
-    config_map = one(rendered("sidecar"), "ConfigMap", "llm-llm-extproc-injection")
-    values = yaml.safe_load(config_map["data"]["istiod-values.yaml"])
-    found: str = values["sidecarInjectorWebhook"]["templates"]["llm-extproc"]
+    config_map = one(rendered("sidecar", *values), "ConfigMap", "llm-llm-extproc-injection")
+    written_values = yaml.safe_load(config_map["data"]["istiod-values.yaml"])
+    found: str = written_values["sidecarInjectorWebhook"]["templates"]["llm-extproc"]
     return found
 
 
@@ -69,10 +71,10 @@ def merged(pod: Manifest, overlay: Manifest, folder: Path) -> Manifest:
     return found
 
 
-def injected(pod: Manifest, folder: Path) -> Manifest:
+def injected(pod: Manifest, folder: Path, *values: str) -> Manifest:
     """As Istio does it for `inject.istio.io/templates: sidecar,llm-extproc`."""
     with_proxy = merged(pod, {"spec": {"initContainers": [PROXY]}}, folder)
-    return reordered(merged(with_proxy, yaml.safe_load(template_text()), folder))
+    return reordered(merged(with_proxy, yaml.safe_load(template_text(*values)), folder))
 
 
 def reordered(pod: Manifest) -> Manifest:
@@ -131,7 +133,7 @@ def test_injecting_twice_is_injecting_once(vllm: Manifest, tmp_path: Path) -> No
 def test_the_processor_is_that_of_the_overlay() -> None:
     """Who injects it and who writes it down gets the same container, but for its image and its data."""
     (ours,) = yaml.safe_load(template_text())["spec"]["initContainers"]
-    theirs = container(one(written(BASE), "Deployment")["spec"]["template"], "llm-extproc")
+    theirs = container(one(built(BASE), "Deployment")["spec"]["template"], "llm-extproc")
     for name in (
         "args",
         "startupProbe",
@@ -141,8 +143,6 @@ def test_the_processor_is_that_of_the_overlay() -> None:
         "restartPolicy",
     ):
         assert ours[name] == theirs[name], name
-    overlay = yaml.safe_load((ISTIO_SIDECAR / "deployment.yaml").read_text())["spec"]["template"]["metadata"][
-        "annotations"
-    ]
+    overlay = one(built(ISTIO_SIDECAR), "Deployment")["spec"]["template"]["metadata"]["annotations"]
     key = "traffic.sidecar.istio.io/excludeInboundPorts"
     assert yaml.safe_load(template_text())["metadata"]["annotations"][key] == overlay[key]

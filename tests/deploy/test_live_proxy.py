@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.manifests import ISTIO_SIDECAR, one, written
+from extproc.domain.api_keys import hash_of, key_of
+from tests.deploy.helm_chart import rendered
+from tests.deploy.manifests import ISTIO_SIDECAR, Manifest, one, written
 from tests.deploy.pilot import patched
 from tests.e2e.harness import Answer, Stack, require_envoy, wait_until
 
@@ -31,13 +33,14 @@ def as_guard(data: Block) -> None:
     del model["versions"]["v2"], model["pin_header"], model["pin_teams"], model["sticky"]
 
 
-def in_the_mesh(configuration: Block) -> None:
-    """The generated proxy is replaced by the patched one; only the addresses are kept."""
+def in_the_mesh(configuration: Block, envoy_filter: Manifest | None = None) -> None:
+    """The generated proxy is replaced by one with the filter, by default the overlay's; only the addresses are kept."""
+    envoy_filter = envoy_filter or one(written(ISTIO_SIDECAR), "EnvoyFilter")
     resources = configuration["static_resources"]
     (generated,) = resources["listeners"]
     model, processor = resources["clusters"]
     mesh = json.loads(json.dumps(yaml.safe_load((Path(__file__).parent / "proxies" / "inbound.yaml").read_text())))
-    mesh = patched(one(written(ISTIO_SIDECAR), "EnvoyFilter"), mesh, "SIDECAR_INBOUND")["static_resources"]
+    mesh = patched(envoy_filter, mesh, "SIDECAR_INBOUND")["static_resources"]
     (listener,) = mesh["listeners"]
     listener["address"] = generated["address"]
     for chain in listener["filter_chains"]:
@@ -115,12 +118,33 @@ def test_no_client_chooses_a_version(stack: Stack) -> None:
 
 
 def test_without_the_processor_nothing_reaches_a_model(tmp_path: Path) -> None:
-    """Fail closed. The error is Envoy's own and without the API's shape, which the generated proxy adds."""
+    """Fail closed, after tries for a while. The error is Envoy's own, without the API's shape that our proxy adds."""
     require_envoy()
     with Stack(tmp_path, change=as_guard, change_envoy=in_the_mesh, with_processor=False) as stack:
         answer = chat(stack, "Hello")
-        assert (answer.status, answer.body) == (500, b"")
+        assert (answer.status, answer.body) == (504, b"")
         assert len(stack.models["v1"].seen) == 0
+
+
+def test_keys_reach_a_processor_of_the_chart(tmp_path: Path) -> None:
+    """Its filter withholds no header that the configuration reads: who has a key is known, others are refused."""
+    require_envoy()
+    key = key_of(b"k" * 32)
+    keys = f'keys: [{{ id: search-1, hash: "{hash_of(key)}", team: search }}]'
+    (tmp_path / "keys.yaml").write_text(keys)
+
+    def with_keys(data: Block) -> None:
+        as_guard(data)
+        data["identity"] = {"sources": [{"source": "api_key", "file": str(tmp_path / "keys.yaml")}]}
+
+    values = ("--set", "config.identity.sources[0].source=api_key", "--set", "config.identity.sources[0].file=k.yaml")
+    envoy_filter = one(rendered("sidecar", *values), "EnvoyFilter")
+    with Stack(
+        tmp_path, change=with_keys, change_envoy=lambda configuration: in_the_mesh(configuration, envoy_filter)
+    ) as stack:
+        assert chat(stack, "Hello").status == 401
+        assert chat(stack, "Hello", "-H", f"authorization: Bearer {key}").status == 200
+        wait_until(lambda: stack.metric("llm_cost_micro_usd_total", team="search") > 0, "the team is known")
 
 
 def test_an_allowed_path_passes(stack: Stack) -> None:

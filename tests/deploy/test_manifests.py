@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 
 from extproc.config.problems import ConfigInvalid
@@ -19,7 +18,6 @@ from extproc.server.operations.pages import OpsServer
 from tests.deploy.manifests import (
     BASE,
     ISTIO_SIDECAR,
-    OVERLAYS,
     Manifest,
     built,
     container,
@@ -33,15 +31,16 @@ from tests.hangs import HANG_S
 
 KUBERNETES = "1.34"
 CUSTOM_KINDS = ("EnvoyFilter", "AuthorizationPolicy", "PeerAuthentication")
-FOLDERS = [BASE, *sorted(each for each in OVERLAYS.iterdir() if each.is_dir())]
+FOLDERS = [BASE, ISTIO_SIDECAR]
+"""Those of one vLLM with its sidecar; ``test_kustomize`` has the others."""
 
 by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 
 
 @pytest.fixture
 def deployment() -> Manifest:
-    """The base's Deployment, to be changed at will."""
-    return copy.deepcopy(one(written(BASE), "Deployment"))
+    """The base's Deployment with its sidecar, to be changed at will."""
+    return copy.deepcopy(one(built(BASE), "Deployment"))
 
 
 @pytest.fixture
@@ -293,17 +292,3 @@ def test_probes_reach_the_program(template: Manifest) -> None:
     host, _, port = document.server.metrics.rpartition(":")
     assert (host, {int(port)}) == ("0.0.0.0", asked)
     assert document.server.listen.startswith("127.0.0.1:")
-
-
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def test_every_file_is_used() -> None:
-    """No manifest lies in a folder without its kustomization naming it."""
-    for folder in FOLDERS:
-        kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
-        patches = [each["path"] for each in kustomization.get("patches", ())]
-        generated = [file for each in kustomization.get("configMapGenerator", ()) for file in each["files"]]
-        named = {"kustomization.yaml", *kustomization["resources"], *patches, *generated} - {"../../base"}
-        files = {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()}
-        assert files == named

@@ -17,6 +17,7 @@ from extproc.envoy_config.envoy_process import EnvoyProcess
 from extproc.envoy_config.istio.mesh import MeshPlace
 from extproc.server.sockets.free_ports import free_ports
 from tests.deploy.mesh_stack import MeshStack, server_host
+from tests.deploy.test_live_mesh import of_the_chart
 from tests.deploy.test_live_proxy import as_guard, in_the_mesh
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Stack, require_envoy, wait_until
@@ -89,6 +90,14 @@ def test_a_place_in_the_mesh_is_sound(tmp_path: Path, place: MeshPlace, down: st
     with MeshStack(tmp_path, place, down=down) as stack:
         arguments = (str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url, *host)
         assert doctor(*arguments) == (0, [])
+
+
+def test_a_gateway_of_the_chart_is_sound(tmp_path: Path) -> None:
+    """Its filter is on for whole hosts. That it states no routes is a warning."""
+    require_envoy()
+    with MeshStack(tmp_path, MeshPlace.GATEWAY, envoy_filter=of_the_chart()) as stack:
+        arguments = (str(stack.config), "--admin", admin_of(stack), "--probe", stack.base_url)
+        assert doctor(*arguments) == (0, ["routes-not-stated"])
 
 
 def admin_of(stack: Stack) -> str:

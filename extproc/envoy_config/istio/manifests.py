@@ -43,7 +43,7 @@ def mesh_objects(document: Document, place: MeshPlace, options: MeshOptions) -> 
     routes = virtual_service_spec(document, mesh)
     return [
         *_rules(document, mesh),
-        _filter(document, mesh, routes["http"]),
+        *(() if options.without_filter else (_filter(document, mesh, routes["http"]),)),
         MeshObject(
             _object("networking.istio.io/v1", "VirtualService", _name(mesh), mesh.namespace, routes),
             "The processor chooses a version and sets its headers; these routes follow them. Without them: 404.",

@@ -50,6 +50,7 @@ class MeshOptions(NamedTuple):
         gateway: NAMESPACE/NAME of the Gateway; of a waypoint, its name.
         hosts: for which the gateway routes to the models.
         model_port: of the model servers in their pods.
+        without_filter: somebody else has the EnvoyFilter of the gateway, such as the Helm chart.
     """
 
     namespace: str = ""
@@ -57,6 +58,7 @@ class MeshOptions(NamedTuple):
     gateway: str = ""
     hosts: tuple[str, ...] = ()
     model_port: int | None = None
+    without_filter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,11 @@ class Mesh:
 
 def mesh_of(document: Document, place: MeshPlace, options: MeshOptions) -> Mesh:
     """The place for a configuration. Raises: EnvoyConfigError for what contradicts, or cannot be done there."""
-    for problem in (*_wrong_role(document, place), *_wrong_options(place, options), *_impossible(document, place)):
+    for problem in (
+        *_wrong_role(document, place),
+        *_wrong_options(place, options),
+        *_impossible(document, place, options),
+    ):
         raise EnvoyConfigError(problem)
     labels = options.labels or _LABELS.get(place, {})
     processor = processor_service(document)
@@ -143,9 +149,11 @@ def _wrong_options(place: MeshPlace, options: MeshOptions) -> Iterator[str]:
         yield "--selector: a waypoint is found by its name. Use `--gateway NAME`; default: waypoint"
     if options.hosts and not is_gateway:
         yield f"--host: `--for {place}` takes the Services of the configuration's endpoints. Leave it out"
+    if options.without_filter and not is_gateway:
+        yield f"--without-filter: only the filter of a gateway can come from the Helm chart. Leave it out for {place}"
 
 
-def _impossible(document: Document, place: MeshPlace) -> Iterator[str]:
+def _impossible(document: Document, place: MeshPlace, options: MeshOptions) -> Iterator[str]:
     server, identity = document.server, document.identity
     if server.tls is not None:
         yield "server.tls: in a mesh, its own mTLS protects the processor. Remove the section for this place"
@@ -174,11 +182,34 @@ def _impossible(document: Document, place: MeshPlace) -> Iterator[str]:
                 )
             if version.pick == "load":
                 yield f"{key}.pick: Istio lets no header choose the server. Use `pick: least_request`"
+    if place in (MeshPlace.GATEWAY, MeshPlace.SIDECAR) and _is_for_other_pods(document):
+        yield (
+            f"envoy.processor.address: not set, so the proxy would call {server.listen} in its own pod. Name the"
+            " Service of the processor, for example `address: llm-extproc.llm.svc.cluster.local:50051`. If it does run"
+            " in that pod, set `server.listen: 127.0.0.1:50051`"
+        )
+    if options.without_filter and chains_of(document):
+        yield (
+            "fallback: its listeners are in the EnvoyFilter, so `--without-filter` cannot be used. In the Helm chart"
+            " set `integration: none`, and apply everything that this command prints"
+        )
+    if options.without_filter and document.envoy.processor.address is None:
+        yield (
+            "envoy.processor.address: the filter of the Helm chart calls a Service, which the other objects must name"
+            " too. Set it, for example `address: llm-extproc.llm.svc.cluster.local:50051`"
+        )
     if chains_of(document) and place is MeshPlace.WAYPOINT:
         yield (
             "fallback: no patch reaches the routes of a waypoint, and Istio's own cannot go on to another version."
             " Remove `fallback`, or choose versions in a gateway, with `--for istio-gateway`"
         )
+
+
+def _is_for_other_pods(document: Document) -> bool:
+    """Whether the processor listens on all addresses, and nobody says at which Service it is."""
+    listen = document.server.listen
+    is_open = not listen.startswith("unix:") and host_and_port(listen)[0] in ("0.0.0.0", "::")
+    return is_open and document.envoy.processor.address is None
 
 
 def _only_port(ports: set[int], key: str) -> int:

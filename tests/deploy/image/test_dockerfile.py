@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.manifests import BASE, ROOT, container, pod, written
+from tests.deploy.manifests import BASE, ROOT, built, container, pod
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 
@@ -98,7 +98,7 @@ def test_what_is_gathered_is_tried_before_it_is_an_image() -> None:
 
 def test_the_image_is_not_root_and_knows_its_command() -> None:
     """The user is numeric, and the pod's; the image's own arguments are those that the pod gives."""
-    template = pod(written(BASE))
+    template = pod(built(BASE))
     security = template["spec"]["securityContext"]
     (command,) = _instructions("CMD")
     assert _instructions("USER") == [f"{security['runAsUser']}:{security['runAsGroup']}"]

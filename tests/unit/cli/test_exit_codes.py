@@ -198,6 +198,11 @@ FAILURES = {
             "--selector: expected labels of pods, KEY=VAL",
         ),
         (
+            ["mesh.yaml", "--for", "istio-sidecar", "--without-filter"],
+            2,
+            "--without-filter: only the filter of a gateway can come from the Helm chart.",
+        ),
+        (
             ["mesh.yaml", "--for", "istio-sidecar", "--validate"],
             2,
             "--validate is for an Envoy of one's own, and --for",
@@ -210,7 +215,7 @@ FAILURES = {
         (
             ["mesh.yaml", "--host", "a.example"],
             2,
-            "--namespace, --selector, --gateway, --host and --model-port go with",
+            "--namespace, --selector, --gateway, --host, --model-port and --without-filter go with",
         ),
         ([], 2, "Which configuration? Name it with --config FILE"),
     ],

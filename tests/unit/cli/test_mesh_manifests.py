@@ -48,6 +48,15 @@ def test_every_option_has_its_place(config: str) -> None:
     assert rule["to"][0]["operation"]["ports"] == ["9000"]
 
 
+def test_the_filter_may_come_from_elsewhere(config: str) -> None:
+    """From the Helm chart: all other objects are as they are with it."""
+    with open(config, "a") as file:
+        file.write("envoy: { processor: { address: 'llm-extproc.llm.svc.cluster.local:50051' } }\n")
+    whole, rest = manifests(config, *GATEWAY), manifests(config, *GATEWAY, "--without-filter")
+    assert whole.pop("EnvoyFilter")
+    assert rest == whole
+
+
 def test_json_is_one_list_of_the_same_objects(config: str, tmp_path: Path) -> None:
     """As `kubectl apply` takes it; `--output` takes either."""
     printed = CliRunner().invoke(app, ["envoy-config", config, *GATEWAY]).stdout

@@ -24,6 +24,17 @@
 {{- if not (hasSuffix ":9464" $metrics) }}
 {{- fail (printf "config.server.metrics: it is %q, and probes and monitors ask port 9464. Write \"0.0.0.0:9464\"" $metrics) }}
 {{- end }}
+{{- $limits := $config.limits | default dict }}
+{{- $largest := max ($limits.request_body_bytes_max | default 0 | int64) ($limits.response_body_bytes_max | default 0 | int64) }}
+{{- if and (ne .Values.integration "none") (ge $largest (int64 .Values.envoy.bufferBytes)) }}
+{{- fail (printf "envoy.bufferBytes: it is %d, and config.limits allows bodies of %d bytes, which Envoy would refuse with 413. Set it to %d" (int64 .Values.envoy.bufferBytes) $largest (add $largest 65536)) }}
+{{- end }}
+{{- $pods := ternary (int .Values.autoscaling.maxReplicas) (int .Values.replicas) .Values.autoscaling.enabled }}
+{{- with $config.rate_limits }}
+{{- if and (not $isSidecar) (gt $pods 1) (not .store) (ne (int (.replicas | default 1)) $pods) }}
+{{- fail (printf "config.rate_limits: up to %d pods count by themselves, so that everybody has a multiple of a limit. Set rate_limits.store, the URL of a Valkey, or rate_limits.replicas: %d" $pods $pods) }}
+{{- end }}
+{{- end }}
 {{- with $config.ledger }}
 {{- if not (hasPrefix "/var/lib/llm-extproc/" (.spool | default "")) }}
 {{- fail (printf "config.ledger.spool: it is %q, and only /var/lib/llm-extproc can be written. Write \"/var/lib/llm-extproc/spool\"" (.spool | default "")) }}
@@ -47,14 +58,25 @@
 {{- if and $isSidecar .Values.persistence.enabled }}
 {{- fail "persistence.enabled: a sidecar has the volumes of its pod. Use postgresql:// for the ledger; what it has not shipped is lost with the pod" }}
 {{- end }}
-{{- if and $isSidecar (eq .Values.integration "istio") (not .Values.envoy.selector) }}
-{{- fail "envoy.selector: it is empty, and the EnvoyFilter would apply to every pod of the namespace. Name the labels of the model servers' pods" }}
+{{- with .Values.test.doctor }}
+{{- if ne (empty .files.configMap) (empty .files.keys) }}
+{{- fail "test.doctor.files: it needs both, a configMap and its keys, such as { configMap: envoy, keys: [envoy.yaml] }" }}
+{{- end }}
+{{- if and .admin .files.configMap }}
+{{- fail "test.doctor: admin and files are both set, and the doctor looks into one Envoy. Keep one of them" }}
+{{- end }}
+{{- if and .headers (not .probe) (not .direct) }}
+{{- fail "test.doctor.headers: they go with probes. Set probe or direct" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.initCheck.enabled (not (and $isSidecar (eq .Values.integration "istio"))) }}
+{{- fail "initCheck.enabled: it looks at the Envoy in the pod of a model server, which only mode sidecar with integration istio has. For a gateway set test.doctor" }}
+{{- end }}
+{{- if eq .Values.integration "istio" }}
+{{- include "llm-extproc.istioChecks" . }}
 {{- end }}
 {{- if and (eq .Values.integration "envoyGateway") (or (ne .Values.mode "gateway") (not .Values.envoy.gateway)) }}
 {{- fail "integration: envoyGateway needs mode gateway, and envoy.gateway, the name of the Gateway" }}
-{{- end }}
-{{- if and (eq .Values.integration "istio") (not $isSidecar) }}
-{{- fail (printf "integration: istio is for mode sidecar. For mode %s write none, and apply what `extproc envoy-config` says in your gateway" .Values.mode) }}
 {{- end }}
 {{- range list (list "istio" "networking.istio.io/v1alpha3/EnvoyFilter" "Istio") (list "envoyGateway" "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy" "Envoy Gateway") }}
 {{- if and (eq $.Values.integration (index . 0)) (not ($.Capabilities.APIVersions.Has (index . 1))) }}

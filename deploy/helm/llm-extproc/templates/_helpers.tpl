@@ -1,11 +1,18 @@
+{{- define "llm-extproc.name" -}}
+{{ .Values.nameOverride | default "llm-extproc" }}
+{{- end }}
+
+{{/* At most 50 letters: suffixes, such as -dashboards and those of pods, must fit in 63. */}}
 {{- define "llm-extproc.fullname" -}}
-{{- if contains "llm-extproc" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}
-{{- else }}{{ printf "%s-llm-extproc" .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- $name := include "llm-extproc.name" . }}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride }}
+{{- else if contains $name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
 {{- define "llm-extproc.selector" -}}
-app.kubernetes.io/name: llm-extproc
+app.kubernetes.io/name: {{ include "llm-extproc.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -23,6 +30,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.image.digest }}{{ $repository }}@{{ .Values.image.digest }}
 {{- else }}{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
+{{- end }}
+
+{{/* The program in a running pod, which has prompts and secrets, too. */}}
+{{- define "llm-extproc.exec" -}}
+kubectl -n {{ .Release.Namespace }} exec {{ ternary "statefulset" "deploy" .Values.persistence.enabled }}/{{ include "llm-extproc.fullname" . }} -- /opt/llm-extproc/bin/extproc
 {{- end }}
 
 {{- define "llm-extproc.configMap" -}}

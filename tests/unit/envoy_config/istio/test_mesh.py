@@ -71,6 +71,30 @@ CONTRADICTIONS: dict[str, tuple[MeshPlace, MeshOptions, dict[str, Any], str]] = 
     ),
     "a gateway of a sidecar": (SIDECAR, IN_GATEWAY, {}, "--gateway: .* Name the pods by `--selector`"),
     "labels of a waypoint": (WAYPOINT, MeshOptions(labels={"a": "b"}), {"envoy": PROCESSOR}, "--selector: .*--gateway"),
+    "a filter of a sidecar from elsewhere": (
+        SIDECAR,
+        MeshOptions(without_filter=True),
+        {},
+        "--without-filter: only the filter of a gateway .* Leave it out",
+    ),
+    "a filter from elsewhere and a fallback": (
+        GATEWAY,
+        MeshOptions(gateway="istio-ingress/public", without_filter=True),
+        {"models": {"chat": {**versions()["chat"], "fallback": {"to": ["v2"]}}}, "envoy": PROCESSOR},
+        "fallback: .* In the Helm chart set `integration: none`",
+    ),
+    "a filter from elsewhere and a processor in the pod": (
+        GATEWAY,
+        MeshOptions(gateway="istio-ingress/public", without_filter=True),
+        {},
+        "envoy.processor.address: .* calls a Service",
+    ),
+    "a processor of other pods without its Service": (
+        GATEWAY,
+        IN_GATEWAY,
+        {"server": {"listen": "0.0.0.0:50051"}},
+        "envoy.processor.address: not set, .* call 0.0.0.0:50051 in its own pod. Name the Service",
+    ),
     "hosts of a sidecar": (SIDECAR, MeshOptions(hosts=("a",)), {}, "--host: .* Leave it out"),
     "a processor in a waypoint's pod": (
         WAYPOINT,
