@@ -10,8 +10,9 @@ from typing import Final
 from extproc.cli.output import refuse
 from extproc.config.problems import ConfigInvalid
 from extproc.envoy_config.errors import EnvoyConfigError
-from extproc.envoy_config.istio.manifests import mesh_objects, to_list, to_manifests
+from extproc.envoy_config.istio.manifests import mesh_objects, to_manifests
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.envoy_config.kubernetes_objects import to_list
 from extproc.server.operations.config_files import read_config
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_./]*=[A-Za-z0-9]?[-A-Za-z0-9_.]*")
