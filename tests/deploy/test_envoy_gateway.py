@@ -71,7 +71,7 @@ FORMS: dict[str, list[Manifest]] = {
 def definition_of(manifest: Manifest) -> Path:
     """The definition of an object's kind."""
     group = manifest["apiVersion"].partition("/")[0]
-    return DEFINITIONS / f"{re.sub('y$', 'ie', manifest['kind'].lower())}s.{group}.yaml"
+    return DEFINITIONS / f"{re.sub('(?<![aeiou])y$', 'ie', manifest['kind'].lower())}s.{group}.yaml"
 
 
 @pytest.mark.parametrize("form", FORMS)
