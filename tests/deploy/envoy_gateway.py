@@ -20,8 +20,8 @@ _MUTATION: Final = f"{_TYPE}.extensions.http.early_header_mutation.header_mutati
 _ENABLED: Final = {"@type": f"{_TYPE}.config.route.v3.FilterConfig", "config": {}}
 _OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _POLICIES: Final = "envoy.extensions.load_balancing_policies"
-_BUFFER_BYTES: Final = 32_768
-_TIMEOUT: Final = "15s"  # of Envoy, where nothing is said
+BUFFER_BYTES: Final = 32_768
+TIMEOUT: Final = "15s"  # of Envoy, where nothing is said
 _MODES: Final = {"Buffered": "BUFFERED", "Streamed": "STREAMED"}
 SHOP: Final = "shop.example.com"
 """A host of others on the same listener, whose route calls nobody."""
@@ -93,7 +93,7 @@ def _selecting(route: Manifest, objects: list[Manifest], kind: str) -> Manifest 
 
 
 def _listener(objects: list[Manifest], hosts: list[Block], filters: list[Block]) -> Block:
-    buffered, early = _BUFFER_BYTES, {}
+    buffered, early = BUFFER_BYTES, {}
     for client in (each["spec"] for each in objects if each["kind"] == "ClientTrafficPolicy"):
         buffered = int(client["connection"]["bufferLimit"])
         removed = [
@@ -226,7 +226,7 @@ def _match(match: Block) -> Block:
 def _action(traffic: Manifest | None) -> Block:
     """Timeouts and retries; without a policy those of Envoy."""
     if traffic is None:
-        return {"timeout": _TIMEOUT}
+        return {"timeout": TIMEOUT}
     retry, timeout = traffic["spec"]["retry"], traffic["spec"]["timeout"]["http"]
     back_off = retry["perRetry"]["backOff"]
     return {
@@ -330,7 +330,7 @@ def _cluster(name: str, addresses: list[Block], traffic: Block) -> Block:
         "name": name,
         "type": "STATIC",
         "connect_timeout": traffic.get("timeout", {}).get("tcp", {}).get("connectTimeout", "10s"),
-        "per_connection_buffer_limit_bytes": _BUFFER_BYTES,
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         "ignore_health_on_host_removal": True,
         "circuit_breakers": {"thresholds": [thresholds]},
         "load_assignment": {

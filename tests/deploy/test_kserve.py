@@ -83,13 +83,6 @@ def test_pools_are_there_and_fail_closed() -> None:
     assert {each["spec"]["endpointPickerRef"]["failureMode"] for each in pools} == {"FailClose"}
 
 
-@pytest.mark.parametrize("name", POOLED)
-def test_our_filter_is_asked_before_those_of_ai_gateway(name: str) -> None:
-    """By the annotation that it reads."""
-    (policy,) = of_kind(objects_of(name), "EnvoyExtensionPolicy")
-    assert policy["metadata"]["annotations"] == {"aigateway.envoyproxy.io/filter-order": "before-extproc"}
-
-
 def test_a_misspelled_field_is_found() -> None:
     """What KServe's API server would drop."""
     service, *_ = of_kind(objects_of("kserve"), "InferenceService")
