@@ -154,11 +154,11 @@ def _matches_header(matcher: Block, value: str | None) -> bool:
 # --- at work -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["in the pod", "shared"])
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayStack]:
-    """Shared by the tests here, which leave it as it is."""
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayStack]:
+    """Shared by the tests here, which leave it as it is: the processor is in Envoy's pod."""
     require_envoy()
-    with GatewayStack(tmp_path_factory.mktemp("gateway"), is_shared=request.param) as stack:
+    with GatewayStack(tmp_path_factory.mktemp("gateway")) as stack:
         yield stack
 
 
@@ -220,6 +220,15 @@ def test_other_hosts_go_on(stack: GatewayStack) -> None:
     """Without the processor; but internal headers end at the Gateway for them too."""
     answer = stack.curl("/", "-H", f"host: {SHOP}", "-H", "x-llm-version: v2", "-H", "x-shop: open")
     assert (answer.body, answer.headers["x-seen"]) == (b"a shop", "open")
+
+
+def test_a_shared_processor_is_called(tmp_path: Path) -> None:
+    """By its Service."""
+    require_envoy()
+    with GatewayStack(tmp_path, is_shared=True) as stack:
+        assert stack.chat(ATTACK).status == 400
+        assert stack.chat("Hello", "-H", "x-model-version: v2").status == 200
+        assert stack.asked() == {"v1": 0, "v2": 1}
 
 
 def test_without_the_processor_nothing_reaches_a_model(tmp_path: Path) -> None:

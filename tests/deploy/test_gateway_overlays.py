@@ -54,7 +54,7 @@ def test_every_object_is_valid(name: str) -> None:
     """By Kubernetes' schemas, or by the definitions of others with their rules."""
     kubernetes = require_module("kubernetes_validate", "kubernetes-validate")
     for manifest in objects_of(name):
-        if manifest["apiVersion"] == "v1":
+        if manifest["apiVersion"] in ("v1", "networking.k8s.io/v1"):
             kubernetes.validate(manifest, KUBERNETES, strict=True)
             continue
         definition = definition_of(manifest)
@@ -154,6 +154,22 @@ def test_the_gateway_takes_the_routes_and_the_pods(name: str) -> None:
     for route in (each for each in objects if each["kind"] == "HTTPRoute"):
         assert route["metadata"]["namespace"] == allowed
         assert route["spec"]["parentRefs"] == [{"name": gateway["metadata"]["name"], "namespace": namespace}]
+
+
+@pytest.mark.parametrize("name", ["envoy-gateway", "kserve"])
+def test_only_the_gateway_reaches_model_servers(name: str) -> None:
+    """By the labels that Envoy Gateway gives the pods of a Gateway, on the port of the servers' pods."""
+    objects = objects_of(name)
+    policy, gateway = one(objects, "NetworkPolicy"), one(objects, "Gateway")["metadata"]
+    (rule,) = policy["spec"]["ingress"]
+    (source,) = rule["from"]
+    assert source["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": gateway["namespace"]}
+    assert source["podSelector"]["matchLabels"] == {
+        "gateway.envoyproxy.io/owning-gateway-name": gateway["name"],
+        "gateway.envoyproxy.io/owning-gateway-namespace": gateway["namespace"],
+    }
+    assert rule["ports"] == [{"port": 8080 if name == "kserve" else 8000}]
+    assert policy["metadata"]["namespace"] == "llm"
 
 
 @by_overlay

@@ -45,6 +45,15 @@ def test_versions_are_the_services_of_inference_services() -> None:
         assert each["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
 
 
+def test_the_network_policy_is_for_all_versions() -> None:
+    """By the label that KServe gives the pods of an InferenceService."""
+    objects = objects_of("kserve")
+    (policy,) = of_kind(objects, "NetworkPolicy")
+    (selected,) = policy["spec"]["podSelector"]["matchExpressions"]
+    assert (selected["key"], selected["operator"]) == ("serving.kserve.io/inferenceservice", "In")
+    assert selected["values"] == [each["metadata"]["name"] for each in of_kind(objects, "InferenceService")]
+
+
 def test_kserve_shares_no_traffic_itself() -> None:
     """What it shared below a version would be one version for llm-extproc; and none is reached from outside."""
     for each in of_kind(objects_of("kserve"), "InferenceService"):
@@ -60,6 +69,17 @@ def test_versions_are_the_pools_of_llm_inference_services() -> None:
     objects = objects_of("kserve-llm")
     made = {f"{each['metadata']['name']}-inference-pool" for each in of_kind(objects, "LLMInferenceService")}
     assert {each["name"] for each in backends(objects)} == made
+
+
+def test_pickers_reach_the_servers_of_their_pools() -> None:
+    """They read the load of each, past the policy that lets in the Gateway alone."""
+    objects = objects_of("inference-pools")
+    (policy,) = of_kind(objects, "NetworkPolicy")
+    _, rule = policy["spec"]["ingress"]
+    ((allowed,),) = [each["podSelector"]["matchExpressions"] for each in rule["from"]]
+    pools = of_kind(objects, "InferencePool")
+    assert allowed["values"] == [each["spec"]["endpointPickerRef"]["name"] for each in pools]
+    assert {each["spec"]["targetPorts"][0]["number"] for each in pools} == {rule["ports"][0]["port"]}
 
 
 @pytest.mark.parametrize("name", POOLED)

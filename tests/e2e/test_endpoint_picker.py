@@ -116,7 +116,7 @@ def test_long_prompts_pass_both(stack: PickerStack, picker: EndpointPicker, stre
 def test_long_streams_pass_both(stack: PickerStack, picker: EndpointPicker) -> None:
     """In pieces that two filters send on in full duplex; in older Envoys the end was lost (envoyproxy/envoy#43983)."""
     words = [f"word{number} " for number in range(700)]
-    events = [{"delta": {"content": word}, "finish_reason": None} for word in words]
+    events: list[Block] = [{"delta": {"content": word}, "finish_reason": None} for word in words]
     events.append({"delta": {}, "finish_reason": "stop"})
     data = [
         json.dumps({"id": "c", "model": "tiny-chat", "choices": [{"index": 0, **each}]}).encode() for each in events
@@ -188,11 +188,10 @@ def impatient(data: Block) -> None:
     data["envoy"]["stream_idle_ms"] = 1_000
 
 
-@CHAINS
-def test_a_silent_picker_is_waited_for_as_long_as_a_stream(chain: Chain, tmp_path: Path) -> None:
+def test_a_silent_picker_is_waited_for_as_long_as_a_stream(tmp_path: Path) -> None:
     """Envoy's message timeout, a second here as well, does not hold for full duplex: the idle timeout ends it."""
     require_envoy()
-    with PickerStack(tmp_path, chain, change=impatient) as stack:
+    with PickerStack(tmp_path, Chain.ISTIO, change=impatient) as stack:
         stack.started_picker()  # bound, and never started: connections are accepted, and nobody answers
         answer = stack.chat("Hello")
         assert (answer.status, answer.document["error"]["code"]) == (504, "model_timeout")
