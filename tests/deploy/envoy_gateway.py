@@ -144,10 +144,14 @@ def _ext_proc(policy: Manifest) -> Block:
     mode = calls["processingMode"]
     config = {
         "@type": _EXT_PROC,
-        "grpc_service": {"envoy_grpc": {"cluster_name": f"{_policy_name(policy)}/0"}, "timeout": "10s"},
+        "grpc_service": {
+            "envoy_grpc": {"cluster_name": f"{_policy_name(policy)}/0"},
+            "timeout": "10s",
+            "retry_policy": _retry_policy(calls["backendSettings"]["retry"]),
+        },
         "failure_mode_allow": calls["failOpen"],
         "status_on_error": {"code": calls["statusOnError"]},
-        "message_timeout": calls["messageTimeout"],
+        "message_timeout": _seconds(calls["messageTimeout"]),
         "allow_mode_override": mode["allowModeOverride"],
         "processing_mode": {
             "request_header_mode": "SEND" if "request" in mode else "SKIP",
@@ -227,19 +231,22 @@ def _action(traffic: Manifest | None) -> Block:
     """Timeouts and retries; without a policy those of Envoy."""
     if traffic is None:
         return {"timeout": TIMEOUT}
-    retry, timeout = traffic["spec"]["retry"], traffic["spec"]["timeout"]["http"]
+    timeout = traffic["spec"]["timeout"]["http"]
+    return {
+        "timeout": _seconds(timeout["requestTimeout"]),
+        "idle_timeout": _seconds(timeout["streamIdleTimeout"]),
+        "retry_policy": {"host_selection_retry_max_attempts": 5, **_retry_policy(traffic["spec"]["retry"])},
+    }
+
+
+def _retry_policy(retry: Block) -> Block:
     back_off = retry["perRetry"]["backOff"]
     return {
-        "timeout": timeout["requestTimeout"],
-        "idle_timeout": timeout["streamIdleTimeout"],
-        "retry_policy": {
-            "retry_on": ",".join(retry["retryOn"]["triggers"]),
-            "num_retries": retry["numRetries"],
-            "host_selection_retry_max_attempts": 5,
-            "retry_back_off": {
-                "base_interval": _seconds(back_off["baseInterval"]),
-                "max_interval": _seconds(back_off["maxInterval"]),
-            },
+        "retry_on": ",".join(retry["retryOn"]["triggers"]),
+        "num_retries": retry["numRetries"],
+        "retry_back_off": {
+            "base_interval": _seconds(back_off["baseInterval"]),
+            "max_interval": _seconds(back_off["maxInterval"]),
         },
     }
 
@@ -321,7 +328,7 @@ def _policy(name: str, message: str, **fields: Any) -> Block:
 def _cluster(name: str, addresses: list[Block], traffic: Block) -> Block:
     breaker = traffic.get("circuitBreaker", {})
     thresholds = {
-        "max_retries": 1_024,
+        "max_retries": breaker.get("maxParallelRetries", 1_024),
         "max_connections": breaker.get("maxConnections", 1_024),
         "max_pending_requests": breaker.get("maxPendingRequests", 1_024),
         "max_requests": breaker.get("maxParallelRequests", 1_024),

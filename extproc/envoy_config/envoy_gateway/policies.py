@@ -17,6 +17,7 @@ from extproc.envoy_config.clusters import CONCURRENCY_MAX, EJECTION
 from extproc.envoy_config.envoy_gateway.place import GatewayPlace
 from extproc.envoy_config.envoy_gateway.routes import NAME
 from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc
+from extproc.envoy_config.retries import UNREACHED, processor_retries
 
 ROUTE_LABELS: Final = {"llm-extproc.dev/routes": "true"}
 """Of all our HTTPRoutes: the processor is called for them."""
@@ -37,6 +38,7 @@ _BREAKER: Final = {
     "maxConnections": CONCURRENCY_MAX,
     "maxPendingRequests": CONCURRENCY_MAX,
     "maxParallelRequests": CONCURRENCY_MAX,
+    "maxParallelRetries": CONCURRENCY_MAX,
 }
 
 
@@ -59,7 +61,10 @@ def extension_policy_spec(document: Document, place: GatewayPlace) -> dict[str, 
             "response": {"body": _BODY_MODES[modes["response_body_mode"]], "attributes": ours["response_attributes"]},
         },
         "metadata": {"writableNamespaces": [METADATA_NAMESPACE]},
-        "backendSettings": {"circuitBreaker": dict(_BREAKER)},
+        "backendSettings": {
+            "circuitBreaker": dict(_BREAKER),
+            "retry": _retries(processor_retries(document.envoy.message_timeout_ms)["num_retries"], "25ms", "250ms"),
+        },
     }
     return {**_routes_with(ROUTE_LABELS), "extProc": [calls]}
 
@@ -78,11 +83,7 @@ def backend_policy_spec(document: Document, pick: str) -> dict[str, Any]:
             "tcp": {"connectTimeout": "1s"},
             "http": {"requestTimeout": "0s", "streamIdleTimeout": duration(document.envoy.stream_idle_ms)},
         },
-        "retry": {
-            "numRetries": 2,
-            "retryOn": {"triggers": ["connect-failure", "refused-stream", "reset-before-request"]},
-            "perRetry": {"backOff": {"baseInterval": "50ms", "maxInterval": "500ms"}},
-        },
+        "retry": _retries(2, "50ms", "500ms"),
         "loadBalancer": balancer,
         "circuitBreaker": dict(_BREAKER),
         "healthCheck": {
@@ -112,10 +113,19 @@ def backend_spec(place: GatewayPlace) -> dict[str, Any]:
     return {"endpoints": [{"unix": {"path": path}} for path in place.sockets]}
 
 
+def _retries(number: int, base: str, longest: str) -> dict[str, Any]:
+    """Only where nobody has read anything, as everywhere."""
+    return {
+        "numRetries": number,
+        "retryOn": {"triggers": UNREACHED.split(",")},
+        "perRetry": {"backOff": {"baseInterval": base, "maxInterval": longest}},
+    }
+
+
 def duration(milliseconds: int) -> str:
     """In the form of the Gateway API, which has no fractions: 1500 -> ``1s500ms``."""
     whole, rest = divmod(milliseconds, 1_000)
-    return f"{whole}s{rest}ms" if rest else f"{whole}s"
+    return f"{whole}s" * (whole > 0 or rest == 0) + f"{rest}ms" * (rest > 0)
 
 
 def _processor(place: GatewayPlace) -> dict[str, Any]:
