@@ -13,7 +13,7 @@ import yaml
 
 from extproc.cli.envoy_files import follow
 from extproc.cli.exit_codes import ExitCode
-from extproc.cli.mesh_manifests import manifests_text, selected_labels
+from extproc.cli.mesh_manifests import ManifestPlace, manifests_text, selected_labels
 from extproc.cli.output import print_json, refuse, said
 from extproc.cli.progress import progress
 from extproc.cli.shapes import LintJson
@@ -25,7 +25,7 @@ from extproc.envoy_config.dynamic import bootstrap_of
 from extproc.envoy_config.envoy_process import EnvoyMissingError, validation_error
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import SECRET_HEADING, to_yaml
-from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.envoy_config.istio.mesh import MeshOptions
 from extproc.envoy_config.lint import lint as lint_problems
 from extproc.envoy_config.processor_tls import secrets
 from extproc.server.operations.config_files import read_config
@@ -57,17 +57,20 @@ def envoy_config_command(
         bool, typer.Option("--json", help="Print JSON: Envoy's configuration, or the result of `--lint`.")
     ] = False,
     place: Annotated[
-        MeshPlace | None,
+        ManifestPlace | None,
         typer.Option(
             "--for",
-            help="Print manifests of Istio instead, for a proxy of the mesh: istio-gateway, istio-sidecar,"
-            " istio-inbound or waypoint.",
+            help="Print manifests instead: for a proxy of Istio's mesh (istio-gateway, istio-sidecar, istio-inbound,"
+            " waypoint), or for Envoy Gateway (envoy-gateway).",
             show_default=False,
         ),
     ] = None,
     namespace: Annotated[
         str,
-        typer.Option(help="With `--for`: namespace of the proxies; default: that of `--gateway`, else of endpoints."),
+        typer.Option(
+            help="With `--for`: namespace of the proxies, with envoy-gateway of the routes; default: that of"
+            " `--gateway` (istio-gateway), else of endpoints."
+        ),
     ] = "",
     selector: Annotated[
         list[str] | None,
@@ -84,7 +87,8 @@ def envoy_config_command(
     host: Annotated[
         list[str] | None,
         typer.Option(
-            help="With `--for istio-gateway`: host for which requests are routed to models; repeatable; default: all.",
+            help="With `--for istio-gateway` or `envoy-gateway`: host for which requests are routed to models;"
+            " repeatable; default: all.",
             show_default=False,
         ),
     ] = None,
@@ -129,7 +133,7 @@ def envoy_config_command(
 def _refuse_with_for(others: dict[str, Any]) -> None:
     for name, value in others.items():
         if value:
-            refuse(f"{name} is for an Envoy of one's own, and --for prints manifests for Istio. Leave one out.")
+            refuse(f"{name} is for an Envoy of one's own, and --for prints manifests for others. Leave one out.")
 
 
 def _lint(file: Path, as_json: bool) -> None:

@@ -17,6 +17,9 @@ ROUTES_KEY = "routes"
 
 ROUTES_STATED = f"%METADATA(VIRTUAL_HOST:{FILTER_NAME}:{ROUTES_KEY})%"
 
+ROUTES_ANNOTATION = "llm-extproc.dev/routed-versions"
+"""Of an HTTPRoute: the same statement, for ``extproc check --against``. Envoy Gateway passes it on to nobody."""
+
 
 EGRESS_FILTER_NAME = "llm.egress"
 """The second call of the processor, for the attempt at one version."""

@@ -5,6 +5,7 @@ what a rule in CEL (``x-kubernetes-validations``) refuses.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,39 +24,39 @@ def schema_problems(definition: Path, manifest: Manifest) -> list[str]:
     Raises: LookupError, when the definition is not of the object's group, version and kind.
     """
     jsonschema = require_module("jsonschema", "jsonschema")
-    schema = _object_schema(yaml.safe_load(definition.read_text())["spec"], manifest)
+    schema = _object_schema(_spec(definition), manifest)
     errors = jsonschema.Draft202012Validator(schema).iter_errors(manifest)
     return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def rule_problems(definition: Path, manifest: Manifest) -> list[str]:
-    """What the rules in CEL refuse, likewise. Rules about a change (``oldSelf``) hold for a new object.
+    """What the rules in CEL refuse, likewise, once the API server has filled in what has a default.
+
+    Rules about a change (``oldSelf``) hold for a new object.
 
     Raises: LookupError, as above.
     """
     cel = require_module("cel", "common-expression-language")
-    schema = _served_schema(yaml.safe_load(definition.read_text())["spec"], manifest)
+    schema = _served_schema(_spec(definition), manifest)
     return [
         f"{path}: {rule.get('message', rule['rule'])}"
-        for path, rule, value in _rules(schema, _with_defaults(schema, manifest), "$")
+        for path, rule, value in _rules(schema, defaulted(schema, manifest), "$")
         if "oldSelf" not in rule["rule"] and cel.evaluate(rule["rule"], {"self": value}) is not True
     ]
 
 
-def _with_defaults(schema: Any, value: Any) -> Any:
-    """As the API server fills an object in before it evaluates rules."""
+def defaulted(schema: Any, value: Any) -> Any:
+    """A value with the defaults of its schema, as the API server stores it."""
     if not isinstance(schema, dict):
         return value
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        filled = {key: each["default"] for key, each in known.items() if "default" in each and key not in value}
+        every = schema.get("additionalProperties")
+        return {key: defaulted(known.get(key, every), each) for key, each in {**value, **filled}.items()}
     if isinstance(value, list):
-        return [_with_defaults(schema.get("items"), each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    properties = schema.get("properties", {})
-    given = {key: each["default"] for key, each in properties.items() if "default" in each} | value
-    return {
-        key: _with_defaults(properties.get(key, schema.get("additionalProperties")), each)
-        for key, each in given.items()
-    }
+        return [defaulted(schema.get("items"), each) for each in value]
+    return value
 
 
 def _rules(schema: Any, value: Any, path: str) -> Iterator[tuple[str, dict[str, Any], Any]]:
@@ -70,6 +71,13 @@ def _rules(schema: Any, value: Any, path: str) -> Iterator[tuple[str, dict[str, 
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _rules(schema.get("items"), each, f"{path}[{index}]")
+
+
+@functools.cache
+def _spec(definition: Path) -> dict[str, Any]:
+    """Of a definition, which nobody changes."""
+    found: dict[str, Any] = yaml.load(definition.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return dict(found["spec"])
 
 
 def _object_schema(spec: dict[str, Any], manifest: Manifest) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from tests.hangs import HANG_S
 KUBERNETES = "1.34"
 CUSTOM_KINDS = ("EnvoyFilter", "AuthorizationPolicy", "PeerAuthentication")
 FOLDERS = [BASE, ISTIO_SIDECAR]
-"""Those of one vLLM with its sidecar; ``test_kustomize`` has the others."""
+"""Those of one vLLM with its sidecar; `test_kustomize` and `test_gateway_overlays` have the others."""
 
 by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 

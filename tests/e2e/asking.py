@@ -59,3 +59,12 @@ class Asking:
             headers = {name.lower(): value for name, value in got.getheaders()}
             self.answers.append(Answer(0, got.status, headers, got.read(), time.monotonic() - begun_s))
         connection.close()
+
+
+def text_of(answer: Answer) -> str:
+    """What a client shows of an answer, streamed or not."""
+    if "event-stream" not in answer.headers["content-type"]:
+        return str(answer.document["choices"][0]["message"]["content"])
+    lines = [line.removeprefix("data: ") for line in answer.body.decode().splitlines() if line.startswith("data: {")]
+    deltas = [choice["delta"] for line in lines for choice in json.loads(line)["choices"]]
+    return "".join(delta.get("content") or "" for delta in deltas)

@@ -21,7 +21,7 @@ from extproc.exchange.hop_marks import HopMark, body_digest, hop_key, signed_mar
 from extproc.ledger.entry import LedgerEntry
 from extproc.ledger.schema import ENTRIES
 from extproc.ledger.store import LedgerStore, entry_of
-from tests.e2e.asking import CHAT
+from tests.e2e.asking import CHAT, text_of
 from tests.e2e.conftest import MakeStack
 from tests.e2e.harness import Answer, Stack, free_ports, require_envoy, wait_until
 from tests.e2e.ledger_load import ID_HEADER, with_ledger
@@ -107,15 +107,6 @@ class Hops:
         wait_until(lambda: self.at_gateway.tokens() > 0, "the gateway counts")
         wait_until(lambda: self.at_sidecar.inflight == 0, "the sidecar has ended")
         return self.at_gateway.rise("llm_requests_total"), self.at_sidecar.rise("llm_requests_total")
-
-
-def text_of(answer: Answer) -> str:
-    """What a client shows of an answer, streamed or not."""
-    if "event-stream" not in answer.headers["content-type"]:
-        return str(answer.document["choices"][0]["message"]["content"])
-    lines = [line.removeprefix("data: ") for line in answer.body.decode().splitlines() if line.startswith("data: {")]
-    deltas = [choice["delta"] for line in lines for choice in json.loads(line)["choices"]]
-    return "".join(delta.get("content") or "" for delta in deltas)
 
 
 def entries(stack: Stack) -> list[LedgerEntry]:

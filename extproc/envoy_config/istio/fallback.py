@@ -20,9 +20,9 @@ from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.mesh import Mesh
 from extproc.envoy_config.istio.patches import in_mesh, patch
 from extproc.envoy_config.istio.routing import named_routes
-from extproc.envoy_config.istio.services import KubernetesService, version_services
 from extproc.envoy_config.names import EGRESS_FILTER_NAME, cluster_names
 from extproc.envoy_config.routes import route_config
+from extproc.envoy_config.services import KubernetesService, version_services
 
 
 def fallback_patches(document: Document, mesh: Mesh) -> list[dict[str, Any]]:

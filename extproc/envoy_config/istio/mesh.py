@@ -19,7 +19,7 @@ from extproc.config.identity import CertificateSection, JwtSection
 from extproc.envoy_config.client_identity import trusted_listeners
 from extproc.envoy_config.errors import EnvoyConfigError
 from extproc.envoy_config.generate import versions_of
-from extproc.envoy_config.istio.services import KubernetesService, processor_service, version_services
+from extproc.envoy_config.services import KubernetesService, processor_service, version_services
 
 
 class MeshPlace(StrEnum):

@@ -15,10 +15,10 @@ from extproc.domain.contract import SERVED_VERSION_HEADER
 from extproc.envoy_config.clusters import CONCURRENCY_MAX, EJECTION, quick_ejection
 from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
-from extproc.envoy_config.istio.services import KubernetesService, version_services
 from extproc.envoy_config.names import cluster_names
 from extproc.envoy_config.retries import UNREACHED
 from extproc.envoy_config.routes import route_config
+from extproc.envoy_config.services import KubernetesService, version_services
 
 ROUTE_PREFIX: Final = "llm-extproc/"
 """Of the names of routes, by which the EnvoyFilter finds them among those of others."""

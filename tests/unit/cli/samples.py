@@ -107,6 +107,7 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["config.yaml"],
         ["--lint", "bad_envoy.yaml"],
         ["mesh.yaml", "--for", "istio-gateway", "--gateway", "istio-ingress/public"],
+        ["gateway.yaml", "--for", "envoy-gateway", "--gateway", "infra/public"],
     ],
     "doctor": [["--file", "sound_envoy.yaml"], ["config.yaml", "--file", "bad_envoy.yaml"]],
     "report": [
@@ -341,6 +342,8 @@ def _write(folder: Path) -> None:
     (folder / "prompts" / "system-v5.md").write_text("In {{ country }}.")
     (folder / "routed.yaml").write_text(MINIMAL + ROUTES)
     (folder / "mesh.yaml").write_text(MINIMAL.replace("127.0.0.1:8001", "vllm-v1.llm.svc.cluster.local:8000"))
+    socket = "server: { listen: unix:/run/llm-extproc/extproc.sock }\n"
+    (folder / "gateway.yaml").write_text(socket + (folder / "mesh.yaml").read_text())
     (folder / "budgeted.yaml").write_text(MINIMAL + BUDGETED)
     (folder / "limited.yaml").write_text(MINIMAL + RATE_LIMITED)
     (folder / "guarded.yaml").write_text(GUARDED)

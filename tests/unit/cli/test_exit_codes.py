@@ -212,6 +212,12 @@ FAILURES = {
             2,
             "cannot write absent/a: no such file or directory",
         ),
+        (["mesh.yaml", "--for", "envoy-gateway"], 2, "--gateway: expected NAMESPACE/NAME of your Gateway, for example"),
+        (
+            ["mesh.yaml", "--for", "envoy-gateway", "--gateway", "infra/public", "--model-port", "1"],
+            2,
+            "--selector, --model-port: Envoy Gateway has no use for them.",
+        ),
         (
             ["mesh.yaml", "--host", "a.example"],
             2,

@@ -12,7 +12,8 @@ from typer import Exit
 from typer.testing import CliRunner
 
 from extproc.cli import _app as app
-from extproc.cli.mesh_manifests import selected_labels
+from extproc.cli.mesh_manifests import ManifestPlace, selected_labels
+from extproc.envoy_config.istio.mesh import MeshPlace
 from tests.unit.config.conftest import MINIMAL
 
 GATEWAY = ("--for", "istio-gateway", "--gateway", "istio-ingress/public")
@@ -77,6 +78,24 @@ def test_what_was_applied_is_compared(config: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", config, "--against", applied])
     assert result.exit_code == 1
     assert "models.tiny-chat.versions.v1.endpoints is not known there" in result.stderr
+
+
+def test_envoy_gateway_has_its_own(config: str) -> None:
+    """The same command, with the options that a Gateway has."""
+    socket = "server: { listen: unix:/run/llm-extproc/extproc.sock }\n"
+    Path(config).write_text(socket + Path(config).read_text())
+    options = ("--gateway", "infra/public", "--host", "llm.example.com", "--namespace", "edge")
+    found = manifests(config, "--for", "envoy-gateway", *options)
+    assert found["HTTPRoute"]["spec"]["hostnames"] == ["llm.example.com"]
+    assert found["HTTPRoute"]["spec"]["parentRefs"] == [{"name": "public", "namespace": "infra"}]
+    assert found["EnvoyExtensionPolicy"]["metadata"]["namespace"] == "edge"
+    assert found["Backend"]["spec"]["endpoints"] == [{"unix": {"path": "/run/llm-extproc/extproc.sock"}}]
+
+
+def test_every_place_of_istio_can_be_named() -> None:
+    """And one more."""
+    assert {*ManifestPlace} - {*MeshPlace} == {"envoy-gateway"}
+    assert {*MeshPlace} <= {*ManifestPlace}
 
 
 @pytest.mark.parametrize("given", ["app", "=a", "app=a,", "app=a b", "app==a"])

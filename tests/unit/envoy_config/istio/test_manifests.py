@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from extproc.config.document import Document
-from extproc.envoy_config.istio.manifests import mesh_objects, to_list, to_manifests
+from extproc.envoy_config.istio.manifests import mesh_objects, to_manifests
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
+from extproc.envoy_config.kubernetes_objects import to_list
 from tests.unit.envoy_config.istio.test_mesh import GUARD, IN_GATEWAY, PROCESSOR, versions
 
 Make = Callable[..., Document]

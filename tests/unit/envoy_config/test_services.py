@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.envoy_config.errors import EnvoyConfigError
-from extproc.envoy_config.istio.services import service_at
+from extproc.envoy_config.services import service_at
 from tests.thorough import examples
 
 KEY = "models.chat.versions.v1.endpoints"

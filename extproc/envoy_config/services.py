@@ -1,4 +1,4 @@
-"""Endpoints of a configuration as Services of Kubernetes, which is how a mesh knows them."""
+"""Endpoints of a configuration as Services of Kubernetes, which is how meshes and gateways know them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def service_at(address: str, key: str) -> KubernetesService:
     found = _HOST.fullmatch(host)
     if found is None:
         raise EnvoyConfigError(
-            f"{key}: {host!r} is {'not the full name of a Service' if is_name(address) else 'an IP address'}, and a"
-            f" mesh routes to Services. Write NAME.NAMESPACE.svc.cluster.local:{port}; a server outside the cluster"
+            f"{key}: {host!r} is {'not the full name of a Service' if is_name(address) else 'an IP address'}, and"
+            f" manifests route to Services. Write NAME.NAMESPACE.svc.cluster.local:{port}; a server outside the cluster"
             " needs a provider, or a Service with an EndpointSlice"
         )
     return KubernetesService(host, port, found["name"], found["namespace"])
