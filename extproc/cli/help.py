@@ -40,7 +40,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc envoy-config llm-extproc.yaml --output envoy.yaml --validate",
         "extproc envoy-config --lint envoy.yaml",
         "extproc envoy-config --for istio-gateway --gateway istio-ingress/public",
-        "extproc envoy-config --for envoy-gateway --gateway infra/public --host a.io",
+        "extproc envoy-config --for envoy-gateway --gateway infra/gw --host a.io",
     ),
     "doctor": (
         "extproc doctor --admin 127.0.0.1:15000 --probe http://127.0.0.1:8000",
