@@ -13,6 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from extproc.envoy_config.envoy_gateway.place import GatewayOptions, gateway_place
+from extproc.envoy_config.envoy_gateway.policies import (
+    backend_policy_spec,
+    client_policy_spec,
+    extension_policy_spec,
+)
 from extproc.envoy_config.istio.manifests import mesh_objects
 from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.server.operations.config_files import read_config
@@ -27,6 +33,7 @@ CASES = ("gateway", "istio-gateway", "shared", "envoy-gateway", "sidecar")
 FIRST_VALUES = VALUES / "first-release"
 """Of each case, as they were when it was first released: they stay, and what is rendered of them must be upgradable."""
 GATEWAY_PATCHES = CHART / "files" / "istio-gateway.yaml"
+GATEWAY_POLICIES = CHART / "files" / "envoy-gateway.yaml"
 _KINDS_OF_OTHERS = (
     "networking.istio.io/v1alpha3/EnvoyFilter",
     "gateway.envoyproxy.io/v1alpha1/EnvoyExtensionPolicy",
@@ -114,11 +121,27 @@ def _of_a_host(kind: str, route: Manifest, value: Manifest) -> Manifest:
     return {"applyTo": kind, "match": match, "patch": {"operation": "MERGE", "value": value}}
 
 
+def gateway_policies() -> Manifest:
+    """Likewise of `--for envoy-gateway`: the policies, which the chart attaches to a Gateway as a whole."""
+    document = read_config(Path(__file__).parent / "mesh.yaml").loaded.document
+    place = gateway_place(document, GatewayOptions(gateway="infra/public"))
+    calls = extension_policy_spec(document, place)["extProc"][0]
+    del calls["backendRefs"], calls["messageTimeout"]
+    answers = backend_policy_spec(document, "least_request")
+    del answers["targetSelectors"], answers["timeout"]["http"]["streamIdleTimeout"]
+    clients = client_policy_spec(document, place)
+    return {"extProc": calls, "backendTraffic": answers, "headers": clients["headers"]}
+
+
 def main() -> None:
     """Write the files that are generated: ``python -m tests.deploy.helm_chart``."""
     patches = yaml.safe_dump({"configPatches": gateway_patches()}, sort_keys=False, width=120)
     GATEWAY_PATCHES.write_text(
         f"# Generated from `extproc envoy-config --for istio-gateway`, for any host and version.\n{patches}"
+    )
+    policies = yaml.safe_dump(json.loads(json.dumps(gateway_policies())), sort_keys=False, width=120)
+    GATEWAY_POLICIES.write_text(
+        f"# Generated from `extproc envoy-config --for envoy-gateway`, for any Gateway and version.\n{policies}"
     )
     GOLDEN.mkdir(exist_ok=True)
     for case in CASES:

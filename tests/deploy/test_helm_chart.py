@@ -17,9 +17,11 @@ from tests.deploy.helm_chart import (
     CASES,
     CHART,
     GATEWAY_PATCHES,
+    GATEWAY_POLICIES,
     GOLDEN,
     KUBERNETES,
     gateway_patches,
+    gateway_policies,
     golden_text,
     helm,
     rendered,
@@ -35,6 +37,7 @@ OF_OTHERS = {
     "PeerAuthentication": "peerauthentications.security.istio.io.yaml",
     "EnvoyFilter": "envoyfilters.networking.istio.io.yaml",
     "EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io.yaml",
+    "BackendTrafficPolicy": "backendtrafficpolicies.gateway.envoyproxy.io.yaml",
     "ClientTrafficPolicy": "clienttrafficpolicies.gateway.envoyproxy.io.yaml",
     "ServiceMonitor": "servicemonitors.monitoring.coreos.com.yaml",
     "PodMonitor": "podmonitors.monitoring.coreos.com.yaml",
@@ -149,6 +152,7 @@ def test_files_of_the_chart_are_those_of_deploy() -> None:
     dashboards = {one.name: one.read_bytes() for one in (ROOT / "deploy/grafana").glob("*.json")}
     assert {one.name: one.read_bytes() for one in (files / "dashboards").glob("*.json")} == dashboards
     assert yaml.safe_load(GATEWAY_PATCHES.read_text())["configPatches"] == gateway_patches()
+    assert yaml.safe_load(GATEWAY_POLICIES.read_text()) == gateway_policies()
     patches = yaml.safe_load((files / "istio-inbound.yaml").read_text())["configPatches"]
     assert patches == one(written(ISTIO_SIDECAR), "EnvoyFilter")["spec"]["configPatches"]
 
