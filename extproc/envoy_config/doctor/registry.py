@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from extproc.envoy_config.doctor import (
+    call_checks,
     cluster_checks,
     filter_checks,
     hop_checks,
@@ -15,7 +16,7 @@ from extproc.envoy_config.doctor import (
 )
 from extproc.envoy_config.doctor.check import DoctorCheck, EnvoyFinding, Examined, checks_of
 
-_MODULES: Final = (cluster_checks, filter_checks, route_checks, version_checks, hop_checks, probe_checks)
+_MODULES: Final = (cluster_checks, filter_checks, call_checks, route_checks, version_checks, hop_checks, probe_checks)
 CHECKS: Final[tuple[DoctorCheck, ...]] = tuple(one for module in _MODULES for one in checks_of(module))
 
 

@@ -213,6 +213,8 @@ FAULTS: Final[dict[str, Fault]] = {
     "mode-override": set_of_ours("allow_mode_override", None),
     "message-timeout": set_of_ours("message_timeout", "0.1s"),
     "attribute-not-sent": set_of_ours("response_attributes", ["response.code_details"]),
+    "call-not-repeated": lambda c: ours(c)["grpc_service"].pop("retry_policy"),
+    "retries-limited": lambda c: cluster(c, "llm_extproc")["circuit_breakers"]["thresholds"][0].pop("retry_budget"),
     "metadata-not-received": set_of_ours("metadata_options", {}),
     "metadata-not-forwarded": set_of_ours("metadata_options", {"receiving_namespaces": {"untyped": ["llm_extproc"]}}),
     "reachable-around": lambda configuration: another_listener(configuration, GUARDED),
