@@ -118,7 +118,12 @@ async def _supervise(
         ledger.start()
         health.ledger_error = ledger.problem
         workers.start()
-        signals.replacing(workers.replace_all)
+
+        def replace() -> None:
+            ledger.replace_shipper()  # first: it reads what workers of an older release wrote, but not the reverse
+            workers.replace_all()
+
+        signals.replacing(replace)
         tls = None if files.certificates is None else Tls(files.certificates)
         reloads = Reloader(
             *(reader, document, workers, health, metrics, logger, tls),

@@ -53,6 +53,11 @@ class LedgerParts:
         if self.shipper is not None:
             self.shipper.watch(watched_settings(document, prompts, self.shipper.folder))
 
+    def replace_shipper(self) -> None:
+        """Another process ships from now on, which runs the package as it is now."""
+        if self.shipper is not None:
+            self.shipper.replace()
+
     async def close(self) -> None:
         """Write what has ended, then ship it; both take a bounded time."""
         if self.sink is not None:

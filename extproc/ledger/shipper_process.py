@@ -69,6 +69,7 @@ class ShipperProcess:
         self.failing = ""  # why a sink gets nothing now
         self.verdicts = VerdictBoard()
         self._ending = False
+        self._is_replaced = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -87,6 +88,16 @@ class ShipperProcess:
             if self._process is not None:
                 with contextlib.suppress(ChildDied):  # the next one starts with them
                     self._process.tell(watched)
+
+    def replace(self) -> None:
+        """Let another one go on, which runs the package as it is now; this one ships what is there first, for a bounded
+        time.
+        """
+        process = self._process
+        if process is not None and not self._ending:
+            self._is_replaced = True
+            process.close_input()
+            asyncio.get_running_loop().call_later(LAST_S_MAX, process.kill)
 
     async def stop(self) -> None:
         """Let it ship what is there, for a bounded time, and end it."""
@@ -112,6 +123,10 @@ class ShipperProcess:
                 status = type(error).__name__
             if self._ending:
                 return
+            if self._is_replaced:
+                self._is_replaced = False
+                self._logger.info("ledger shipper replaced")
+                continue
             self._counts.shipper_restarted()
             pause_s = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
             failures += 1

@@ -5,6 +5,7 @@ There is no release before this one yet; the next one is this one with more tabl
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,14 +18,15 @@ from extproc.demo.model_server import ModelServer
 from extproc.ledger.store import LedgerStore
 from tests.e2e.asking import CHAT
 from tests.e2e.harness import Stack, require_envoy, wait_until
-from tests.e2e.ledger_load import LedgerLoad
+from tests.e2e.ledger_load import LedgerLoad, with_ledger
 from tests.tools.valkey import valkey
 from tests.unit.databases import running
 from tests.upgrades.installations import WAIT_S, TwoProcessors
-from tests.upgrades.releases import environment_of, next_release
+from tests.upgrades.releases import environment_of, next_release, this_release
 
 pytestmark = pytest.mark.once
 
+DATABASE = "sqlite:///ledger.db"
 CLIENTS = 8
 STEPS = 4
 SPEED = 0.1
@@ -82,7 +84,7 @@ def test_forward_and_back(database: str, tmp_path: Path) -> None:
     require_envoy()
     with ExitStack() as undo:
         on_disk = database == "sqlite"
-        url = "sqlite:///ledger.db" if on_disk else undo.enter_context(running()).new_database()
+        url = DATABASE if on_disk else undo.enter_context(running()).new_database()
         both = undo.enter_context(TwoReleases(tmp_path, url, undo.enter_context(valkey(tmp_path)).url))
         with LedgerLoad(both.base_url, CLIENTS) as load:
             for _ in range(STEPS):
@@ -95,6 +97,29 @@ def test_forward_and_back(database: str, tmp_path: Path) -> None:
         wait_until(lambda: set(load.complete) <= stored(ledger).keys(), "all are stored", 30)
         assert set(stored(ledger).values()) == {1}
         assert [place for place in ledger.places() if place.damaged] == []
+        assert ledger.rows(text(ADDED))[0]["many"] == len(stored(ledger))
+        ledger.close()
+
+
+@pytest.mark.timeout(240)
+def test_workers_become_the_next_release(tmp_path: Path) -> None:
+    """The package is replaced, and SIGUSR2 sent: new workers run it, under the supervisor of before."""
+    require_envoy()
+    packages = this_release(tmp_path / "packages")
+    models = {name: ModelServer(name, speed=SPEED) for name in ("v1", "v2")}
+    with Stack(tmp_path, models=models, change=with_ledger(DATABASE, 2), with_processor=False) as stack:
+        stack.processor.environment = environment_of(packages)
+        stack.processor.start(WAIT_S)
+        with LedgerLoad(stack.base_url, CLIENTS) as load:
+            load.until_answered(BETWEEN)
+            next_release(packages)
+            stack.processor.signal(signal.SIGUSR2)
+            wait_until(lambda: "workers replaced" in stack.processor.log.read_text(), "all workers are new", WAIT_S)
+            load.until_answered(BETWEEN)
+        assert set(load.other) <= {"left"}
+        ledger = LedgerStore(DATABASE, tmp_path)
+        wait_until(lambda: set(load.complete) <= stored(ledger).keys(), "all are stored", 30)
+        assert set(stored(ledger).values()) == {1}
         assert ledger.rows(text(ADDED))[0]["many"] == len(stored(ledger))
         ledger.close()
 

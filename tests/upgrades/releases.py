@@ -32,10 +32,16 @@ def environment_of(folder: Path) -> Mapping[str, str]:
     return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
+def this_release(folder: Path) -> Path:
+    """A copy. Returns: where its package is."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.so")
+    shutil.copytree(ROOT / "extproc", folder / "extproc", ignore=unwanted, dirs_exist_ok=True)
+    return folder
+
+
 def next_release(folder: Path) -> Path:
     """This release with a migration more, and with spools of a newer format. Returns: where its package is."""
-    package = folder / "extproc"
-    shutil.copytree(ROOT / "extproc", package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    package = this_release(folder) / "extproc"
     versions = package / "ledger" / "migrations" / "versions"
     before = max(file.stem[1:5] for file in versions.glob("v*.py"))
     revision = f"{int(before) + 1:04}"

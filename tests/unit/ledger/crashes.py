@@ -168,6 +168,10 @@ class Told:
         """A line of the log."""
         self.lines.append(("error", event, fields))
 
+    def info(self, event: str, **fields: Any) -> None:
+        """A line of the log."""
+        self.lines.append(("info", event, fields))
+
     def warning(self, event: str, **fields: Any) -> None:
         """A line of the log."""
         self.lines.append(("warning", event, fields))

@@ -50,3 +50,26 @@ async def test_a_shipper_that_is_gone_is_replaced_whatever_is_written_to_it(
     await until(lambda: restarts.count >= 3)
     await shipper.stop()
     assert {event for _, event, _ in told.lines} == {"ledger shipper died, restarting"}
+
+
+@pytest.mark.parametrize("program", ["import sys; sys.stdin.read()", "import signal; signal.pause()"])
+@on_both_loops
+async def test_a_shipper_is_replaced_at_once_and_not_taken_for_dead(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to end, and killed if it does not. A second word meanwhile changes nothing."""
+    monkeypatch.setattr(shipper_process, "COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(shipper_process, "_BACK_OFF_S", (3_600.0,))
+    monkeypatch.setattr(shipper_process, "LAST_S_MAX", 0.2)
+    restarts, told = Restarts(), Told()
+    shipper = ShipperProcess(Ledger(), tmp_path / "spool", tmp_path, restarts, told)
+    shipper.replace()  # none runs yet
+    shipper.start()
+    await until(lambda: shipper.pid is not None)
+    before = shipper.pid
+    shipper.replace()
+    shipper.replace()
+    await until(lambda: shipper.pid not in (None, before))
+    await shipper.stop()
+    assert restarts.count == 0
+    assert [event for _, event, _ in told.lines][:1] == ["ledger shipper replaced"]
