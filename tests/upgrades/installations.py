@@ -211,7 +211,8 @@ class WorkerKilled(_OneProcessor):
     workers = 2
 
     def _act(self) -> None:
-        victim = self._serving()[0]
+        victim = wait_until(self._serving, "both workers serve", WAIT_S)[0]
+        self._begun_s = time.monotonic()
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: is_dead(victim), "it is dead")
         self._mark()
