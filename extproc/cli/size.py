@@ -15,12 +15,14 @@ from extproc.cli.output import AsJson, print_json, refuse_configuration
 from extproc.cli.which_config import ConfigOption, config_file_if_any
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid
+from extproc.domain.token_rates import TokenRates
 from extproc.server.operations.config_files import read_config
 from extproc.sizing.coefficients import FILE, Coefficients
 from extproc.sizing.workload import GuardLevel, LedgerPlace, LimitPlace, Workload
 
 REQUESTS_PER_S_MAX: Final = 100_000_000.0
 _SQLITE: Final = "sqlite:"
+_RATES: Final = TokenRates()
 
 app = typer.Typer(add_completion=False)
 
@@ -87,7 +89,7 @@ def size_command(
     configuration or argument.
     """
     named = config_file_if_any(config)
-    load = Workload(requests_per_s=requests_per_s)
+    load = unconfigured(requests_per_s)
     if named is not None:
         load = replace(load, **configured(_document(named), load))
     given: dict[str, Any] = {
@@ -105,6 +107,8 @@ def size_command(
         "utilization": utilization,
     }
     load = replace(load, **{name: value for name, value in given.items() if value is not None})
+    if exchange_s is None:
+        load = replace(load, exchange_s=answered_s(load.answer_tokens))
     from extproc.cli.size_output import print_size, size_data
     from extproc.cli.tables import result_console
 
@@ -113,6 +117,17 @@ def size_command(
         print_json(data)
     else:
         print_size(result_console(), data)
+
+
+def unconfigured(requests_per_s: float) -> Workload:
+    """A load of which nothing else is known: tokens are as the processor assumes before it has learned."""
+    plain = Workload(requests_per_s=requests_per_s, token_bytes=1 / _RATES.per_byte, exchange_s=0.0)
+    return replace(plain, exchange_s=answered_s(plain.answer_tokens))
+
+
+def answered_s(tokens: int) -> float:
+    """How long a request takes whose answer has so many tokens [s], likewise."""
+    return _RATES.wait_s + tokens / _RATES.per_second
 
 
 def measured() -> Coefficients:

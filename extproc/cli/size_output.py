@@ -81,7 +81,7 @@ def _load_data(load: Workload) -> SizedLoadJson:
         "streamed": load.streamed,
         "prompt_tokens": load.prompt_tokens,
         "answer_tokens": load.answer_tokens,
-        "exchange_s": load.duration_s,
+        "exchange_s": load.exchange_s,
         "guards": [load.guards.value] if isinstance(load.guards, GuardLevel) else list(load.guards),
         "limits": load.limits,
         "limit_store": load.limit_store.value,

@@ -42,7 +42,7 @@ def thresholds(load: Workload, of: Coefficients) -> list[Threshold]:
         Threshold("worker", worker, "more workers or pods; they share nothing but stores"),
         Threshold(
             "Envoy with the circuit breaker of envoy-config",
-            of["envoy.concurrency_max"] / load.duration_s,
+            of["envoy.concurrency_max"] / load.exchange_s,
             "more Envoys, or a larger circuit breaker: what is open above it gets 503",
         ),
         _prometheus(load, of),
@@ -52,7 +52,7 @@ def thresholds(load: Workload, of: Coefficients) -> list[Threshold]:
             Threshold(
                 "Valkey for rate limits",
                 load.utilization * _US / of["limits.server_us"],
-                "a Valkey for each cell, with the teams of that cell: a key has one primary, and no limit spans two",
+                "a Valkey for each cell, with the teams of that cell: no limit spans two",
             )
         )
     if load.ledger is LedgerPlace.SQLITE:

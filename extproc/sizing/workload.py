@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from extproc.domain.token_rates import TokenRates
-
-_START: Final = TokenRates()
 _KB: Final = 1_000
 
 
@@ -46,8 +43,8 @@ class Workload:
     Attributes:
         streamed: share of requests with a streamed answer.
         tokens_per_event: of a stream; vLLM sends one at a time.
-        exchange_s: mean time from a request to the end of its answer [s]. None: as ``TokenRates`` expects an answer of
-            this length.
+        token_bytes: of a token's text.
+        exchange_s: mean time from a request to the end of its answer [s].
         guards: of the policy that costs most. A level, or names of guards, each once for each time it is listed.
         limits: that apply to one request.
         teams: callers that are told apart, each with one project.
@@ -57,11 +54,12 @@ class Workload:
     """
 
     requests_per_s: float
+    token_bytes: float
+    exchange_s: float
     streamed: float = 0.8
     prompt_tokens: int = 500
     answer_tokens: int = 400
     tokens_per_event: float = 1.0
-    exchange_s: float | None = None
     guards: GuardLevel | tuple[str, ...] = GuardLevel.STANDARD
     limits: int = 3
     limit_store: LimitPlace = LimitPlace.NONE
@@ -78,12 +76,12 @@ class Workload:
     @property
     def prompt_kb(self) -> float:
         """Of a request [1,000 bytes]."""
-        return self.prompt_tokens / _START.per_prompt_byte / _KB
+        return self.prompt_tokens * self.token_bytes / _KB
 
     @property
     def answer_kb(self) -> float:
         """Of an answer that is no stream [1,000 bytes], as a mean over all requests."""
-        return self.answer_tokens / _START.per_byte / _KB * (1 - self.streamed)
+        return self.answer_tokens * self.token_bytes / _KB * (1 - self.streamed)
 
     @property
     def events(self) -> float:
@@ -91,13 +89,6 @@ class Workload:
         return self.answer_tokens / self.tokens_per_event * self.streamed
 
     @property
-    def duration_s(self) -> float:
-        """Mean time of an exchange [s]."""
-        if self.exchange_s is not None:
-            return self.exchange_s
-        return _START.wait_s + self.answer_tokens / _START.per_second
-
-    @property
     def open_exchanges(self) -> float:
         """At a time, on average (Little's law)."""
-        return self.requests_per_s * self.duration_s
+        return self.requests_per_s * self.exchange_s

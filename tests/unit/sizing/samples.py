@@ -35,5 +35,6 @@ COEFFICIENTS = Coefficients(
 
 def load(**changed: Any) -> Workload:
     """1,000 requests a second, half of them streams of 100 events, with changes."""
-    known: dict[str, Any] = {"requests_per_s": 1_000.0, "streamed": 0.5, "answer_tokens": 100, "exchange_s": 5.0}
+    known: dict[str, Any] = {"requests_per_s": 1_000.0, "token_bytes": 4.4, "exchange_s": 5.0}
+    known |= {"streamed": 0.5, "answer_tokens": 100}
     return Workload(**(known | changed))
