@@ -71,9 +71,19 @@ def simulated_wait(
     """
     kinds = chance.choice(len(mix.share), size=messages, p=np.asarray(mix.share))
     work_us = chance.exponential(np.asarray(mix.mean_us)[kinds])
-    mean_us = float(np.dot(mix.mean_us, mix.share))
-    gaps_us = chance.exponential(mean_us / utilization, size=messages)
-    waits = waits_of(work_us, gaps_us)[int(messages * _WARM_SHARE) :]
+    return wait_behind(work_us, float(np.dot(mix.mean_us, mix.share)), utilization, chance)
+
+
+def wait_behind(
+    work_us: NDArray[np.float64], mean_us: float, utilization: float, chance: np.random.Generator
+) -> QueueWait:
+    """What messages wait that bring this work, one after another at random times. Shape (N,).
+
+    Args:
+        mean_us: of a message's work: from it follows how often one must come for the utilization.
+    """
+    gaps_us = chance.exponential(mean_us / utilization, size=len(work_us))
+    waits = waits_of(work_us, gaps_us)[int(len(work_us) * _WARM_SHARE) :]
     return QueueWait(float(waits.mean()), *(float(one) for one in np.quantile(waits, (0.5, 0.99, 0.999))))
 
 

@@ -55,6 +55,7 @@ from tests.bench.subjects import (
     ours_unremembered,
     subjects,
 )
+from tests.bench.turns import measure_turns
 from tests.tools.valkey import valkey
 from tests.unit.databases import running
 
@@ -117,6 +118,7 @@ def measure(rounds: int, parts: bool, console: Console) -> dict[str, Any]:
             places = Places(upstream, Path(folder), programs, say)
             report |= _of_loads(places, upstream_pid, rounds, console)
             report["parts"] = _of_parts(places, console) if parts else {}
+            report["turns"] = measure_turns(places) if parts else {}
     return report
 
 

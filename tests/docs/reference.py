@@ -38,6 +38,7 @@ from tests.docs.size_tables import (
     growth_table,
     predictions_table,
     size_output_block,
+    turns_table,
     waits_table,
 )
 from tests.docs.transport_limits import transport_limits_table
@@ -95,6 +96,7 @@ def tables() -> dict[str, str]:
         "size bytes": bytes_table(),
         "size predictions": predictions_table(),
         "size waits": waits_table(),
+        "size turns": turns_table(),
     }
 
 

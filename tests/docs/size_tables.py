@@ -12,17 +12,18 @@ from rich.console import Console
 
 from extproc.cli.size import measured, unconfigured
 from extproc.cli.size_output import GROWTH_COLUMNS, bytes_in_words, growth_cells, large, print_size, size_data
-from extproc.sizing.waiting import messages_of, simulated_wait
+from extproc.sizing.waiting import QueueWait, messages_of, simulated_wait
 from extproc.sizing.workload import LedgerPlace, LimitPlace
 from tests.bench.loads import SIZING_FITTED
 from tests.bench.sizing import REPORT, compared
+from tests.bench.sizing_fit import load_sizes
+from tests.bench.turns import LOADS, UTILIZATIONS, wait_of_model, wait_of_turns, workload_of
 
 SHOWN: Final = replace(
     unconfigured(2_000), ledger=LedgerPlace.POSTGRESQL, limit_store=LimitPlace.VALKEY, teams=50, versions=4
 )
 """The load of the page; ``COMMAND`` asks for it."""
 COMMAND: Final = "extproc size --requests-per-s 2000 --ledger postgresql --limit-store valkey --teams 50 --versions 4"
-UTILIZATIONS: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 _SUBJECTS: Final = {
     "none": "processor without guards",
     "light": "with `pii` and `refusal`",
@@ -90,6 +91,25 @@ def predictions_table() -> str:
     return "\n".join(rows)
 
 
+def turns_table() -> str:
+    """What a message waits at two loads of the benchmarks, as the model says and behind real turns."""
+    of, report = measured(), json.loads(REPORT.read_text())
+    head = [f"`{name}`, {kind}" for name in LOADS for kind in ("model", "real turns")]
+    rows = ["| utilization | " + " | ".join(head) + " |", "|---:|" + "---:|" * len(head)]
+    for utilization in UTILIZATIONS:
+        cells = []
+        for name in LOADS:
+            sizes = load_sizes(report, name)
+            real = wait_of_turns(report["turns"][name], of.cost("standard").of(**sizes), utilization)
+            cells += [_wait(wait_of_model(workload_of(sizes), of, utilization)), _wait(real)]
+        rows.append(f"| {100 * utilization:.0f} % | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def _wait(found: QueueWait) -> str:
+    return f"{found.p50_us / 1e3:.2f} / {found.p99_us / 1e3:.1f} ms"
+
+
 def waits_table() -> str:
     """What a message waits at some utilization: of the load of the page, and of others."""
     of = measured()
@@ -103,6 +123,5 @@ def waits_table() -> str:
         waits = [
             simulated_wait(messages_of(load, of), utilization, np.random.default_rng(1)) for load in kinds.values()
         ]
-        cells = (f"{one.p50_us / 1e3:.2f} / {one.p99_us / 1e3:.1f} ms" for one in waits)
-        rows.append(f"| {utilization:.0%} | ".replace("%", " %") + " | ".join(cells) + " |")
+        rows.append(f"| {100 * utilization:.0f} % | " + " | ".join(map(_wait, waits)) + " |")
     return "\n".join(rows)
