@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from extproc.sizing.coefficients import Coefficients
 from extproc.sizing.workload import GuardLevel
+from tests.bench import sizing
 from tests.bench.loads import SIZING_FITTED, sizing_loads
 from tests.bench.sizing import COEFFICIENTS, LEVELS, REPORT, TIMES_MAX, compared
 from tests.bench.sizing_fit import coefficients_of, least_squares, load_sizes
@@ -76,3 +78,40 @@ def test_no_coefficient_is_below_zero() -> None:
     constant, slope = least_squares(rows, np.array([1.0, 4.0, 10.0]))
     assert constant == 0
     assert slope > 0
+
+
+@pytest.mark.parametrize(("factor", "code"), [(1.0, 0), (1.4, 0), (3.0, 1), (0.3, 1)])
+def test_a_machine_that_differs_is_told(
+    factor: float,
+    code: int,
+    report: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each load is listed, and far off is an exit code of its own; nothing is kept without ``--record``."""
+    times = {"json_1k": factor}
+    cpu_us = {
+        subject: {load: us * times.get(load, 1.0) for load, us in loads.items()}
+        for subject, loads in report["cpu_us"].items()
+    }
+    monkeypatch.setattr(sizing, "measure", lambda *_: report | {"cpu_us": cpu_us})
+    monkeypatch.setattr("sys.argv", ["sizing"])
+    before = REPORT.read_bytes(), COEFFICIENTS.read_bytes()
+    assert sizing.main() == code
+    assert (REPORT.read_bytes(), COEFFICIENTS.read_bytes()) == before
+    printed = capsys.readouterr().out
+    assert all(load.name in printed for load in sizing_loads())
+    assert ("off by more than 1.5 times" in printed) is (code == 1)
+
+
+def test_a_report_and_its_coefficients_are_kept_together(
+    report: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By ``--record``."""
+    monkeypatch.setattr(sizing, "measure", lambda *_: report)
+    monkeypatch.setattr(sizing, "REPORT", tmp_path / "report.json")
+    monkeypatch.setattr(sizing, "COEFFICIENTS", tmp_path / "coefficients.json")
+    monkeypatch.setattr("sys.argv", ["sizing", "--record"])
+    assert sizing.main() == 0
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert json.loads((tmp_path / "coefficients.json").read_text()) == coefficients_of(report)
