@@ -225,7 +225,7 @@ def _of_processors(data: SizeJson) -> Iterator[str]:
         f" waits {wait['p50_us'] / 1_000:.2f} ms in the median, {wait['p99_us'] / 1_000:.2f} ms at the 99th percentile"
     )
     yield (
-        f"{large(found['pods'])} pods of {load['workers']}, one of which may be away; a pod has"
+        f"{large(found['pods'])} pods with workers: {load['workers']}, one of which may be away; a pod has"
         f" {bytes_in_words(found['memory_mb'] * 1e6)}, at most {bytes_in_words(found['memory_mb_max'] * 1e6)} with all"
         " long messages that it admits"
     )

@@ -105,10 +105,7 @@ def measure(rounds: int, parts: bool, console: Console) -> dict[str, Any]:
         "machine": machine(),
         "busy_share": round(busy_share(1.0), 2),
         "command": COMMAND,
-        "loads": {
-            load.name: {"prompt_bytes": len(load.body), "answer_bytes": _answer_bytes(load.body), "events": load.events}
-            for load in sizing_loads()
-        },
+        "loads": _sizes(),
     }
     with tempfile.TemporaryDirectory(prefix="llm-bench-") as folder:
         (port,) = free_ports(1)
@@ -127,6 +124,14 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return f"{os.cpu_count()} cores of {model or platform.machine()}, Python {platform.python_version()}"
+
+
+def _sizes() -> dict[str, dict[str, int]]:
+    """Of all loads."""
+    return {
+        load.name: {"prompt_bytes": len(load.body), "answer_bytes": _answer_bytes(load.body), "events": load.events}
+        for load in sizing_loads()
+    }
 
 
 def _answer_bytes(body: bytes) -> int:
@@ -179,6 +184,21 @@ def compared(report: Mapping[str, Any], of: Coefficients) -> list[Compared]:
     ]
 
 
+def bench_report(figures: Mapping[str, float]) -> dict[str, Any]:
+    """What a ``bench.json`` has of subjects and loads that the model knows, as a report.
+
+    Args: figures: by name, such as ``cpu_us.ours_fast_full.json_1k.c8``.
+    """
+    measures = {level: ("cpu_us", subject) for subject, level in LEVELS.items()}
+    measures |= {"envoy": ("envoy_cpu_us", METERED), "envoy_alone": ("envoy_cpu_us", ENVOY)}
+    cpu_us: dict[str, dict[str, float]] = {}
+    for name, (measure_name, subject) in measures.items():
+        for load in sizing_loads():
+            if (figure := f"{measure_name}.{subject}.{load.name}.c{CONNECTIONS}") in figures:
+                cpu_us.setdefault(name, {})[load.name] = figures[figure]
+    return {"loads": _sizes(), "cpu_us": cpu_us}
+
+
 def print_compared(console: Console, rows: Sequence[Compared]) -> None:
     """A table of CPU an exchange."""
     table = Table(title="CPU an exchange [us]", title_justify="left", box=None, header_style="bold")
@@ -197,9 +217,12 @@ def main() -> int:
     asked = _arguments()
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
-        report = measure(asked.rounds, asked.record, console)
-    except (Missing, RuntimeError, OSError) as error:
-        console.print(f"Nothing can be measured: {error}", style="red", markup=False)
+        if asked.bench is None:
+            report = measure(asked.rounds, asked.record, console)
+        else:
+            report = bench_report(json.loads(asked.bench.read_text()))
+    except (Missing, RuntimeError, OSError, ValueError) as error:
+        console.print(f"There is nothing to compare: {error}", style="red", markup=False)
         return 1
     if asked.record:
         REPORT.write_text(json.dumps(report, indent=1) + "\n")
@@ -219,7 +242,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make size-check", description="Is what `extproc size` says true here?")
     parser.add_argument("--record", action="store_true", help="keep the measurements, and fit the coefficients to them")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each subject at each load (default: 3)")
-    return parser.parse_args()
+    parser.add_argument(
+        "--bench", type=Path, metavar="FILE", help="measure nothing: compare with what `make bench` has written there"
+    )
+    asked = parser.parse_args()
+    if asked.bench is not None and asked.record:
+        parser.error("a report has more than a bench.json: --record measures")
+    return asked
 
 
 if __name__ == "__main__":

@@ -104,6 +104,32 @@ def test_a_machine_that_differs_is_told(
     assert ("off by more than 1.5 times" in printed) is (code == 1)
 
 
+def test_what_a_benchmark_wrote_can_be_compared(
+    report: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The loads that both have, of the subjects that the model knows."""
+    cpu_us = report["cpu_us"]
+    figures = {
+        "cpu_us.ours_fast_full.json_1k.c8": cpu_us["standard_remembered"]["json_1k"],
+        "cpu_us.ours_fast_full.json_1k.c8.min": 1.0,
+        "cpu_us.ours_fast_metered.stream_100.c8": cpu_us["none"]["stream_100"],
+        "envoy_cpu_us.envoy_alone.stream_2000.c8": cpu_us["envoy_alone"]["stream_2000"],
+        "noop_vs_go": 0.5,
+    }
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps(figures))
+    monkeypatch.setattr("sys.argv", ["sizing", "--bench", str(file)])
+    assert sizing.main() == 0
+    assert sizing.bench_report(figures)["cpu_us"] == {
+        "none": {"stream_100": cpu_us["none"]["stream_100"]},
+        "standard_remembered": {"json_1k": cpu_us["standard_remembered"]["json_1k"]},
+        "envoy_alone": {"stream_2000": cpu_us["envoy_alone"]["stream_2000"]},
+    }
+    file.write_text(json.dumps(figures | {"cpu_us.ours_fast_full.json_1k.c8": 10_000.0}))
+    assert sizing.main() == 1
+    assert "1 predictions are off" in capsys.readouterr().out
+
+
 def test_a_report_and_its_coefficients_are_kept_together(
     report: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ _SUBJECTS: Final = {
     "none": "processor without guards",
     "light": "with `pii` and `refusal`",
     "standard": "with the guards of `extproc init`",
+    "standard_remembered": "the same, each text remembered, as in `make bench`",
     "envoy": "Envoy with the processor",
     "envoy_alone": "Envoy without it",
 }
