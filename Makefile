@@ -61,7 +61,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Images set it. Tests start processes by the hundred, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench guard-report adapters train vllm-check deploy-check image-check wheel-check compiled docs docs-serve protos tables models lock clean
+.PHONY: unusable-environment help demo test check types lint transports hunt coverage attack memory outages upgrade-check limits-check ledger-faults bench size-check guard-report adapters train vllm-check deploy-check image-check wheel-check compiled docs docs-serve protos tables models lock clean
 
 ##@ Start here
 
@@ -119,6 +119,9 @@ limits-check: $(DEV) ## Saturate rate limits of two processors with four workers
 
 ledger-faults: $(DEV) ## Kill processors, workers and shippers 100 times under load, and look for lost entries (ARGS=--help)
 	@$(BIN)/python -m tests.tools.ledger_faults $(ARGS)
+
+size-check: $(DEV) ## Compare what `extproc size` predicts with what this machine takes (ARGS=--record keeps it); needs Go; five minutes
+	@$(BIN)/python -m tests.bench.sizing $(ARGS)
 
 bench: $(DEV) ## Measure the cost of the processor, compared with grpc-go and LiteLLM (ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)

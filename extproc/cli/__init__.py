@@ -33,6 +33,7 @@ COMMANDS = {
     "keys": "Add, list, revoke and rotate API keys of clients.",
     "envoy-config": "Print the Envoy configuration for a configuration file.",
     "doctor": "Say what is wrong with the Envoy in front of llm-extproc, and how to fix it.",
+    "size": "Say what a load needs: cores, memory, pods, calls of stores, bytes.",
     "review": "Inspect findings and label them as right or wrong.",
     "report": "Report what the ledger has: requests, tokens, cost, findings, latency.",
     "ledger": "Query, follow, verify and export the ledger of exchanges.",

@@ -5,7 +5,6 @@ It only reads and asks, everything with a limit, so that it fits an init contain
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections import Counter
@@ -19,7 +18,7 @@ from extproc.cli.doctor_shapes import DoctorJson
 from extproc.cli.exit_codes import ExitCode
 from extproc.cli.output import AsJson, print_json, reachable, refuse, refuse_configuration
 from extproc.cli.progress import progress
-from extproc.cli.which_config import DEFAULT, VARIABLE, ConfigArgument, ConfigOption, config_file
+from extproc.cli.which_config import ConfigArgument, ConfigOption, config_file_if_any
 from extproc.config.document import Document
 from extproc.config.problems import ConfigInvalid, Severity
 from extproc.envoy_config.doctor.asking import EnvoyPages, UnanswerableError, envoy_pages, origin_of
@@ -73,7 +72,7 @@ def doctor_command(
 
     Exit 0: no errors, perhaps warnings; 1: errors; 2: there is nothing to look into.
     """
-    named = _named(config, file)
+    named = config_file_if_any(config, file)
     document = None if named is None else _document(named)
     admin = _admin(document) if admin is None and not (files or probe or direct) else admin
     headers = _headers(header or [])
@@ -91,12 +90,6 @@ def doctor_command(
 
 
 # --- what it is told -----------------------------------------------------------------------------------------------
-
-
-def _named(option: Path | None, argument: Path | None) -> Path | None:
-    """The configuration of llm-extproc; unlike elsewhere it may be missing."""
-    is_there = option or argument or os.environ.get(VARIABLE) or DEFAULT.exists()
-    return config_file(option, argument) if is_there else None
 
 
 def _document(file: Path) -> Document:

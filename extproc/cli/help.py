@@ -46,6 +46,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "extproc doctor --admin 127.0.0.1:15000 --probe http://127.0.0.1:8000",
         "extproc doctor llm-extproc.yaml --file dump.json",
     ),
+    "size": (
+        "extproc size --requests-per-s 2000 --streamed 0.8 --answer-tokens 400",
+        "extproc size --requests-per-s 500 --config llm-extproc.yaml --growth",
+    ),
     "review list": ("extproc review list --guard injection --since 7d --unlabelled",),
     "review show": ("extproc review show 7",),
     "review label": ("extproc review label 7 reject --note 'a quotation'", "extproc review label 3 4 7 confirm"),

@@ -38,6 +38,7 @@ from extproc.cli.rollout_shapes import (
 )
 from extproc.cli.running_shapes import DemoJson, HealthJson, StatusJson
 from extproc.cli.savings_shapes import SavingsJson
+from extproc.cli.size_shapes import SizeJson
 from extproc.cli.top_shapes import TopJson
 from extproc.cli.version_shapes import (
     FallbackJson,
@@ -346,6 +347,7 @@ class LintJson(TypedDict):
 SHAPES: Final[dict[str, Any]] = {
     "check": CheckJson,
     "doctor": DoctorJson,
+    "size": SizeJson,
     "try": TryJson,
     "check --diff": DiffJson,
     "explain": ExplanationJson,

@@ -36,3 +36,9 @@ def config_file(option: Path | None, argument: Path | None = None) -> Path:
             " `extproc init` writes one."
         )
     return DEFAULT
+
+
+def config_file_if_any(option: Path | None, argument: Path | None = None) -> Path | None:
+    """Likewise, of a command that needs none: None if none is named and there is no default."""
+    is_there = option or argument or os.environ.get(VARIABLE) or DEFAULT.exists()
+    return config_file(option, argument) if is_there else None

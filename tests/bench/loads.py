@@ -34,6 +34,8 @@ CONNECTIONS = 8  # those that the ratios are of
 OTHER_CONNECTIONS = (1, 64)
 RATE = 200.0  # requests a second where latency is measured far from saturation
 SETTLE_S = 0.05  # for what a processor does once the client has its answer
+SIZING_FITTED = ("json_1k", "json_4k", "json_answer_8k", "stream_100", "stream_2000")
+"""Loads from which the sizing model's coefficients are; ``sizing_loads`` has others, by which it is judged."""
 TEXT = "The old mill beside the river was built by the grandfather of its owner and still grinds flour in autumn. "
 
 
@@ -99,6 +101,19 @@ def loads(full: bool) -> list[Load]:
     return [
         *chosen,
         *(replace(load, connections=OTHER_CONNECTIONS, subjects=JUDGED, seconds=1.0) for load in (json_1k, stream_100)),
+    ]
+
+
+def sizing_loads() -> list[Load]:
+    """What the sizing model is fitted to, and after them what it has to predict (``tests/bench/sizing.py``)."""
+    asked_4k = request(4_096, max_tokens=100, stream=True, seed=PAUSE_US)
+    return [
+        *(load for load in loads(full=False) if load.name in SIZING_FITTED and CONNECTIONS in load.connections),
+        Load("json_answer_8k", request(1_024, max_tokens=8_192), 1.2),
+        _json("json_8k", 8_192, 1.2),
+        _stream("stream_20", 20, 1.2),
+        _stream("stream_400", 400, 1.6),
+        replace(_stream("stream_100_asked_4k", 100, 1.6), body=asked_4k),
     ]
 
 

@@ -101,6 +101,16 @@ def memory(pid: int) -> Memory:
     return Memory(kib["Rss"] * _KIB / _MB, kib["Pss"] * _KIB / _MB)
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started, and that have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        fields = _stat(int(folder.name))
+        if fields[0] not in _ENDED and int(fields[1]) == pid:
+            found.append(int(folder.name))
+    return found
+
+
 def begin_peak(pid: int) -> None:
     """Let the peak of ``peak_mb`` begin anew."""
     Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)

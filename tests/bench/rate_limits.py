@@ -8,6 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from extproc.config.compiled_rate_limits import CompiledRateLimits, compile_rate_limits
@@ -56,16 +57,17 @@ class _Unheard:
 
 def measure_rate_limits(_places: Places | None = None) -> Figures:
     """``limit_us`` [us]; with a store ``limit_store_us`` [us], ``limit_store_p50_ms``, ``limit_store_p99_ms`` [ms]."""
-    figures = {"limit_us": _in_memory(_compiled())}
+    figures = {"limit_us": _in_memory(compiled_limits())}
     if shutil.which("valkey-server") or shutil.which("redis-server"):
         with tempfile.TemporaryDirectory(prefix="llm-bench-") as folder, valkey(Path(folder)) as server:
             figures |= asyncio.run(_in_store(server))
     return figures
 
 
-def _compiled(store: Valkey | None = None) -> CompiledRateLimits:
+def compiled_limits(store: Valkey | None = None, limits: Sequence[Mapping[str, object]] = LIMITS) -> CompiledRateLimits:
+    """Limits in force, in memory or in a store."""
     price = {"prompt_micro_usd_per_mtok": 150_000, "completion_micro_usd_per_mtok": 600_000}
-    section: dict[str, object] = {"limits": LIMITS}
+    section: dict[str, object] = {"limits": list(limits)}
     if store is not None:
         section |= {"store": store.url, "store_wait_ms_max": 1_000}
     document = {
@@ -112,7 +114,7 @@ def _in_memory(limits: CompiledRateLimits) -> float:
 
 async def _in_store(server: Valkey) -> Figures:
     unheard = _Unheard()
-    shared, limits, record = SharedLimits(unheard, unheard), _compiled(server), _record()
+    shared, limits, record = SharedLimits(unheard, unheard), compiled_limits(server), _record()
     shared.configure(limits)
     while shared.reserve(Claim(limits.of(record), record.version), time.monotonic_ns()):
         await asyncio.sleep(0.01)  # it is not connected yet

@@ -28,6 +28,8 @@ LITELLM = "litellm"
 CHAT = "/v1/chat/completions"
 PASSED = "/bench/passed"  # a path that our full processor passes on unread
 METERED = "ours_fast_metered"
+LIGHT = "ours_fast_light"
+UNREMEMBERED = "ours_fast_unremembered"
 COMPILED = "ours_fast_compiled"
 COMPILED_FOLDER = Path(__file__).parents[2] / ".compiled"  # what `make compiled` makes
 CONCURRENCY_MAX = 100_000  # of Envoy's circuit breakers here
@@ -129,6 +131,28 @@ def _ours_full(places: Places, transport: str) -> Iterator[Subject]:
 def _ours_metered(places: Places) -> Iterator[Subject]:
     with full_installation(places, METERED, "fast", only_meter) as installation:
         yield subject_of(installation, METERED, "ours, fast, only metered", installation.processor.pid)
+
+
+@contextlib.contextmanager
+def ours_unremembered(places: Places, name: str) -> Iterator[Subject]:
+    """Our processor in full, or with light guards, judging each text as if it were new."""
+    change = forget_texts if name == UNREMEMBERED else only_light_guards
+    with full_installation(places, name, "fast", change) as installation:
+        yield subject_of(installation, name, f"ours, fast, {name}", installation.processor.pid)
+
+
+def forget_texts(data: dict[str, Any]) -> None:
+    """Remember no text as clean: the clients of a benchmark always send the same one."""
+    data["limits"] = {"clean_texts_max": 0}
+
+
+def only_light_guards(data: dict[str, Any]) -> None:
+    """Leave one policy, of the guards that have no model of a text."""
+    only_meter(data)
+    forget_texts(data)
+    guards = [{"guard": "pii", "on": "both", "action": "mask"}, {"guard": "refusal"}]
+    data["filters"] = [{"filter": "guards"}, {"filter": "meter"}]
+    data["policies"] = [{"name": "default", "guards": guards}]
 
 
 def only_meter(data: dict[str, Any]) -> None:

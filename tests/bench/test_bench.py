@@ -41,7 +41,18 @@ from tests.bench.report import print_detectors
 from tests.bench.rollout_arms import measure_rollout_arms
 from tests.bench.rounds import Rounds
 from tests.bench.signals import measure_signals
-from tests.bench.subjects import ENVOY, GO_NOOP, Places, Subject, full_installation, only_meter, ours_full, ours_noop
+from tests.bench.subjects import (
+    ENVOY,
+    GO_NOOP,
+    Places,
+    Subject,
+    forget_texts,
+    full_installation,
+    only_light_guards,
+    only_meter,
+    ours_full,
+    ours_noop,
+)
 from tests.unit.server.clients import exchange, say
 
 
@@ -235,13 +246,17 @@ def test_rate_limits_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         assert 0 < found["limit_store_p50_ms"] <= found["limit_store_p99_ms"]
 
 
-@pytest.mark.parametrize("change", [None, only_meter], ids=["full", "metered"])
+@pytest.mark.parametrize(
+    "change",
+    [None, only_meter, only_light_guards, forget_texts],
+    ids=["full", "metered", "light", "unremembered"],
+)
 def test_what_is_measured_is_a_valid_configuration(change: Change | None, tmp_path: Path) -> None:
     """Whatever the demo shows, from which it is made."""
     places = Places("127.0.0.1:1", tmp_path, {}, print)
     installation = full_installation(places, "ours", "fast", change, with_processor=False)
     written = installation.write_config(installation.change)
-    assert bool(written.policies) == (change is None)
+    assert bool(written.policies) == (change is not only_meter)
 
 
 def test_the_documentation_names_every_figure() -> None:

@@ -44,6 +44,7 @@ PLACES: Final = {
     "config": (0.8, 7),
     "detectors": (0.8, 8),
     "statistics": (4.7, 8),
+    "sizing": (6.0, 1),
     "allocation": (5.1, 7),
     "domain": (1.3, 9),
 }

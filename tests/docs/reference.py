@@ -32,6 +32,15 @@ from tests.docs.pages import GUARD_PAGES, PAGES, SITE_CONFIG
 from tests.docs.pii_table import pii_kinds_table
 from tests.docs.rollout_table import gates_table
 from tests.docs.signal_table import rates_table, values_table
+from tests.docs.size_tables import (
+    bytes_table,
+    cost_table,
+    growth_table,
+    predictions_table,
+    size_output_block,
+    turns_table,
+    waits_table,
+)
 from tests.docs.transport_limits import transport_limits_table
 
 
@@ -81,6 +90,13 @@ def tables() -> dict[str, str]:
         "image figures": image_figures_table(),
         "image parts": image_parts_table(),
         "image licenses": image_licenses_table(),
+        "size output": size_output_block(),
+        "size growth": growth_table(),
+        "size costs": cost_table(),
+        "size bytes": bytes_table(),
+        "size predictions": predictions_table(),
+        "size waits": waits_table(),
+        "size turns": turns_table(),
     }
 
 

@@ -20,6 +20,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from tests.bench.processes import children_of
+
 _USER = "postgres"
 _INSTALLED = Path("/usr/lib/postgresql")
 
@@ -38,6 +40,15 @@ class Server:
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self._address(name)
+
+    def cpu_s(self) -> float:
+        """User and system time of the server, with every connection that it has had and has. [s]"""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        stats = (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (first, *children_of(first))
+        )
+        ticks = sum(int(ticks) for fields in stats for ticks in fields[11:15])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _address(self, database: str) -> str:
         return f"postgresql://{_USER}@/{database}?host={quote(str(self.folder), safe='')}"

@@ -110,6 +110,12 @@ SAMPLES: dict[str, list[list[str]]] = {
         ["gateway.yaml", "--for", "envoy-gateway", "--gateway", "infra/public"],
     ],
     "doctor": [["--file", "sound_envoy.yaml"], ["config.yaml", "--file", "bad_envoy.yaml"]],
+    "size": [
+        ["--requests-per-s", "2000", "-c", "config.yaml"],
+        ["--requests-per-s", "2000", "--ledger", "postgresql", "--limit-store", "valkey", "--growth"],
+        ["--requests-per-s", "5", "-c", "guarded.yaml", "--exchange-s", "3", "--workers", "2"],
+        ["--requests-per-s", "5", "--guards", "none", "--teams", "1000"],
+    ],
     "report": [
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06"],
         ["config.yaml", "--from", "2026-01-05", "--to", "2026-01-06", "--by", "team,version", "--period", "day"],

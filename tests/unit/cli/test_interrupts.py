@@ -89,6 +89,7 @@ FILE_WAITS = {
     "keys rotate": ["search-1", "-k", "fifo"],
     "envoy-config": ["--lint", "fifo"],
     "doctor": ["--file", "fifo"],
+    "size": ["--requests-per-s", "1", "-c", "fifo"],
     "rollout start": ["-c", "fifo", "tiny-chat", "--to", "v2"],
     "rollout simulate": ["-c", "fifo", "tiny-chat", "--to", "v2"],
 }

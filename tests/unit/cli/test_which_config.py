@@ -15,8 +15,10 @@ from tests.unit.cli.samples import SAMPLES, fill
 NAMES = [name for name, made in commands() if any("--config" in param.opts for param in made.params)]
 SERVED_ALONE = {"run", "serve", "health", "status", "top", "review next", "prompts test", "replay"}
 """They do not end by themselves, or need a terminal or a server."""
-NEEDS_NONE = {"doctor", "test", "up"}
-"""An Envoy can be looked into without; a file of cases may name its configuration; ``up`` writes one."""
+NEEDS_NONE = {"doctor", "size", "test", "up"}
+"""An Envoy can be looked into without, and a load be sized; a file of cases may name its configuration; ``up`` writes
+one.
+"""
 CONFIGS = {
     **{"allocate": "gpus.yaml", "calibrate": "calibrated.yaml", "savings": "gpus.yaml"},
     **{"rollout simulate": "rolling.yaml", "rollout start": "rolling.yaml"},
