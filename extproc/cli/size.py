@@ -143,6 +143,7 @@ def configured(document: Document, load: Workload) -> dict[str, Any]:
         "guards": _costliest([tuple(one.guard for one in policy.guards) for policy in policies], load),
         "versions": max(1, sum(len(model.versions) for model in document.models.values())),
         "label_values_max": document.identity.label_values_max,
+        "open_exchanges_max": document.envoy.open_exchanges_max,
         "workers": document.server.workers,
         "signals": "signals" in filters,
         "otel": document.otel is not None,

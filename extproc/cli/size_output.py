@@ -208,7 +208,7 @@ def _sections(data: SizeJson) -> Iterator[tuple[str, list[str]]]:
         [
             f"{large(envoys['cores'])} cores, of which {large(envoys['cores_alone'])} without the processor;"
             f" {bytes_in_words(envoys['memory_mb'] * 1e6)} of memory for what is open",
-            f"at least {large(envoys['least'])}, or a larger circuit breaker than that of `envoy-config`",
+            f"at least {large(envoys['least'])}, or a larger `envoy.open_exchanges_max`",
         ],
     )
     yield "Stores", list(_of_stores(data))

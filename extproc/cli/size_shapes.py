@@ -64,7 +64,7 @@ class SizedEnvoysJson(TypedDict):
     cores: Annotated[float, "busy on average"]
     cores_alone: Annotated[float, "likewise, without the processor"]
     memory_mb: Annotated[float, "of open exchanges, over all Envoys [10^6 bytes]"]
-    least: Annotated[int, "Envoys, by the circuit breaker of `envoy-config`"]
+    least: Annotated[int, "Envoys, by `envoy.open_exchanges_max`"]
 
 
 class SizedLimitsJson(TypedDict):

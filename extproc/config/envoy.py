@@ -61,6 +61,15 @@ class Envoy(Section):
         le=86_400_000,
         description="idle timeout of a stream, including the time to the first token",
     )
+    open_exchanges_max: int = Field(
+        default=4_096,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "exchanges that may be open at a time in one Envoy, for each version and for the processor; further"
+            " requests get 503. Envoy may hold the bodies of as many"
+        ),
+    )
     response_stream_mode: Literal["full_duplex", "streamed"] = Field(
         default="full_duplex",
         description=(

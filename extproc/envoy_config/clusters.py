@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from extproc.config.document import Server, Version
-from extproc.config.envoy import EnvoyProcessor
+from extproc.config.document import Document, Version
 from extproc.config.providers import Provider, address_of
 from extproc.domain.contract import ENDPOINT_HEADER
 from extproc.envoy_config.addresses import discovery_type, reachable_address, socket_address
@@ -13,9 +12,6 @@ from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from extproc.envoy_config.processor_tls import transport_socket
 from extproc.envoy_config.providers import provider_connection
 from extproc.envoy_config.retries import ALL_RETRIES
-
-CONCURRENCY_MAX = 4_096
-"""LLM streams are long: a busy gateway exceeds Envoy's default of 1,024."""
 
 EJECTION = {
     "consecutive_gateway_failure": 5,
@@ -42,11 +38,14 @@ def version_cluster(
     version: Version,
     provider: Provider | None = None,
     *,
+    open_max: int,
     has_egress: bool = False,
 ) -> dict[str, Any]:
     """Cluster of one model version; its endpoints carry MODEL/VERSION, from which the served version is read.
 
-    Args: has_egress: it is reached through an internal listener, see ``fallback``.
+    Args:
+        open_max: ``envoy.open_exchanges_max``.
+        has_egress: it is reached through an internal listener, see ``fallback``.
     """
     addresses = [socket_address(endpoint) for endpoint in version.endpoints]
     if provider is not None:
@@ -60,7 +59,7 @@ def version_cluster(
         **_balancing(version),
         **({} if provider is None else provider_connection(provider)),
         **(APPLIED_AT_ONCE if has_egress else {}),
-        "circuit_breakers": circuit_breakers(),
+        "circuit_breakers": circuit_breakers(open_max),
         # Only connection and gateway failures count: a request may cause a 500, and one client must not
         # be able to eject a server for all others.
         "outlier_detection": quick_ejection(3) if has_egress else EJECTION,
@@ -116,13 +115,14 @@ def quick_ejection(failures: int) -> dict[str, Any]:
     }
 
 
-def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any]:
+def processor_cluster(document: Document) -> dict[str, Any]:
     """Cluster of the processor, with one endpoint per address.
 
     No health check: a failed connection is detected immediately, and so is recovery.
 
     Raises: EnvoyConfigError if the processor uses TLS and its CA is unknown.
     """
+    server, found_at = document.server, document.envoy.processor
     shared = found_at.address
     addresses = [socket_address(shared)] if shared else [reachable_address(listen) for listen in server.addresses]
     security = transport_socket(server, found_at)
@@ -137,7 +137,7 @@ def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any
                 "explicit_http_config": {"http2_protocol_options": {"max_concurrent_streams": 1_000}},
             }
         },
-        "circuit_breakers": circuit_breakers(),
+        "circuit_breakers": circuit_breakers(document.envoy.open_exchanges_max),
         "load_assignment": {
             "cluster_name": PROCESSOR_CLUSTER,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}} for address in addresses]}],
@@ -146,14 +146,17 @@ def processor_cluster(server: Server, found_at: EnvoyProcessor) -> dict[str, Any
     }
 
 
-def circuit_breakers() -> dict[str, Any]:
-    """``CircuitBreakers``. Without a budget of their own, three retries at a time are all that Envoy allows."""
+def circuit_breakers(open_max: int) -> dict[str, Any]:
+    """``CircuitBreakers``. Without a budget of their own, three retries at a time are all that Envoy allows.
+
+    Args: open_max: ``envoy.open_exchanges_max``. Streams are long: a busy gateway exceeds Envoy's default of 1,024.
+    """
     return {
         "thresholds": [
             {
-                "max_connections": CONCURRENCY_MAX,
-                "max_pending_requests": CONCURRENCY_MAX,
-                "max_requests": CONCURRENCY_MAX,
+                "max_connections": open_max,
+                "max_pending_requests": open_max,
+                "max_requests": open_max,
                 "retry_budget": ALL_RETRIES,
             }
         ]

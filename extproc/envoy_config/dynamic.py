@@ -60,12 +60,12 @@ def dynamic_bootstrap(document: Document, folder: Path) -> dict[str, Any]:
         "node": NODE,
         "admin": {"address": listening_address(document.envoy.admin, "envoy.admin")},
         **INTERNAL_LISTENERS,  # also without a fallback: one may come later, and Envoy reads this only at its start
-        "static_resources": {"clusters": [processor_cluster(document.server, document.envoy.processor)]},
+        "static_resources": {"clusters": [processor_cluster(document)]},
         "dynamic_resources": {
             "cds_config": watched(folder, CLUSTERS),
             "lds_config": watched(folder, LISTENERS),
         },
-        "overload_manager": connection_limit(),
+        "overload_manager": connection_limit(document),
     }
 
 

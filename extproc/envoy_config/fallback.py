@@ -85,7 +85,7 @@ def egressed(document: Document) -> set[VersionKey]:
     return {key for chain in chains_of(document) for key in chain.versions}
 
 
-def chain_cluster(names: dict[VersionKey, str], chain: FallbackChain) -> dict[str, Any]:
+def chain_cluster(names: dict[VersionKey, str], chain: FallbackChain, open_max: int) -> dict[str, Any]:
     """Cluster of a version with a fallback: one priority for each version of its chain."""
     name = chain_name(names[chain.chosen], chain.route)
     endpoints = [
@@ -107,7 +107,7 @@ def chain_cluster(names: dict[VersionKey, str], chain: FallbackChain) -> dict[st
         "type": "STATIC",
         "connect_timeout": "1s",
         **APPLIED_AT_ONCE,
-        "circuit_breakers": circuit_breakers(),
+        "circuit_breakers": circuit_breakers(open_max),
         "outlier_detection": quick_ejection(_FAILURES_MAX),
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {

@@ -63,11 +63,11 @@ def bootstrap(document: Document) -> dict[str, Any]:
             "clusters": [
                 *model_clusters(document, names),
                 *jwks_clusters(document),
-                processor_cluster(document.server, document.envoy.processor),
+                processor_cluster(document),
             ],
             **({"secrets": keys} if keys else {}),
         },
-        "overload_manager": connection_limit(),
+        "overload_manager": connection_limit(document),
     }
 
 
@@ -75,19 +75,26 @@ def model_clusters(document: Document, names: dict[VersionKey, str]) -> list[dic
     """Clusters of the model servers, and of what stands before those with a fallback."""
     behind = egressed(document)
     every = versions_of(document).items()
+    open_max = document.envoy.open_exchanges_max
     servers = [
         version_cluster(
-            names[key], *key, version, document.providers.get(version.provider or ""), has_egress=key in behind
+            names[key],
+            *key,
+            version,
+            document.providers.get(version.provider or ""),
+            open_max=open_max,
+            has_egress=key in behind,
         )
         for key, version in every
     ]
-    return [*servers, *(chain_cluster(names, chain) for chain in chains_of(document))]
+    return [*servers, *(chain_cluster(names, chain, open_max) for chain in chains_of(document))]
 
 
-def connection_limit() -> dict[str, Any]:
+def connection_limit(document: Document) -> dict[str, Any]:
     """``OverloadManager``: each connection may buffer a body, so their number is limited too."""
+    most = max(CONNECTIONS_MAX, document.envoy.open_exchanges_max)
     monitor = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
-    config = {"@type": f"type.googleapis.com/{monitor}", "max_active_downstream_connections": CONNECTIONS_MAX}
+    config = {"@type": f"type.googleapis.com/{monitor}", "max_active_downstream_connections": most}
     return {
         "resource_monitors": [
             {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": config}

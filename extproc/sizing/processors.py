@@ -94,7 +94,7 @@ def envoys_for(load: Workload, of: Coefficients) -> Envoys:
         cores=with_filter,
         cores_alone=alone,
         memory_mb=load.open_exchanges * of["envoy.stream_kb"] * _MB_OF_KB,
-        least=max(1, math.ceil(load.open_exchanges / of["envoy.concurrency_max"])),
+        least=max(1, math.ceil(load.open_exchanges / load.open_exchanges_max)),
     )
 
 

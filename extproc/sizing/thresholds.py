@@ -41,9 +41,9 @@ def thresholds(load: Workload, of: Coefficients) -> list[Threshold]:
     found = [
         Threshold("worker", worker, "more workers or pods; they share nothing but stores"),
         Threshold(
-            "Envoy with the circuit breaker of envoy-config",
-            of["envoy.concurrency_max"] / load.exchange_s,
-            "more Envoys, or a larger circuit breaker: what is open above it gets 503",
+            f"Envoy that may have {load.open_exchanges_max:,} exchanges open",
+            load.open_exchanges_max / load.exchange_s,
+            "more Envoys, or envoy.open_exchanges_max: further requests get 503",
         ),
         _prometheus(load, of),
     ]

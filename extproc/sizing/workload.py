@@ -49,6 +49,7 @@ class Workload:
         limits: that apply to one request.
         teams: callers that are told apart, each with one project.
         findings: share of exchanges that go to the review queue.
+        open_exchanges_max: in one Envoy, as its circuit breaker has it.
         workers: processes of a pod.
         utilization: share of a core that a worker is to use; the rest is for bursts.
     """
@@ -69,6 +70,7 @@ class Workload:
     teams: int = 10
     versions: int = 2
     label_values_max: int = 100
+    open_exchanges_max: int = 4_096
     findings: float = 0.001
     workers: int = 1
     utilization: float = 0.6

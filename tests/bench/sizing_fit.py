@@ -12,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 
 from extproc.config.review import Review
-from extproc.envoy_config.clusters import CONCURRENCY_MAX
 from extproc.ledger.sinks import DATABASE_PACE
 from extproc.ledger.store import LedgerStore
 from extproc.server.transport.long_messages import LongMessageLimits
@@ -138,7 +137,6 @@ _PARTS: Final = {
 }
 """What a report has as it is: one figure, or a sum of some."""
 _FIXED: Final = {
-    "envoy.concurrency_max": (CONCURRENCY_MAX, "exchanges", "extproc/envoy_config/clusters.py"),
     "ledger.transaction_entries_max": (LedgerStore.entries_max, "entries", "extproc/ledger/store.py"),
     "ledger.pause_s": (DATABASE_PACE.pause_s, "s", "extproc/ledger/sinks.py"),
     "memory.long_messages_mb_max": (

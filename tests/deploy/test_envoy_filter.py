@@ -136,7 +136,7 @@ def test_the_filter_is_the_generated_one(document: Document, envoy_filter: Manif
 
 def test_the_cluster_is_the_generated_one(document: Document, envoy_filter: Manifest) -> None:
     """Name, protocol, limits, and the address at which the pod's configuration listens."""
-    assert value(envoy_filter, "CLUSTER") == processor_cluster(document.server, document.envoy.processor)
+    assert value(envoy_filter, "CLUSTER") == processor_cluster(document)
 
 
 def test_the_buffer_holds_what_the_processor_reads(document: Document, envoy_filter: Manifest) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from extproc.config.document import Document
 from extproc.domain.contract import ENDPOINT_HEADER, INTERNAL_HEADER_PREFIX, METADATA_NAMESPACE, PICKER_HEADER
-from extproc.envoy_config.clusters import CONCURRENCY_MAX, EJECTION
+from extproc.envoy_config.clusters import EJECTION
 from extproc.envoy_config.envoy_gateway.place import GatewayPlace
 from extproc.envoy_config.envoy_gateway.routes import NAME
 from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc
@@ -34,12 +34,6 @@ _REMOVED_PREFIXES: Final = (
 """Of requests, before their first route: with them clients choose a version, retries that are billed, or a server."""
 _GATEWAY_API: Final = "gateway.networking.k8s.io"
 _BODY_MODES: Final = {"BUFFERED": "Buffered", "STREAMED": "Streamed"}
-_BREAKER: Final = {
-    "maxConnections": CONCURRENCY_MAX,
-    "maxPendingRequests": CONCURRENCY_MAX,
-    "maxParallelRequests": CONCURRENCY_MAX,
-    "maxParallelRetries": CONCURRENCY_MAX,
-}
 
 
 def extension_policy_spec(document: Document, place: GatewayPlace) -> dict[str, Any]:
@@ -62,7 +56,7 @@ def extension_policy_spec(document: Document, place: GatewayPlace) -> dict[str, 
         },
         "metadata": {"writableNamespaces": [METADATA_NAMESPACE]},
         "backendSettings": {
-            "circuitBreaker": dict(_BREAKER),
+            "circuitBreaker": _circuit_breaker(document),
             "retry": _retries(processor_retries(document.envoy.message_timeout_ms)["num_retries"], "25ms", "250ms"),
         },
     }
@@ -85,7 +79,7 @@ def backend_policy_spec(document: Document, pick: str) -> dict[str, Any]:
         },
         "retry": _retries(2, "50ms", "500ms"),
         "loadBalancer": balancer,
-        "circuitBreaker": dict(_BREAKER),
+        "circuitBreaker": _circuit_breaker(document),
         "healthCheck": {
             "passive": {
                 "consecutiveGatewayErrors": EJECTION["consecutive_gateway_failure"],
@@ -111,6 +105,11 @@ def client_policy_spec(document: Document, place: GatewayPlace) -> dict[str, Any
 def backend_spec(place: GatewayPlace) -> dict[str, Any]:
     """``spec`` of the Backend: the processor's sockets, which are in the pod of each Envoy."""
     return {"endpoints": [{"unix": {"path": path}} for path in place.sockets]}
+
+
+def _circuit_breaker(document: Document) -> dict[str, Any]:
+    names = ("maxConnections", "maxPendingRequests", "maxParallelRequests", "maxParallelRetries")
+    return dict.fromkeys(names, document.envoy.open_exchanges_max)
 
 
 def _retries(number: int, base: str, longest: str) -> dict[str, Any]:

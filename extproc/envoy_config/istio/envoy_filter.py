@@ -96,7 +96,7 @@ def _buffer(document: Document, mesh: Mesh, listener: dict[str, Any]) -> dict[st
 
 
 def _cluster(document: Document, mesh: Mesh) -> dict[str, Any]:
-    return patch(mesh, "CLUSTER", {}, "ADD", processor_cluster(document.server, document.envoy.processor))
+    return patch(mesh, "CLUSTER", {}, "ADD", processor_cluster(document))
 
 
 def _header_removal(mesh: Mesh, listener: dict[str, Any]) -> dict[str, Any]:

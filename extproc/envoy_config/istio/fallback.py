@@ -33,7 +33,8 @@ def fallback_patches(document: Document, mesh: Mesh) -> list[dict[str, Any]]:
     names = cluster_names(tuple(versions_of(document)))
     services = {names[key]: found for key, found in version_services(document).items()}
     listeners = [_in_mesh(one, mesh, services) for one in egress_listeners(document, names)]
-    clusters = [chain_cluster(names, chain) for chain in chains_of(document)]
+    open_max = document.envoy.open_exchanges_max
+    clusters = [chain_cluster(names, chain, open_max) for chain in chains_of(document)]
     return [
         *(patch(mesh, "LISTENER", {}, "ADD", listener) for listener in listeners),
         *(patch(mesh, "CLUSTER", {}, "ADD", cluster) for cluster in clusters),

@@ -68,9 +68,10 @@ def _filter(document: Document, mesh: Mesh, routes: list[dict[str, Any]]) -> Kub
 
 def _rules(document: Document, mesh: Mesh) -> list[KubernetesObject]:
     api, kind = "networking.istio.io/v1", "DestinationRule"
+    open_max = document.envoy.open_exchanges_max
     by_host = {one.host: one for one in mesh.servers}
     helped = {service.host for key in egressed(document) for service in version_services(document)[key]}
-    specs = [(one, destination_rule_spec(one, has_fallback=one.host in helped)) for one in by_host.values()]
+    specs = [(one, destination_rule_spec(one, open_max, has_fallback=one.host in helped)) for one in by_host.values()]
     found = [
         KubernetesObject(
             manifest_of(api, kind, f"{one.name}.{one.namespace}", mesh.namespace, spec),
@@ -79,7 +80,7 @@ def _rules(document: Document, mesh: Mesh) -> list[KubernetesObject]:
         for one, spec in specs
     ]
     if mesh.processor is not None and mesh.processor.host not in by_host:
-        spec = processor_rule_spec(mesh.processor)
+        spec = processor_rule_spec(mesh.processor, open_max)
         found.append(
             KubernetesObject(
                 manifest_of(api, kind, _name(mesh), mesh.namespace, spec), "llm-extproc: how much waits for it at most."

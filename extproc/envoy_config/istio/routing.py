@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from extproc.config.document import Document
 from extproc.domain.contract import SERVED_VERSION_HEADER
-from extproc.envoy_config.clusters import CONCURRENCY_MAX, EJECTION, quick_ejection
+from extproc.envoy_config.clusters import EJECTION, quick_ejection
 from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
 from extproc.envoy_config.names import cluster_names
@@ -58,16 +58,18 @@ def named_routes(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return named
 
 
-def destination_rule_spec(service: KubernetesService, *, has_fallback: bool = False) -> dict[str, Any]:
+def destination_rule_spec(service: KubernetesService, open_max: int, *, has_fallback: bool = False) -> dict[str, Any]:
     """``spec`` of the DestinationRule for model servers: limits and ejection as in our own clusters.
 
-    Args: has_fallback: another version can answer, so that a server is left out sooner, and for a shorter time.
+    Args:
+        open_max: ``envoy.open_exchanges_max``.
+        has_fallback: another version can answer, so that a server is left out sooner, and for a shorter time.
     """
     return {
         "host": service.host,
         "trafficPolicy": {
             "loadBalancer": {"simple": "LEAST_REQUEST"},
-            "connectionPool": {"tcp": {**_CONNECTIONS, "connectTimeout": "1s"}, "http": _REQUESTS},
+            "connectionPool": _connection_pool(open_max),
             "outlierDetection": _ejection(quick_ejection(3) if has_fallback else EJECTION),
         },
     }
@@ -89,14 +91,17 @@ def _ejection(ours: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def processor_rule_spec(service: KubernetesService) -> dict[str, Any]:
+def processor_rule_spec(service: KubernetesService, open_max: int) -> dict[str, Any]:
     """``spec`` of the DestinationRule for a shared processor: Istio's own limits are far above what it can take."""
-    pool = {"tcp": {**_CONNECTIONS, "connectTimeout": "1s"}, "http": _REQUESTS}
-    return {"host": service.host, "trafficPolicy": {"connectionPool": pool}}
+    return {"host": service.host, "trafficPolicy": {"connectionPool": _connection_pool(open_max)}}
 
 
-_CONNECTIONS: Final = {"maxConnections": CONCURRENCY_MAX}
-_REQUESTS: Final = {"http1MaxPendingRequests": CONCURRENCY_MAX, "http2MaxRequests": CONCURRENCY_MAX}
+def _connection_pool(open_max: int) -> dict[str, Any]:
+    """``connectionPool``. Retries have no limit in Istio."""
+    return {
+        "tcp": {"maxConnections": open_max, "connectTimeout": "1s"},
+        "http": {"http1MaxPendingRequests": open_max, "http2MaxRequests": open_max},
+    }
 
 
 def _match(match: dict[str, Any]) -> dict[str, Any]:

@@ -95,10 +95,10 @@ def test_more_of_anything_takes_no_less() -> None:
 
 def test_what_is_exceeded_is_marked() -> None:
     """By the rate that was asked for."""
-    line = next(one for one in printed().splitlines() if "Envoy with the circuit breaker" in one)
+    line = next(one for one in printed().splitlines() if "Envoy that may have 4,096" in one)
     assert not line.startswith("!")
     ran = CliRunner().invoke(app, ["size", "--requests-per-s", "1000"], env={"COLUMNS": "200"})
-    assert next(one for one in ran.stdout.splitlines() if "Envoy with the circuit" in one).startswith("!")
+    assert next(one for one in ran.stdout.splitlines() if "Envoy that may have 4,096" in one).startswith("!")
 
 
 def test_growth_is_told_if_it_is_asked_for() -> None:

@@ -11,6 +11,7 @@ from extproc.config.document import Document
 from extproc.domain.contract import EGRESS_HEADER
 from extproc.envoy_config.generate import bootstrap
 from extproc.envoy_config.lint import lint
+from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from tests.unit.envoy_config.conftest import PRICE
 
 Make = Callable[..., Document]
@@ -158,3 +159,18 @@ def test_the_lint_knows_internal_listeners(document: Make) -> None:
     told = lint(configuration)
     assert any("no internal listener is called 'small__v1__egress'" in line for line in told)
     assert any(line.startswith("bootstrap_extensions: ") for line in told)
+
+
+def test_what_may_be_open_is_the_same_for_every_cluster(document: Make) -> None:
+    """Of versions, of the processor, and of what stands before a fallback; all of it may be repeated at once, and have
+    connections of its own.
+    """
+    made = bootstrap(document(models=models(), envoy={"open_exchanges_max": 30_000}))
+    clusters = made["static_resources"]["clusters"]
+    assert {PROCESSOR_CLUSTER, "chat__v1", "chat__v1__fallback"} <= {cluster["name"] for cluster in clusters}
+    for cluster in clusters:
+        (limits,) = cluster["circuit_breakers"]["thresholds"]
+        assert {limits[f"max_{what}"] for what in ("connections", "pending_requests", "requests")} == {30_000}
+        assert limits["retry_budget"]["budget_percent"]["value"] == 100
+    (monitor,) = made["overload_manager"]["resource_monitors"]
+    assert monitor["typed_config"]["max_active_downstream_connections"] == 30_000

@@ -18,7 +18,7 @@ _VALUES = {
     **{"guard.pii.request_us": 10.0, "guard.pii.kb_us": 0.0, "guard.pii.event_us": 2.0},
     **{"guard.refusal.event_us": 1.0, "guard.injection.request_us": 50.0, "guard.injection.kb_us": 100.0},
     **{"memory.rest_mb": 90.0, "memory.stream_kb": 15.0, "memory.supervisor_mb": 85.0, "memory.shipper_mb": 80.0},
-    **{"memory.long_messages_mb_max": 67.0, "envoy.stream_kb": 80.0, "envoy.concurrency_max": 4_096.0},
+    **{"memory.long_messages_mb_max": 67.0, "envoy.stream_kb": 80.0},
     **{"limits.memory_us": 10.0, "limits.client_us": 500.0, "limits.server_us": 100.0},
     **{"limits.server_batched_us": 50.0, "limits.calls": 2.0, "limits.round_trips_max": 1.0, "limits.key_bytes": 200.0},
     **{"ledger.exchange_us": 5.0, "ledger.sqlite_entry_us": 95.0, "ledger.postgresql_entry_us": 295.0},

@@ -50,10 +50,10 @@ def test_what_has_no_version_is_refused_last(document: Make) -> None:
 def test_a_request_cannot_eject_a_server(document: Make) -> None:
     """A 500 may be of its making. And the processor is never left out: without it nothing is answered."""
     mesh = mesh_of(document(models=versions(), envoy=PROCESSOR), MeshPlace.GATEWAY, IN_GATEWAY)
-    outliers = destination_rule_spec(mesh.servers[0])["trafficPolicy"]["outlierDetection"]
+    outliers = destination_rule_spec(mesh.servers[0], 7)["trafficPolicy"]["outlierDetection"]
     assert outliers["consecutive5xxErrors"] == 0
     assert mesh.processor is not None
-    assert "outlierDetection" not in processor_rule_spec(mesh.processor)["trafficPolicy"]
+    assert "outlierDetection" not in processor_rule_spec(mesh.processor, 7)["trafficPolicy"]
 
 
 def test_no_two_routes_have_one_name(document: Make) -> None:
