@@ -42,6 +42,7 @@ from tests.docs.size_tables import (
     waits_table,
 )
 from tests.docs.transport_limits import transport_limits_table
+from tests.docs.upgrade_tables import upgrades_table
 
 
 def metrics_table() -> str:
@@ -90,6 +91,7 @@ def tables() -> dict[str, str]:
         "image figures": image_figures_table(),
         "image parts": image_parts_table(),
         "image licenses": image_licenses_table(),
+        "upgrades": upgrades_table(),
         "size output": size_output_block(),
         "size growth": growth_table(),
         "size costs": cost_table(),

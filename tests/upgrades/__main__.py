@@ -9,14 +9,17 @@ or if requests still failed two seconds after a crash.
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from extproc.demo.steady_clients import SteadyClients
+from tests.bench.sizing import machine
 from tests.upgrades.answers import LONG_EACH, LONG_S, Noticed, judge
 from tests.upgrades.installations import UPGRADES, Upgrade
+from tests.upgrades.report import row_of, write_report
 
 CLIENTS = 250
 BACK_S_MAX = 2.0
@@ -32,15 +35,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of each (default: 60)")
     names = [upgrade.__name__ for upgrade in UPGRADES]
     parser.add_argument("--only", nargs="+", default=names, choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--record", action="store_true", help="write report.json, from which docs/upgrades.md is")
     asked = parser.parse_args()
     print(f"{asked.rate} requests a second, half of them streams, one in {LONG_EACH} of which lasts {LONG_S:g} s")
     print(_ROW.format(*_HEADS))
-    wrong = []
+    rows, wrong = [], []
     for kind in UPGRADES:
         if kind.__name__ in asked.only:
             noticed = watch(kind, asked.rate, asked.seconds)
+            rows.append(row_of(kind.name, noticed))
             _print(kind, noticed)
             wrong += [f"{kind.name}: {line}" for line in wrong_in(kind, noticed)]
+    if asked.record:
+        write_report(str(datetime.datetime.now(datetime.UTC).date()), machine(), asked.rate, asked.seconds, rows)
     print("\n".join(wrong) or "Nobody got an unguarded answer, and graceful upgrades were not noticed.")
     return 1 if wrong else 0
 
