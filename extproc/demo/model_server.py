@@ -17,7 +17,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Self
 
 from extproc.demo.catalog import Catalog, Cut, Recording, Write, shipped
@@ -94,7 +93,7 @@ class ModelServer:
         self._tls = tls
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
-        self._stop: Callable[[], object] = lambda: None
+        self._stopped: Future[None] = Future()
         _check(self._rules, self._catalog, speed, cut)
 
     @property
@@ -105,19 +104,21 @@ class ModelServer:
     def start(self) -> int:
         """Listen, and return the port. Raises `OSError` if the port is in use."""
         listening: Future[int] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listening)), name=f"model-{self.name}", daemon=True
+        stopped = self._stopped = Future()  # of this start, so that an interrupt at any line leaves what `stop` ends
+        thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listening, stopped)), name=f"model-{self.name}", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread
         self.port = listening.result()
         return self.port
 
     def stop(self) -> None:
         """Close every connection immediately and end the thread; idempotent."""
-        if self._thread is not None:
-            self._stop()
-            self._thread.join()
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopped.set_result(None)
+            thread.join()
 
     def __enter__(self) -> Self:
         self.start()
@@ -154,16 +155,14 @@ class ModelServer:
     def _replay(self, name: str, head_only: bool = False) -> Replay:
         return Replay(self._catalog[name], self._cut, self.speed, head_only)
 
-    async def _serve(self, listening: Future[int]) -> None:
-        stopped = asyncio.Event()
+    async def _serve(self, listening: Future[int], stopped: Future[None]) -> None:
         try:
             server = await asyncio.start_server(self._accepted, LOOPBACK, self.port, backlog=_BACKLOG, ssl=self._tls)
         except OSError as error:
             listening.set_exception(error)
             return
-        self._stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set)
         listening.set_result(server.sockets[0].getsockname()[1])
-        await stopped.wait()
+        await asyncio.wrap_future(stopped)
         server.close()
         for connection in self._connections:
             connection.cancel()

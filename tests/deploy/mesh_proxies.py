@@ -13,7 +13,7 @@ from extproc.envoy_config.fallback import INTERNAL_LISTENERS
 from extproc.envoy_config.istio.mesh import MeshPlace
 from tests.deploy.manifests import Manifest, one
 from tests.deploy.pilot import patched
-from tests.deploy.pilot_routes import routes_of, with_traffic_policy
+from tests.deploy.pilot_routes import DEFAULT_THRESHOLDS, routes_of, with_traffic_policy
 
 CONTEXTS = {
     MeshPlace.GATEWAY: "GATEWAY",
@@ -88,7 +88,12 @@ def _cluster_name(place: MeshPlace, host: str, port: int) -> str:
 
 def _cluster(name: str, address: Block) -> Block:
     endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
-    return {"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name, "endpoints": endpoints}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": name, "endpoints": endpoints},
+        "circuit_breakers": {"thresholds": [DEFAULT_THRESHOLDS]},
+    }
 
 
 def _route(place: MeshPlace, resources: Block, virtual_service: Block) -> None:

@@ -26,11 +26,17 @@ def routes_of(virtual_service: Block, cluster_name: ClusterName) -> list[Block]:
     return routes
 
 
+DEFAULT_THRESHOLDS = dict.fromkeys(
+    ("max_connections", "max_pending_requests", "max_requests", "max_retries"), 4_294_967_295
+)
+"""Of every cluster of istiod: pilot/pkg/networking/core, ``getDefaultCircuitBreakerThresholds``."""
+
+
 def with_traffic_policy(cluster: Block, rule: Block) -> Block:
     """A cluster with the ``trafficPolicy`` of its host's DestinationRule."""
     policy = rule["trafficPolicy"]
     pool = policy["connectionPool"]
-    thresholds = {
+    thresholds = DEFAULT_THRESHOLDS | {
         "max_connections": pool["tcp"]["maxConnections"],
         "max_pending_requests": pool["http"]["http1MaxPendingRequests"],
         "max_requests": pool["http"]["http2MaxRequests"],

@@ -153,7 +153,7 @@ def test_ctrl_c_on_the_tour_is_quiet(shown: str) -> None:
         assert [pid for pid in children if os.getpgid(pid) == program.process.pid] == []
         program.ctrl_c()
         assert program.ended() == ExitCode.INTERRUPTED, program.output
-        assert [pid for pid in children if not is_gone(pid)] == []
+        wait_until(lambda: all(map(is_gone, children)), "the system has ended what it is to end with us")
     after = program.output.rpartition("extproc: interrupted")[2]
     assert "extproc: interrupted" in program.output
     assert "Error" not in program.output
@@ -188,7 +188,7 @@ def test_ctrl_c_while_a_model_server_is_down_is_quiet(tmp_path: Path) -> None:
     with bereft(tmp_path) as (program, children):
         program.ctrl_c()
         assert program.ended() == ExitCode.INTERRUPTED, program.output
-        assert [pid for pid in children if not is_gone(pid)] == []
+        wait_until(lambda: all(map(is_gone, children)), "nothing is left behind")
     assert "extproc: interrupted" in program.output
     assert "Error" not in program.output
     assert "NO  " not in program.output

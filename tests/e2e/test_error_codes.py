@@ -51,6 +51,13 @@ def forget_v1(configuration: dict[str, Any]) -> None:
     host["routes"] = [route for route in host["routes"] if route["name"] != f"{MODEL}/v1"]
 
 
+def without_retries(configuration: dict[str, Any]) -> None:
+    """An Envoy that does not wait for a processor."""
+    (chain,) = configuration["static_resources"]["listeners"][0]["filter_chains"]
+    processor = chain["filters"][0]["typed_config"]["http_filters"][0]["typed_config"]["extension_config"]
+    del processor["typed_config"]["grpc_service"]["retry_policy"]
+
+
 MESSAGE = {
     "checks_unavailable": "The gateway could not check the request or its response. Please retry shortly.",
     "model_unavailable": "The model service is not available. Please retry shortly.",
@@ -61,7 +68,7 @@ MESSAGE = {
 @pytest.mark.parametrize(
     ("fail", "change_envoy", "code"),
     [
-        (processor_gone, None, "checks_unavailable"),
+        (processor_gone, without_retries, "checks_unavailable"),
         (model_gone, None, "model_unavailable"),
         (version_unknown, forget_v1, "version_unavailable"),
     ],

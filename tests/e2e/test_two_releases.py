@@ -78,13 +78,11 @@ def admitted(stack: Stack) -> int:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_forward_and_back(database: str, tmp_path: Path) -> None:
+def test_forward_and_back(tmp_path: Path) -> None:
     """No request fails, each exchange is in the ledger once, and both count in the same limits."""
     require_envoy()
     with ExitStack() as undo:
-        on_disk = database == "sqlite"
-        url = DATABASE if on_disk else undo.enter_context(running()).new_database()
+        url = undo.enter_context(running()).new_database()
         both = undo.enter_context(TwoReleases(tmp_path, url, undo.enter_context(valkey(tmp_path)).url))
         with LedgerLoad(both.base_url, CLIENTS) as load:
             for _ in range(STEPS):

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from anthropic.types import MessageParam, TextBlock
 from openai.types.chat import ChatCompletionMessageParam
 
+from extproc.demo import model_server
 from extproc.demo.catalog import Cut, shipped
 from extproc.demo.model_server import ModelServer
 from extproc.demo.rules import CHAT, DEMO_RULES, ReplayRule
@@ -190,6 +192,27 @@ def test_the_log_is_bounded_and_a_wait_in_vain_tells_how_things_stood() -> None:
         assert server.seen[0].path == "/v1/models"
         with pytest.raises(TimeoutError, match=r"\('/v1/models', 'models', 'complete'"):
             server.seen.wait_for(lambda seen: len(seen) == 3, timeout_s=0.01)
+
+
+def test_a_start_that_is_interrupted_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while it starts a second time once stopped the event loop of the first, which is closed."""
+
+    class Interrupted(Future[int]):
+        def result(self, timeout: float | None = None) -> int:
+            raise KeyboardInterrupt
+
+    server = ModelServer(speed=0)
+    server.start()
+    server.stop()
+    made = iter([Interrupted(), Future()])
+    monkeypatch.setattr(model_server, "Future", lambda: next(made))
+    with pytest.raises(KeyboardInterrupt):
+        server.start()
+    monkeypatch.undo()
+    server.stop()
+    server.stop()
+    assert server.start() == server.port
+    server.stop()
 
 
 def test_stopping_ends_what_runs_and_frees_the_port() -> None:
