@@ -89,6 +89,8 @@ def test_forward_and_back(tmp_path: Path) -> None:
                 load.until_answered(BETWEEN)
                 both.act()
             load.until_answered(BETWEEN)
+        for model in both.models.servers.values():
+            model.speed = 0
         assert admitted(both.stack) == BURST
         assert set(load.other) <= {"left"}
         ledger = LedgerStore(url, tmp_path)
