@@ -117,7 +117,7 @@ class ServerSampling:
     def stop(self) -> None:
         """Ask no more, and let another process ask. Raises: StoreFailed."""
         self._follow(False)
-        self._look_up(False)
+        self._pods.look_up(self.settings, {})  # an answer may still have come, which nobody stores any more
         if self._leadership.term is not None:
             with self._store.writing() as connection:
                 self._leadership.resign(connection)

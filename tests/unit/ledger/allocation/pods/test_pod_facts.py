@@ -120,6 +120,17 @@ def test_a_process_that_asks_no_servers_looks_up_no_pods(api: ApiServer, server:
     assert server.asked
 
 
+@pytest.mark.usefixtures("api")
+def test_an_answer_that_comes_last_keeps_no_thread(server: PageServer, process: Process) -> None:
+    """One that arrived between the last write and the end once kept the look-ups alive, found by CI."""
+    until_stored(process, lambda rows: rows == [(0, "", "")])
+    entry = process.sampling._servers[server.endpoint]
+    until(lambda: entry.waiting)
+    process.sampling.stop()
+    assert entry.waiting
+    until(lambda: all(one.name != LOOK_UPS for one in threading.enumerate()))
+
+
 def test_the_next_process_may_be_in_another_pod(api: ApiServer, server: PageServer, process: Process) -> None:
     """With the same address, and other GPUs from then on; what was before stays."""
     api.put(node())
