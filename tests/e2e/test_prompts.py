@@ -94,4 +94,5 @@ def test_a_prompt_of_a_store_moves_and_stays_when_the_store_is_gone(make_stack: 
         later.more(10)
     assert set(asking.statuses) == set(later.statuses) == {200}
     assert set(prompts_seen([*models.values()])) == {"a", "b"}
-    assert problem_of(stack) == "prompt system v1: the store does not answer (connection refused)"
+    told = "prompt system v1: the store does not answer (connection refused)"
+    wait_until(lambda: problem_of(stack) == told, "who asked while it went has been reset, and asks again")
