@@ -20,14 +20,16 @@ _BASE_MS: Final = 25
 _LONGEST_MS: Final = 250
 """Between two tries; Envoy waits for a random part of it."""
 _TRIES_PER_INTERVAL: Final = 4
-"""Twice as many as fit on average: the timeout ends the tries, their number does not."""
+"""Twice as many as fit on average."""
+_TRIES_MORE: Final = 8
+"""Intervals are random, and the first ones short: with these the timeout ends the tries, their number does not."""
 
 
 def processor_retries(timeout_ms: int) -> dict[str, Any]:
     """``RetryPolicy`` of a filter's ``grpc_service``. Args: timeout_ms: its ``message_timeout``."""
     return {
         "retry_on": UNREACHED,
-        "num_retries": max(_TRIES_PER_INTERVAL, _TRIES_PER_INTERVAL * timeout_ms // _LONGEST_MS),
+        "num_retries": _TRIES_MORE + _TRIES_PER_INTERVAL * timeout_ms // _LONGEST_MS,
         "retry_back_off": {"base_interval": f"{_BASE_MS / 1_000:g}s", "max_interval": f"{_LONGEST_MS / 1_000:g}s"},
         **other_host(),
     }

@@ -17,7 +17,7 @@ those of identities, traces, routes and pins are sent, so with any of these noth
 {{- $milliseconds := hasSuffix "ms" $timeout | ternary (trimSuffix "ms" $timeout | int) (trimSuffix "s" $timeout | int | mul 1000) }}
 {{- $_ := set .filter "message_timeout" $timeout }}
 {{- /* The timeout ends the tries of a call that no processor has taken, not their number. */}}
-{{- $_ := set .filter.grpc_service.retry_policy "num_retries" (max 4 (div (mul 4 $milliseconds) 250)) }}
+{{- $_ := set .filter.grpc_service.retry_policy "num_retries" (add 8 (div (mul 4 $milliseconds) 250)) }}
 {{- if or .Values.existingConfigMap (regexMatch `"(identity|otel|feedback|routes|sticky|pin_header)":` (toJson .Values.config)) }}
 {{- $_ := unset .filter "forward_rules" }}
 {{- end }}
