@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Condition
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import grpc
 from google.protobuf.struct_pb2 import Struct
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.domain.contract import PICKER_HEADER
-from tests.e2e.scripted_processor import METHOD, headers
+from tests.e2e.scripted_processor import ProcessorStub, headers
 
 RESPONSE_MARK: Final = "x-went-into-resp-headers"
 """A header that the picker sets on each answer, as theirs does."""
@@ -44,28 +42,14 @@ class Picked:
         return json.loads(self.body)
 
 
-class EndpointPicker:
-    """Serves on a Unix socket. Each request goes to ``pick``, IP:PORT, or is refused with ``refuse``, a status."""
+class EndpointPicker(ProcessorStub):
+    """Each request goes to ``pick``, IP:PORT, or is refused with ``refuse``, a status."""
 
     def __init__(self, socket: Any) -> None:
+        super().__init__(socket)
         self.pick = ""
         self.refuse: int | None = None
         self._seen: list[Picked] = []
-        self._changed = Condition()
-        self._server = grpc.server(ThreadPoolExecutor(8))
-        handler = grpc.stream_stream_rpc_method_handler(
-            self._process, pb.ProcessingRequest.FromString, pb.ProcessingResponse.SerializeToString
-        )
-        service, method = METHOD.strip("/").split("/")
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
-        self._server.add_insecure_port(f"unix:{socket}")
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop(None).wait()
 
     @property
     def asked(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -42,12 +43,10 @@ class Exchange:
         return next((h.raw_value.decode() for h in content.headers.headers if h.key == name), None)
 
 
-class ScriptedProcessor:
-    """Serves one script on a Unix socket; a kind without a script gets the plain reply that lets things go on."""
+class ProcessorStub(ABC):
+    """Serves the RPC on a Unix socket, by the library of gRPC."""
 
-    def __init__(self, socket: Any, script: Script) -> None:
-        self._script = script
-        self._exchanges: list[Exchange] = []
+    def __init__(self, socket: Any) -> None:
         self._changed = Condition()
         self._server = grpc.server(
             ThreadPoolExecutor(8),
@@ -66,6 +65,19 @@ class ScriptedProcessor:
 
     def __exit__(self, *_: object) -> None:
         self._server.stop(None).wait()
+
+    @abstractmethod
+    def _process(self, requests: Iterator[pb.ProcessingRequest], context: grpc.ServicerContext) -> Reply:
+        """One exchange."""
+
+
+class ScriptedProcessor(ProcessorStub):
+    """Serves one script; a kind without a script gets the plain reply that lets things go on."""
+
+    def __init__(self, socket: Any, script: Script) -> None:
+        super().__init__(socket)
+        self._script = script
+        self._exchanges: list[Exchange] = []
 
     def exchange(self, index: int = 0) -> Exchange:
         """An exchange, when its gRPC stream has ended. Raises: AssertionError when it does not end."""

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from extproc.demo.installation import LOOPBACK
+from extproc.envoy_config.addresses import socket_address
+from extproc.envoy_config.listener import ROUTER
+from extproc.envoy_config.retries import UNREACHED
 from extproc.server.sockets.free_ports import free_ports
 
 _CLUSTER = "nodes"
@@ -21,18 +25,13 @@ def front_of(endpoints: Path) -> tuple[dict[str, Any], str]:
     manager = {
         "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "front",
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_TYPE}.extensions.filters.http.router.v3.Router"},
-            }
-        ],
+        "http_filters": [ROUTER],
         "route_config": {
             "virtual_hosts": [
                 {
                     "name": "all",
                     "domains": ["*"],
-                    "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request"},
+                    "retry_policy": {"retry_on": UNREACHED},
                     "routes": [{"match": {"prefix": "/"}, "route": {"cluster": _CLUSTER, "timeout": "0s"}}],
                 }
             ]
@@ -40,12 +39,12 @@ def front_of(endpoints: Path) -> tuple[dict[str, Any], str]:
     }
     configuration = {
         "node": {"id": "front", "cluster": "front"},
-        "admin": {"address": _address("127.0.0.1", admin)},
+        "admin": {"address": socket_address(f"{LOOPBACK}:{admin}")},
         "static_resources": {
             "listeners": [
                 {
                     "name": "front",
-                    "address": _address("127.0.0.1", listen),
+                    "address": socket_address(f"{LOOPBACK}:{listen}"),
                     "filter_chains": [
                         {
                             "filters": [
@@ -65,21 +64,17 @@ def front_of(endpoints: Path) -> tuple[dict[str, Any], str]:
             ],
         },
     }
-    return configuration, f"http://127.0.0.1:{listen}"
+    return configuration, f"http://{LOOPBACK}:{listen}"
 
 
 def write_endpoints(file: Path, urls: Sequence[str]) -> None:
     """Name the nodes; Envoy notices that the file was moved there."""
-    hosts = [(url.hostname or "", url.port or 0) for url in map(urlsplit, urls)]
+    hosts = [urlsplit(url).netloc for url in urls]
     assignment = {
         "@type": f"{_TYPE}.config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": _CLUSTER,
-        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(*host)}} for host in hosts]}],
+        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(host)}} for host in hosts]}],
     }
     written = file.with_suffix(".new")
     written.write_text(json.dumps({"resources": [assignment]}))
     os.replace(written, file)
-
-
-def _address(host: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": host, "port_value": port}}

@@ -21,6 +21,7 @@ from extproc.envoy_config.envoy_process import EnvoyProcess
 from extproc.envoy_config.names import PROCESSOR_CLUSTER
 from extproc.server.sockets.free_ports import free_ports
 from tests.e2e.harness import Stack, wait_until
+from tests.unit.cli.programs import is_gone
 from tests.upgrades.answers import LONG_S, Models, Moment
 from tests.upgrades.front import front_of, write_endpoints
 
@@ -214,7 +215,7 @@ class WorkerKilled(_OneProcessor):
         victim = wait_until(self._serving, "both workers serve", WAIT_S)[0]
         self._begun_s = time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: is_dead(victim), "it is dead")
+        wait_until(lambda: is_gone(victim), "it is dead")
         self._mark()
         wait_until(lambda: self._serving() and victim not in self._serving(), "a new worker serves", WAIT_S)
 
@@ -340,14 +341,6 @@ class NodeDrain(Upgrade):
 def _processor_cluster(envoy: dict[str, Any]) -> dict[str, Any]:
     clusters: list[dict[str, Any]] = envoy["static_resources"]["clusters"]
     return next(one for one in clusters if one["name"] == PROCESSOR_CLUSTER)
-
-
-def is_dead(pid: int) -> bool:
-    """Whether a process has ended, waited for or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 UPGRADES: tuple[type[Upgrade], ...] = (

@@ -1,11 +1,8 @@
-"""Releases of llm-extproc that run next to each other: this one, the next one, and any commit."""
+"""Releases of llm-extproc that run next to each other: this one and the next one."""
 
 from __future__ import annotations
 
-import io
 import shutil
-import subprocess
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -47,15 +44,6 @@ def next_release(folder: Path) -> Path:
     revision = f"{int(before) + 1:04}"
     (versions / f"v{revision}_moons.py").write_text(_MIGRATION.format(revision=revision, before=before))
     _replace(package / "ledger" / "lines.py", "FORMAT: Final = 1", "FORMAT: Final = 2")
-    return folder
-
-
-def release_of(commit: str, folder: Path) -> Path:
-    """The package as a commit has it. Returns: where it is. Raises: subprocess.CalledProcessError."""
-    command = ["git", "-C", str(ROOT), "archive", commit, "extproc"]
-    content = subprocess.run(command, check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(folder, filter="data")
     return folder
 
 
