@@ -162,7 +162,7 @@ def ext_proc(document: Document, hop: str = "") -> dict[str, Any]:
         "grpc_service": {
             "envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER},
             "timeout": "0s",
-            "retry_policy": processor_retries(document.envoy.message_timeout_ms),
+            "retry_policy": processor_retries(),
             **_stated(document.role, hop),
         },
         "failure_mode_allow": False,

@@ -16,21 +16,16 @@ UNREACHED: Final = "connect-failure,refused-stream,reset-before-request"
 """``retry_on``: the server has seen nothing."""
 ALL_RETRIES: Final = {"budget_percent": {"value": 100.0}, "min_retry_concurrency": 4_096}
 """``RetryBudget``: every waiting call may be repeated. Envoy's default is three at a time."""
-_BASE_MS: Final = 25
-_LONGEST_MS: Final = 250
-"""Between two tries; Envoy waits for a random part of it."""
-_TRIES_PER_INTERVAL: Final = 4
-"""Twice as many as fit on average."""
-_TRIES_MORE: Final = 8
-"""Intervals are random, and the first ones short: with these the timeout ends the tries, their number does not."""
+TRIES_MAX: Final = 10_000
+"""Of one call: more than fit into the longest ``message_timeout``, so that the timeout ends them."""
 
 
-def processor_retries(timeout_ms: int) -> dict[str, Any]:
-    """``RetryPolicy`` of a filter's ``grpc_service``. Args: timeout_ms: its ``message_timeout``."""
+def processor_retries() -> dict[str, Any]:
+    """``RetryPolicy`` of a filter's ``grpc_service``."""
     return {
         "retry_on": UNREACHED,
-        "num_retries": _TRIES_MORE + _TRIES_PER_INTERVAL * timeout_ms // _LONGEST_MS,
-        "retry_back_off": {"base_interval": f"{_BASE_MS / 1_000:g}s", "max_interval": f"{_LONGEST_MS / 1_000:g}s"},
+        "num_retries": TRIES_MAX,
+        "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
         **other_host(),
     }
 

@@ -17,7 +17,7 @@ from extproc.envoy_config.clusters import EJECTION
 from extproc.envoy_config.envoy_gateway.place import GatewayPlace
 from extproc.envoy_config.envoy_gateway.routes import NAME
 from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc
-from extproc.envoy_config.retries import UNREACHED, processor_retries
+from extproc.envoy_config.retries import TRIES_MAX, UNREACHED
 
 ROUTE_LABELS: Final = {"llm-extproc.dev/routes": "true"}
 """Of all our HTTPRoutes: the processor is called for them."""
@@ -57,7 +57,7 @@ def extension_policy_spec(document: Document, place: GatewayPlace) -> dict[str, 
         "metadata": {"writableNamespaces": [METADATA_NAMESPACE]},
         "backendSettings": {
             "circuitBreaker": _circuit_breaker(document),
-            "retry": _retries(processor_retries(document.envoy.message_timeout_ms)["num_retries"], "25ms", "250ms"),
+            "retry": _retries(TRIES_MAX, "25ms", "250ms"),
         },
     }
     return {**_routes_with(ROUTE_LABELS), "extProc": [calls]}

@@ -19,7 +19,7 @@ def waits_ms(tries: int, base_ms: float, longest_ms: float, chance: random.Rando
 @pytest.mark.parametrize("timeout_ms", [50, 250, 500, 2_000, 10_000, 600_000])
 def test_the_timeout_ends_the_tries_and_their_number_does_not(timeout_ms: int) -> None:
     """With a timeout of 500 ms eight tries were over after 357 ms once, and the client got 503 in place of a wait."""
-    policy, chance = processor_retries(timeout_ms), random.Random(timeout_ms)
+    policy, chance = processor_retries(), random.Random(timeout_ms)
     back_off = policy["retry_back_off"]
     base_ms, longest_ms = (
         float(back_off[name].removesuffix("s")) * 1_000 for name in ("base_interval", "max_interval")

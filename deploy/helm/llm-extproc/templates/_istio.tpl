@@ -13,11 +13,7 @@ Changes the generated filter to what the values say. A gateway withholds headers
 those of identities, traces, routes and pins are sent, so with any of these nothing is withheld.
 */}}
 {{- define "llm-extproc.filter" -}}
-{{- $timeout := .Values.envoy.messageTimeout }}
-{{- $milliseconds := hasSuffix "ms" $timeout | ternary (trimSuffix "ms" $timeout | int) (trimSuffix "s" $timeout | int | mul 1000) }}
-{{- $_ := set .filter "message_timeout" $timeout }}
-{{- /* The timeout ends the tries of a call that no processor has taken, not their number. */}}
-{{- $_ := set .filter.grpc_service.retry_policy "num_retries" (add 8 (div (mul 4 $milliseconds) 250)) }}
+{{- $_ := set .filter "message_timeout" .Values.envoy.messageTimeout }}
 {{- if or .Values.existingConfigMap (regexMatch `"(identity|otel|feedback|routes|sticky|pin_header)":` (toJson .Values.config)) }}
 {{- $_ := unset .filter "forward_rules" }}
 {{- end }}
