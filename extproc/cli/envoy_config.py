@@ -107,13 +107,21 @@ def envoy_config_command(
             help="With `--for istio-gateway`: leave out the EnvoyFilter, if the Helm chart has one.",
         ),
     ] = False,
+    telemetry: Annotated[
+        bool,
+        typer.Option(
+            "--telemetry",
+            help="With `--for istio-gateway`, `istio-sidecar` or `waypoint`: add a Telemetry object, so that spans of"
+            " the proxies name model and version.",
+        ),
+    ] = False,
 ) -> None:
     """Print the Envoy configuration for a configuration file. Exit 2 on any problem.
 
     With `--watch` keep the files that Envoy watches, until a signal.
     """
     mesh = MeshOptions(
-        namespace, selected_labels(selector or []), gateway, tuple(host or ()), model_port, without_filter
+        namespace, selected_labels(selector or []), gateway, tuple(host or ()), model_port, without_filter, telemetry
     )
     if place is not None:
         _refuse_with_for({"--sds": sds, "--watch": watch, "--validate": validate, "--lint": lint})
@@ -121,7 +129,9 @@ def envoy_config_command(
         refuse_any(problems or _written(output, text))
         return
     if mesh != MeshOptions():
-        refuse("--namespace, --selector, --gateway, --host, --model-port and --without-filter go with --for.")
+        refuse(
+            "--namespace, --selector, --gateway, --host, --model-port, --without-filter and --telemetry go with --for."
+        )
     if lint is not None:
         _lint(lint, as_json)
     elif watch is not None:

@@ -56,7 +56,9 @@ def _made(document: Document, place: ManifestPlace, options: MeshOptions) -> tup
     if place is not ManifestPlace.ENVOY_GATEWAY:
         objects = mesh_objects(document, MeshPlace(place), options)
         return objects, to_manifests(objects, MeshPlace(place))
-    if options.labels or options.model_port is not None:
-        raise EnvoyConfigError("--selector, --model-port: Envoy Gateway has no use for them. Leave them out")
+    if options.labels or options.model_port is not None or options.telemetry:
+        raise EnvoyConfigError(
+            "--selector, --model-port, --telemetry: Envoy Gateway has no use for them. Leave them out"
+        )
     objects = gateway_objects(document, GatewayOptions(options.namespace, options.gateway, options.hosts))
     return objects, to_gateway_manifests(objects)

@@ -27,7 +27,7 @@ APPLIED_AT_ONCE = {"common_lb_config": {"update_merge_window": "0s"}}
 """By default an ejection that follows another waits for up to a second, and requests go on to the ejected server."""
 
 _LOCAL_CONNECT_TIMEOUT = "0.25s"
-_PROVIDER_CONNECT_TIMEOUT = "3s"  # over the internet, with TLS
+PROVIDER_CONNECT_TIMEOUT = "3s"  # over the internet, with TLS
 _REMOTE_CONNECT_TIMEOUT = "1s"  # over a network; with TLS it includes the handshake
 
 
@@ -55,7 +55,7 @@ def version_cluster(
     return {
         "name": name,
         "type": discovery_type(addresses),
-        "connect_timeout": "1s" if provider is None else _PROVIDER_CONNECT_TIMEOUT,
+        "connect_timeout": "1s" if provider is None else PROVIDER_CONNECT_TIMEOUT,
         **_balancing(version),
         **({} if provider is None else provider_connection(provider)),
         **(APPLIED_AT_ONCE if has_egress else {}),

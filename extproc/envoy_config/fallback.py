@@ -50,7 +50,7 @@ local function reason(flags, details, status, provider)
     return status == "421" and details:sub({len(REPLY_DETAILS_PREFIX) + 1}) or "processor"
   end
   if details:find("^ext_proc") then return "processor" end
-  if details:find("inject_credential") then return "credential" end
+  if details:find("inject_credential") or details == "lua_response" then return "credential" end
   if details == "via_upstream" then
     if status == "429" then return "rate_limit" end
     if provider ~= "" and (status == "401" or status == "403") then return "credential" end

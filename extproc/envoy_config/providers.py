@@ -38,6 +38,7 @@ LEAVING_HEADERS: Final = (
 """What a provider needs to know of a request, besides its key."""
 HIDDEN_HEADERS: Final = ("alt-svc", "openai-organization", "openai-project", "set-cookie", "strict-transport-security")
 """What a provider says of its account and of connections to it. Clients have neither."""
+KEY_FILTER_NAME: Final = "envoy.filters.http.credential_injector"
 
 _KEEP_LISTED: Final = f"""\
 -- Removes every header that is not listed: what a provider does not need to know stays here.
@@ -65,15 +66,15 @@ def provider_filters(name: str, provider: Provider, folder: Path | None) -> list
     }
     if provider.key_file is None:
         return [keep_listed]
-    is_bearer = provider.api == "openai"
+    header, prefix = key_header(provider)
     generic = {
         "@type": f"{_EXTENSIONS}.http.injected_credentials.generic.v3.Generic",
         "credential": _secret_source(name, folder),
-        "header": "authorization" if is_bearer else "x-api-key",
-        **({"header_value_prefix": "Bearer "} if is_bearer else {}),
+        "header": header,
+        **({"header_value_prefix": prefix} if prefix else {}),
     }
     injector = {
-        "name": "envoy.filters.http.credential_injector",
+        "name": KEY_FILTER_NAME,
         "typed_config": {
             "@type": f"{_EXTENSIONS}.filters.http.credential_injector.v3.CredentialInjector",
             "overwrite": True,
@@ -81,6 +82,11 @@ def provider_filters(name: str, provider: Provider, folder: Path | None) -> list
         },
     }
     return [keep_listed, injector]
+
+
+def key_header(provider: Provider) -> tuple[str, str]:
+    """Name of the header with the API key, and what stands before the key."""
+    return ("authorization", "Bearer ") if provider.api == "openai" else ("x-api-key", "")
 
 
 def provider_route(provider: Provider) -> dict[str, Any]:

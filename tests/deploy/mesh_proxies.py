@@ -13,7 +13,9 @@ from extproc.envoy_config.fallback import INTERNAL_LISTENERS
 from extproc.envoy_config.istio.mesh import MeshPlace
 from tests.deploy.manifests import Manifest, one
 from tests.deploy.pilot import patched
+from tests.deploy.pilot_external import external_cluster
 from tests.deploy.pilot_routes import DEFAULT_THRESHOLDS, routes_of, with_traffic_policy
+from tests.deploy.pilot_tracing import trace
 
 CONTEXTS = {
     MeshPlace.GATEWAY: "GATEWAY",
@@ -51,13 +53,14 @@ def skeleton(place: MeshPlace) -> Block:
 
 
 def proxy(
-    place: MeshPlace, objects: list[Manifest], servers: Mapping[ServicePort, Block], processor: Mapping[str, Block]
+    place: MeshPlace, objects: list[Manifest], servers: Mapping[ServicePort, Block], others: Mapping[str, Block]
 ) -> Block:
     """The bootstrap configuration of a proxy that routes.
 
     Args:
         servers: Envoy's address of each Service of model servers.
-        processor: the processor's, by the name of its cluster; empty: the EnvoyFilter adds it.
+        others: addresses of what speaks gRPC, by the names of clusters: the processor, unless the EnvoyFilter adds it,
+            and where spans go.
     Raises: PatchMissed, when a patch finds no place.
     """
     bootstrap = skeleton(place)
@@ -66,9 +69,15 @@ def proxy(
     for (host, port), address in servers.items():
         cluster = _cluster(_cluster_name(place, host, port), address)
         resources["clusters"].append(with_traffic_policy(cluster, rules[host]))
-    resources["clusters"] += [_cluster(name, address) | _HTTP2 for name, address in processor.items()]
+    entries = [each["spec"] for each in objects if each["kind"] == "ServiceEntry"]
+    resources["clusters"] += [external_cluster(entry, rules[entry["hosts"][0]]) for entry in entries]
+    resources["clusters"] += [_cluster(name, address) | _HTTP2 for name, address in others.items()]
     virtual_service = one(objects, "VirtualService")["spec"]
     _route(place, resources, virtual_service)
+    for each in objects:
+        if each["kind"] == "Telemetry":
+            tunnel = "connect_terminate"  # of clients of a waypoint, with requests inside
+            trace([one for prefix, one in managers(bootstrap).items() if prefix != tunnel], each["spec"])
     return patched(one(objects, "EnvoyFilter"), bootstrap, CONTEXTS[place])
 
 

@@ -14,6 +14,7 @@ from extproc.envoy_config.istio.mesh import MeshOptions, MeshPlace
 from extproc.server.operations.config_files import read_config
 from tests.deploy.manifests import Manifest, one
 from tests.deploy.mesh_proxies import proxy
+from tests.deploy.pilot_tracing import COLLECTOR
 from tests.e2e.harness import Answer, Stack, free_ports
 
 NAMESPACE = "llm"
@@ -52,6 +53,7 @@ class MeshStack(Stack):
         without: the kind of patches that Istio has left out.
         envoy_filter: in place of the one that `extproc envoy-config` prints, which then leaves it out.
         routes: ``http`` of the VirtualService, in place of ours.
+        collector_port: where spans go; None: the mesh has no tracing.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class MeshStack(Stack):
         without: str | None = None,
         envoy_filter: Manifest | None = None,
         routes: list[Block] | None = None,
+        collector_port: int | None = None,
     ) -> None:
         self.place = place
         self._envoy_filter = envoy_filter
@@ -75,6 +78,7 @@ class MeshStack(Stack):
         self._down = down
         self._more = more
         self._without = without
+        self._collector_port = collector_port
         super().__init__(
             directory,
             models=models,
@@ -101,7 +105,8 @@ class MeshStack(Stack):
     def _in_the_mesh(self, configuration: Block) -> None:
         """The generated proxy is replaced by the mesh's; only its address and the admin page's are kept."""
         document = read_config(self.config).loaded.document
-        options = OPTIONS[self.place]._replace(without_filter=self._envoy_filter is not None)
+        has_tracing = self._collector_port is not None
+        options = OPTIONS[self.place]._replace(without_filter=self._envoy_filter is not None, telemetry=has_tracing)
         objects = [each.manifest for each in mesh_objects(document, self.place, options)]
         objects += [copy.deepcopy(self._envoy_filter)] if self._envoy_filter is not None else []
         (refused,) = free_ports(1)
@@ -114,8 +119,10 @@ class MeshStack(Stack):
             (server_host(name), 8000): {"socket_address": {"address": "127.0.0.1", "port_value": port}}
             for name, port in ports.items()
         }
-        processor = {PROCESSOR_CLUSTER: {"pipe": {"path": str(self.socket)}}} if self._is_shared else {}
-        mesh = proxy(self.place, objects, servers, processor)
+        others = {PROCESSOR_CLUSTER: {"pipe": {"path": str(self.socket)}}} if self._is_shared else {}
+        if has_tracing:
+            others[COLLECTOR] = {"socket_address": {"address": "127.0.0.1", "port_value": self._collector_port}}
+        mesh = proxy(self.place, objects, servers, others)
         listeners = mesh["static_resources"]["listeners"]
         listeners[0]["address"] = configuration["static_resources"]["listeners"][0]["address"]
         for listener in listeners[1:]:

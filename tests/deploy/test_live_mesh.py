@@ -17,6 +17,7 @@ from tests.deploy.manifests import Manifest, one
 from tests.deploy.mesh_stack import PROCESSOR, MeshStack
 from tests.e2e.harness import require_envoy, wait_until
 from tests.e2e.scripted_models import Silent
+from tests.unit.tracing.collector import collecting, values
 
 PLACES = (MeshPlace.GATEWAY, MeshPlace.SIDECAR, MeshPlace.WAYPOINT)
 CHART = "gateway by the chart"
@@ -184,6 +185,22 @@ def test_another_version_answers(place: MeshPlace, stream: bool, tmp_path: Path)
         if not stream:
             assert "<EMAIL>" in answer.document["choices"][0]["message"]["content"]
         assert stack.chat(ATTACK).status == 400
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_spans_say_what_was_chosen(place: MeshPlace, tmp_path: Path) -> None:
+    """The version of the routes, whichever a client has forged."""
+    require_envoy()
+    with collecting() as collector, MeshStack(tmp_path, place, collector_port=collector.port) as stack:
+        forged = ("-H", "x-llm-model: other", "-H", "x-llm-version: v9", "-H", "x-model-version: v2")
+        assert stack.chat("Hello", *forged).status == 200
+
+        def tags() -> list[tuple[str, str]]:
+            spans = [values(span.attributes) for span in collector.spans]
+            return [(span["llm.model"], span["llm.version"]) for span in spans if "llm.version" in span]
+
+        wait_until(lambda: ("tiny-chat", "v2") in tags(), "a span names the version")
+        assert set(tags()) == {("tiny-chat", "v2")}
 
 
 def short_silences(data: dict[str, Any]) -> None:

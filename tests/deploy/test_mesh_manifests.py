@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from extproc.config.document import Document
 from extproc.config.fallback import Fallback
@@ -28,6 +29,7 @@ from tests.deploy.pilot import PatchMissed
 from tests.deploy.pilot_access import Connection, denies
 from tests.deploy.pilot_routes import routes_of
 from tests.e2e.harness import require_envoy
+from tests.unit.server.authority import Authority
 
 DEFINITIONS = Path(__file__).parent / "crds"
 ROUTING_CONFIG = Path(__file__).parent / "mesh.yaml"
@@ -65,7 +67,8 @@ def _document(file: Path) -> Document:
 def definition_of(manifest: Manifest) -> Path:
     """The definition of an object's kind."""
     group = manifest["apiVersion"].partition("/")[0]
-    plural = {"AuthorizationPolicy": "authorizationpolicies"}.get(manifest["kind"], f"{manifest['kind'].lower()}s")
+    kind = manifest["kind"].lower()
+    plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
     return DEFINITIONS / f"{plural}.{group}.yaml"
 
 
@@ -124,6 +127,41 @@ def test_so_it_is_with_a_fallback(place: MeshPlace, tmp_path: Path) -> None:
     file = tmp_path / "envoy.yaml"
     file.write_text(json.dumps(proxy_of(place, objects)))
     assert validation_error(file) is None
+
+
+@pytest.mark.parametrize("url", ["https://api.example.com/v1", "https://192.0.2.7:8443/v1", "http://192.0.2.7"])
+def test_so_it_is_with_a_provider(url: str, tmp_path: Path) -> None:
+    """By name and by address."""
+    require_envoy()
+    (tmp_path / "ca.pem").write_bytes(Authority().pem)
+    data = yaml.safe_load(ROUTING_CONFIG.read_text())
+    data["providers"] = {"cloud": {"url": url, "key_file": "/keys/cloud", "ca_file": str(tmp_path / "ca.pem")}}
+    for removed in ("endpoints", "weight"):
+        del data["models"]["tiny-chat"]["versions"]["v2"][removed]
+    data["models"]["tiny-chat"]["versions"]["v2"] |= {"provider": "cloud", "served_model": "m", "weight": 20}
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(data))
+    place = MeshPlace.GATEWAY
+    objects = [one.manifest for one in mesh_objects(_document(file), place, OPTIONS[place])]
+    assert {"ServiceEntry", "DestinationRule"} <= {each["kind"] for each in objects}
+    for manifest in objects:
+        definition = definition_of(manifest)
+        assert schema_problems(definition, manifest) == rule_problems(definition, manifest) == []
+    bootstrap = proxy(place, objects, {(server_host("v1"), 8000): ADDRESS}, {PROCESSOR_CLUSTER: ADDRESS})
+    file.write_text(json.dumps(bootstrap))
+    assert validation_error(file) is None
+    assert lint(bootstrap) == []
+
+
+@by_place
+def test_so_is_a_telemetry(place: MeshPlace) -> None:
+    """Printed only where it is asked for: of several for a proxy Istio takes one."""
+    options = OPTIONS[place]._replace(telemetry=True)
+    objects = [each.manifest for each in mesh_objects(_document(ROUTING_CONFIG), place, options)]
+    manifest = one(objects, "Telemetry")
+    definition = definition_of(manifest)
+    assert schema_problems(definition, manifest) == rule_problems(definition, manifest) == []
+    assert "Telemetry" not in {each["kind"] for each in objects_of(place)}
 
 
 @by_place

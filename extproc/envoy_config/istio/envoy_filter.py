@@ -18,7 +18,7 @@ from extproc.envoy_config.clusters import processor_cluster
 from extproc.envoy_config.generate import versions_of
 from extproc.envoy_config.istio.fallback import fallback_patches, fallback_routes
 from extproc.envoy_config.istio.mesh import Mesh, MeshPlace
-from extproc.envoy_config.istio.patches import in_mesh, patch
+from extproc.envoy_config.istio.patches import in_mesh, patch, target_refs
 from extproc.envoy_config.listener import buffer_limit_bytes, ext_proc, header_removal, seconds
 from extproc.envoy_config.names import FILTER_NAME
 
@@ -53,18 +53,13 @@ def envoy_filter_spec(document: Document, mesh: Mesh, routes: list[dict[str, Any
         patches.append(_inbound_route(document, mesh))
     if _shares_its_listener(mesh):
         patches += [*_routes(document, mesh, routes), *fallback_patches(document, mesh)]
-    return {**_selected(mesh), "configPatches": patches}
+    proxies = target_refs(mesh) or {"workloadSelector": {"labels": dict(mesh.labels)}}
+    return {**proxies, "configPatches": patches}
 
 
 def referenced_services(mesh: Mesh) -> dict[str, str]:
     """Annotations: where istiod gives proxies the clusters of their routes only, this Service is one more."""
     return {} if mesh.processor is None else {"envoyfilter.istio.io/referenced-services": mesh.processor.host}
-
-
-def _selected(mesh: Mesh) -> dict[str, Any]:
-    if mesh.place is MeshPlace.WAYPOINT:
-        return {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": mesh.gateway}]}
-    return {"workloadSelector": {"labels": dict(mesh.labels)}}
 
 
 def _shares_its_listener(mesh: Mesh) -> bool:

@@ -9,11 +9,13 @@ from extproc.envoy_config.fallback import egressed
 from extproc.envoy_config.istio.access import inbound_policy_spec, policies_by_namespace, strict_tls_spec
 from extproc.envoy_config.istio.envoy_filter import envoy_filter_spec, referenced_services
 from extproc.envoy_config.istio.mesh import Mesh, MeshOptions, MeshPlace, mesh_of
+from extproc.envoy_config.istio.providers import provider_objects
 from extproc.envoy_config.istio.routing import (
     destination_rule_spec,
     processor_rule_spec,
     virtual_service_spec,
 )
+from extproc.envoy_config.istio.telemetry import telemetry_spec
 from extproc.envoy_config.kubernetes_objects import KubernetesObject, manifest_of, to_documents
 from extproc.envoy_config.services import version_services
 
@@ -34,6 +36,7 @@ def mesh_objects(document: Document, place: MeshPlace, options: MeshOptions) -> 
         return [_filter(document, mesh, []), *_inbound_access(mesh)]
     routes = virtual_service_spec(document, mesh)
     return [
+        *provider_objects(document, mesh),
         *_rules(document, mesh),
         *(() if options.without_filter else (_filter(document, mesh, routes["http"]),)),
         KubernetesObject(
@@ -41,6 +44,7 @@ def mesh_objects(document: Document, place: MeshPlace, options: MeshOptions) -> 
             "The processor chooses a version and sets its headers; these routes follow them. Without them: 404.",
         ),
         *_access(mesh),
+        *_telemetry(mesh, options),
     ]
 
 
@@ -97,6 +101,14 @@ def _access(mesh: Mesh) -> list[KubernetesObject]:
         )
         for namespace, spec in policies_by_namespace(mesh).items()
     ]
+
+
+def _telemetry(mesh: Mesh, options: MeshOptions) -> list[KubernetesObject]:
+    if not options.telemetry:
+        return []
+    manifest = manifest_of("telemetry.istio.io/v1", "Telemetry", _name(mesh), mesh.namespace, telemetry_spec(mesh))
+    reason = "Spans say which model and version was chosen. Of several Telemetries for a pod Istio takes the oldest."
+    return [KubernetesObject(manifest, reason)]
 
 
 def _inbound_access(mesh: Mesh) -> list[KubernetesObject]:

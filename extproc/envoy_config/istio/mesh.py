@@ -38,6 +38,10 @@ _LABELS: Final = {
 }
 
 
+_NO_PROVIDER: Final = {
+    MeshPlace.SIDECAR: "its key would lie in the pod of every client",
+    MeshPlace.WAYPOINT: "no patch reaches the routes of a waypoint, and nothing there adds an API key",
+}
 _GATEWAY: Final = re.compile("[^/]+/[^/]+")
 
 
@@ -51,6 +55,7 @@ class MeshOptions(NamedTuple):
         hosts: for which the gateway routes to the models.
         model_port: of the model servers in their pods.
         without_filter: somebody else has the EnvoyFilter of the gateway, such as the Helm chart.
+        telemetry: with a Telemetry object.
     """
 
     namespace: str = ""
@@ -59,6 +64,7 @@ class MeshOptions(NamedTuple):
     hosts: tuple[str, ...] = ()
     model_port: int | None = None
     without_filter: bool = False
+    telemetry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Mesh:
         hosts: for which requests are routed to the models; none in an inbound proxy.
         servers: the Services of all versions; none in an inbound proxy.
         processor: the Service of a shared processor.
-        model_port: of the model servers in their pods.
+        model_port: of the model servers in their pods; 0: there are none.
     """
 
     place: MeshPlace
@@ -112,7 +118,7 @@ def mesh_of(document: Document, place: MeshPlace, options: MeshOptions) -> Mesh:
         hosts=options.hosts or _hosts(place, servers),
         servers=servers,
         processor=processor,
-        model_port=options.model_port or _only_port({one.port for one in servers}, "models"),
+        model_port=options.model_port or _model_port(servers),
     )
 
 
@@ -149,6 +155,11 @@ def _wrong_options(place: MeshPlace, options: MeshOptions) -> Iterator[str]:
         yield "--selector: a waypoint is found by its name. Use `--gateway NAME`; default: waypoint"
     if options.hosts and not is_gateway:
         yield f"--host: `--for {place}` takes the Services of the configuration's endpoints. Leave it out"
+    if options.telemetry and place is MeshPlace.INBOUND:
+        yield (
+            "--telemetry: spans of a model server's pod name the pod, which has one version. Leave it out, or use it"
+            " where versions are chosen"
+        )
     if options.without_filter and not is_gateway:
         yield f"--without-filter: only the filter of a gateway can come from the Helm chart. Leave it out for {place}"
 
@@ -175,11 +186,8 @@ def _impossible(document: Document, place: MeshPlace, options: MeshOptions) -> I
     for model, entry in document.models.items():
         for name, version in entry.versions.items():
             key = f"models.{model}.versions.{name}"
-            if version.provider is not None:
-                yield (
-                    f"{key}.provider: proxies of Istio have nothing that adds an API key, and a client's headers must"
-                    " not leave. Run an Envoy that `extproc envoy-config` configures without `--for` as a Service"
-                )
+            if version.provider is not None and place is not MeshPlace.GATEWAY:
+                yield f"{key}.provider: {_NO_PROVIDER[place]}. Choose versions in a gateway, with `--for istio-gateway`"
             if version.pick == "load":
                 yield f"{key}.pick: Istio lets no header choose the server. Use `pick: least_request`"
     if place in (MeshPlace.GATEWAY, MeshPlace.SIDECAR) and _is_for_other_pods(document):
@@ -190,8 +198,8 @@ def _impossible(document: Document, place: MeshPlace, options: MeshOptions) -> I
         )
     if options.without_filter and chains_of(document):
         yield (
-            "fallback: its listeners are in the EnvoyFilter, so `--without-filter` cannot be used. In the Helm chart"
-            " set `integration: none`, and apply everything that this command prints"
+            "fallback, providers: their listeners are in the EnvoyFilter, so `--without-filter` cannot be used. In the"
+            " Helm chart set `integration: none`, and apply everything that this command prints"
         )
     if options.without_filter and document.envoy.processor.address is None:
         yield (
@@ -210,6 +218,11 @@ def _is_for_other_pods(document: Document) -> bool:
     listen = document.server.listen
     is_open = not listen.startswith("unix:") and host_and_port(listen)[0] in ("0.0.0.0", "::")
     return is_open and document.envoy.processor.address is None
+
+
+def _model_port(servers: tuple[KubernetesService, ...]) -> int:
+    """0 where all versions are at providers."""
+    return _only_port({one.port for one in servers}, "models") if servers else 0
 
 
 def _only_port(ports: set[int], key: str) -> int:

@@ -24,6 +24,13 @@ def patch(mesh: Mesh, kind: str, match: dict[str, Any], operation: str, value: d
     }
 
 
+def target_refs(mesh: Mesh) -> dict[str, Any]:
+    """``targetRefs`` of a waypoint; empty for other places, whose proxies are selected by the labels of their pods."""
+    if mesh.place is not MeshPlace.WAYPOINT:
+        return {}
+    return {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": mesh.gateway}]}
+
+
 def in_mesh(config: dict[str, Any], mesh: Mesh) -> dict[str, Any]:
     """A generated ext_proc filter with the processor's cluster of the mesh.
 

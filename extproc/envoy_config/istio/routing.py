@@ -69,17 +69,18 @@ def destination_rule_spec(service: KubernetesService, open_max: int, *, has_fall
         "host": service.host,
         "trafficPolicy": {
             "loadBalancer": {"simple": "LEAST_REQUEST"},
-            "connectionPool": _connection_pool(open_max),
-            "outlierDetection": _ejection(quick_ejection(3) if has_fallback else EJECTION),
+            "connectionPool": connection_pool(open_max),
+            "outlierDetection": ejection(has_fallback=has_fallback),
         },
     }
 
 
-def _ejection(ours: dict[str, Any]) -> dict[str, Any]:
-    """``OutlierDetection`` in Istio's words. Only refusals and gateway failures count, as everywhere.
+def ejection(*, has_fallback: bool) -> dict[str, Any]:
+    """``outlierDetection``: our own in Istio's words. Only refusals and gateway failures count, as everywhere.
 
     A request may cause a 500, and one client must not eject a server for all others.
     """
+    ours = quick_ejection(3) if has_fallback else EJECTION
     split = {"splitExternalLocalOriginErrors": True, "consecutiveLocalOriginFailures": 0}
     return {
         "consecutiveGatewayErrors": ours["consecutive_gateway_failure"],
@@ -93,13 +94,13 @@ def _ejection(ours: dict[str, Any]) -> dict[str, Any]:
 
 def processor_rule_spec(service: KubernetesService, open_max: int) -> dict[str, Any]:
     """``spec`` of the DestinationRule for a shared processor: Istio's own limits are far above what it can take."""
-    return {"host": service.host, "trafficPolicy": {"connectionPool": _connection_pool(open_max)}}
+    return {"host": service.host, "trafficPolicy": {"connectionPool": connection_pool(open_max)}}
 
 
-def _connection_pool(open_max: int) -> dict[str, Any]:
+def connection_pool(open_max: int, connect_timeout: str = "1s") -> dict[str, Any]:
     """``connectionPool``. Retries have no limit in Istio."""
     return {
-        "tcp": {"maxConnections": open_max, "connectTimeout": "1s"},
+        "tcp": {"maxConnections": open_max, "connectTimeout": connect_timeout},
         "http": {"http1MaxPendingRequests": open_max, "http2MaxRequests": open_max},
     }
 

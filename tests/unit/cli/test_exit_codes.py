@@ -216,12 +216,12 @@ FAILURES = {
         (
             ["mesh.yaml", "--for", "envoy-gateway", "--gateway", "infra/public", "--model-port", "1"],
             2,
-            "--selector, --model-port: Envoy Gateway has no use for them.",
+            "--selector, --model-port, --telemetry: Envoy Gateway has no use for them.",
         ),
         (
             ["mesh.yaml", "--host", "a.example"],
             2,
-            "--namespace, --selector, --gateway, --host, --model-port and --without-filter go with",
+            "--namespace, --selector, --gateway, --host, --model-port, --without-filter and --telemetry go with",
         ),
         ([], 2, "Which configuration? Name it with --config FILE"),
     ],

@@ -26,6 +26,12 @@ def versions(v1: str = "vllm-v1.llm.svc.cluster.local:8000", **more: Any) -> dic
     return {"chat": {"versions": {"v1": {"weight": 1, "endpoints": [v1], "price": PRICE, **more}, "v2": second}}}
 
 
+AT_PROVIDER = {
+    "providers": {"cloud": {"url": "https://api.example.com/v1"}},
+    "models": versions(endpoints=[], provider="cloud"),
+}
+
+
 def test_a_gateway_needs_its_name_alone(document: Make) -> None:
     """All else has a default, or is in the configuration."""
     mesh = mesh_of(document(models=versions(), envoy=PROCESSOR), GATEWAY, IN_GATEWAY)
@@ -81,7 +87,7 @@ CONTRADICTIONS: dict[str, tuple[MeshPlace, MeshOptions, dict[str, Any], str]] = 
         GATEWAY,
         MeshOptions(gateway="istio-ingress/public", without_filter=True),
         {"models": {"chat": {**versions()["chat"], "fallback": {"to": ["v2"]}}}, "envoy": PROCESSOR},
-        "fallback: .* In the Helm chart set `integration: none`",
+        "fallback, providers: .* In the Helm chart set `integration: none`",
     ),
     "a filter from elsewhere and a processor in the pod": (
         GATEWAY,
@@ -134,14 +140,29 @@ CONTRADICTIONS: dict[str, tuple[MeshPlace, MeshOptions, dict[str, Any], str]] = 
         {"envoy": PROCESSOR, "models": {"chat": {**versions()["chat"], "fallback": {"to": ["v2"]}}}},
         "fallback: .* in a gateway, with `--for istio-gateway`",
     ),
-    "a provider": (
+    "a provider's key with clients": (
+        SIDECAR,
+        MeshOptions(),
+        AT_PROVIDER | {"envoy": PROCESSOR},
+        "v1.provider: its key .* in a gateway, with `--for istio-gateway`",
+    ),
+    "a provider in a waypoint": (
+        WAYPOINT,
+        MeshOptions(),
+        AT_PROVIDER | {"envoy": PROCESSOR},
+        "v1.provider: no patch .* in a gateway, with `--for istio-gateway`",
+    ),
+    "a provider without the filter": (
         GATEWAY,
-        IN_GATEWAY,
-        {
-            "providers": {"cloud": {"url": "https://api.example.com/v1"}},
-            "models": versions(endpoints=[], provider="cloud"),
-        },
-        "v1.provider: .* configures without `--for` as a Service",
+        IN_GATEWAY._replace(without_filter=True),
+        AT_PROVIDER | {"envoy": PROCESSOR},
+        "fallback, providers: .* `integration: none`",
+    ),
+    "spans of a pod with one version": (
+        INBOUND,
+        MeshOptions(telemetry=True),
+        GUARD,
+        "--telemetry: .* where versions are chosen",
     ),
     "a listener for a hop": (
         GATEWAY,
