@@ -121,6 +121,29 @@ def test_the_processor_is_restricted_in_a_pod_that_is_not(vllm: Manifest, tmp_pa
     assert container(pod, "llm-extproc")["securityContext"]["runAsUser"] == 65532
 
 
+SOCKET = ("--set", "config.server.listen=unix:/var/run/llm-extproc/extproc.sock")
+
+
+def test_a_socket_is_for_envoy_and_the_processor(vllm: Manifest, tmp_path: Path) -> None:
+    """No other container has its folder, and Envoy's cluster has its path."""
+    pod = injected(vllm, tmp_path, *SOCKET)
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["istio-proxy", "llm-extproc", "download"]
+    proxy = container(pod, "istio-proxy")
+    assert {key: value for key, value in proxy.items() if key != "volumeMounts"} == PROXY
+    reached = {
+        one["name"]
+        for one in [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
+        for mount in one.get("volumeMounts", [])
+        if mount["name"] == "llm-extproc-socket"
+    }
+    assert reached == {"istio-proxy", "llm-extproc"}
+    require_module("kubernetes_validate", "kubernetes-validate").validate(pod, "1.34", strict=True)
+    patches = one(rendered("sidecar", *SOCKET), "EnvoyFilter")["spec"]["configPatches"]
+    (cluster,) = [each["patch"]["value"] for each in patches if each["applyTo"] == "CLUSTER"]
+    (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert endpoint["endpoint"]["address"] == {"pipe": {"path": "/var/run/llm-extproc/extproc.sock"}}
+
+
 def test_injecting_twice_is_injecting_once(vllm: Manifest, tmp_path: Path) -> None:
     """A webhook may be called again, and a pod may have the container of the overlay already."""
     pod = injected(vllm, tmp_path)

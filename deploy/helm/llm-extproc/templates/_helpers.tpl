@@ -97,6 +97,9 @@ kubectl -n {{ .Release.Namespace }} exec {{ ternary "statefulset" "deploy" .Valu
   - { name: llm-extproc-config, mountPath: /etc/llm-extproc, readOnly: true }
   - { name: llm-extproc-data, mountPath: /var/lib/llm-extproc }
   - { name: llm-extproc-tmp, mountPath: /tmp }
+  {{- with include "llm-extproc.socketFolder" . }}
+  - { name: llm-extproc-socket, mountPath: {{ . }} }
+  {{- end }}
   {{- if .Values.apiToken }}
   - { name: llm-extproc-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
   {{- end }}

@@ -19,6 +19,12 @@ those of identities, traces, routes and pins are sent, so with any of these noth
 {{- end }}
 {{- end }}
 
+{{/* Folder of the Unix socket of an injected processor; empty: it listens on loopback. */}}
+{{- define "llm-extproc.socketFolder" -}}
+{{- $listen := ((.Values.config | default dict).server | default dict).listen | default "" }}
+{{- if and (eq .Values.mode "sidecar") (regexMatch `^unix:/var/run/llm-extproc/[^/]+$` $listen) }}/var/run/llm-extproc{{ end }}
+{{- end }}
+
 {{/* A warning, where Istio injects nothing by the labels of the namespace. */}}
 {{- define "llm-extproc.withoutInjection" -}}
 {{- $labels := (.namespace.metadata | default dict).labels | default dict }}
@@ -50,8 +56,8 @@ The gateway calls the processor without mTLS, and whoever reaches its port can f
 {{- end }}
 {{- with .Values.config }}
 {{- $listen := (.server | default dict).listen | default "127.0.0.1:50051" }}
-{{- if and $isSidecar (not (regexMatch `^(127\.0\.0\.1|\[::1\]):[0-9]+$` $listen)) }}
-{{- fail (printf "config.server.listen: it is %q, and Istio's proxy calls the processor in its pod, where nobody else may: who can, forges what is metered. Write \"127.0.0.1:50051\"; for a Unix socket take deploy/kustomize/components/uds" $listen) }}
+{{- if and $isSidecar (not (include "llm-extproc.socketFolder" $)) (not (regexMatch `^(127\.0\.0\.1|\[::1\]):[0-9]+$` $listen)) }}
+{{- fail (printf "config.server.listen: it is %q, and Istio's proxy calls the processor in its pod, where nobody else may: who can, forges what is metered. Write \"127.0.0.1:50051\" or \"unix:/var/run/llm-extproc/extproc.sock\"" $listen) }}
 {{- end }}
 {{- if and (.server | default dict).tls (not $isSidecar) }}
 {{- fail "config.server.tls: with integration istio the mesh's own mTLS is between gateway and processor. Remove it" }}
