@@ -119,7 +119,9 @@ class MeshStack(Stack):
             (server_host(name), 8000): {"socket_address": {"address": "127.0.0.1", "port_value": port}}
             for name, port in ports.items()
         }
-        others = {PROCESSOR_CLUSTER: {"pipe": {"path": str(self.socket)}}} if self._is_shared else {}
+        others: dict[str, Block] = {}
+        if self._is_shared:
+            others[PROCESSOR_CLUSTER] = {"pipe": {"path": str(self.socket)}}
         if has_tracing:
             others[COLLECTOR] = {"socket_address": {"address": "127.0.0.1", "port_value": self._collector_port}}
         mesh = proxy(self.place, objects, servers, others)

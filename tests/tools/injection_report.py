@@ -1,52 +1,47 @@
-"""How good the injection guard is: sources left out, honest look-alikes, disguises, and what a look costs.
+"""How good the injection guard is: on sources in view, left out and locked; disguises, and what a look costs.
 
-    python -m tests.tools.injection_report [FOLDER]
+    python -m tests.tools.injection_report
 
-FOLDER holds ``SOURCE.jsonl`` or ``SOURCE.jsonl.gz``; default: ``tests/corpus/shared/injection``. Every source is judged
-by a model that was trained without it, and without texts that are nearly one of its own.
+Three groups of figures, each over sources, of which each counts once:
+
+- ``in_view``: the guard as shipped, on sources that it was made from. It says what the guard has learned by heart.
+- ``left_out``: each source judged by models that were trained without its family. Patterns, features and thresholds
+  were made with all of them in view.
+- ``locked``: the guard as shipped, on sources that nobody here has read. What a stranger's texts will meet.
 """
 
 from __future__ import annotations
 
-import sys
+import hashlib
 import time
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Final
 
 from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import InjectionDetector
+from tests.tools import corpora
+from tests.tools.by_source import Scored, by_source, figures, figures_at, shares_above
+from tests.tools.corpora import Row
 from tests.tools.disguises import DISGUISES
-from tests.tools.grounding_report import FOLDER as DOCUMENTS
-from tests.tools.grounding_report import rows_of
-from tests.tools.ngram_training import (
-    Example,
-    folds,
-    read_examples,
-    recall_at,
-    scorer,
-    train,
-)
-from tests.tools.train_injection import CORPUS, JOINED_RECIPE, OWN_SOURCE, RECIPE
+from tests.tools.ngram_training import Example, near_duplicate_keys, train
+from tests.tools.train_injection import JOINED_RECIPE, OWN_SOURCE, RECIPE, rows_in_view
 
-DISGUISED_CHARACTERS_MAX = 2_000
-DISGUISED_ATTACKS_MAX = 400
-HONEST = "own_hard_benign"
+FOLDS: Final = 5
+DISGUISED_CHARACTERS_MAX: Final = 2_000
+DISGUISED_ATTACKS_MAX: Final = 400
+LENGTHS: Final = (0, 128, 320, 1_280, 1 << 30)
+"""Bounds of groups by length [bytes]."""
+THRESHOLDS: Final = ("flag", "block", "tool_flag", "tool_block")
+_FROM_OTHERS: Final = ("tool", "document")
+
+Judge = Callable[[str], float]
 
 
 def default_of(name: str) -> float:
     """A threshold, as configured when nothing is."""
-    return float(InjectionSection.model_fields[name].default)
-
-
-def block_threshold() -> float:
-    """Of what users say."""
-    return default_of("block_threshold")
-
-
-def flag_threshold() -> float:
-    """Of what users say."""
-    return default_of("flag_threshold")
+    return float(InjectionSection.model_fields[f"{name}_threshold"].default)
 
 
 def score_of(detector: InjectionDetector, text: str) -> float:
@@ -54,122 +49,129 @@ def score_of(detector: InjectionDetector, text: str) -> float:
     return max((finding.score for finding in detector.find(text, 0.0, 1.0)), default=0.0)
 
 
-class LeftOut:
-    """Scores of all sources, each by a guard that does not know it."""
-
-    def __init__(self, examples: Sequence[Example]) -> None:
-        guard: dict[int, float] = {}
-        alone: dict[int, float] = {}
-        for numbers, rest in folds(examples, frozenset({OWN_SOURCE})):
-            model = train(rest, RECIPE)
-            detector, model_score = InjectionDetector(model, train(rest, JOINED_RECIPE)), scorer(model)
-            for number in numbers:
-                guard[number] = score_of(detector, examples[number].text)
-                alone[number] = model_score(examples[number].text)
-        self.examples = [examples[number] for number in guard]
-        self.labels = [example.label for example in self.examples]
-        self.guard = list(guard.values())
-        self.model = list(alone.values())
-
-    def shares(self, threshold: float) -> dict[tuple[str, int], float]:
-        """Which share of each (source, label) scores the threshold or more."""
-        rows: dict[tuple[str, int], list[bool]] = defaultdict(list)
-        for example, score in zip(self.examples, self.guard, strict=True):
-            rows[example.source, example.label].append(score >= threshold)
-        return {key: sum(found) / len(found) for key, found in sorted(rows.items())}
-
-    def share(self, label: int, threshold: float) -> float:
-        """Which share of all attacks (1) or of all honest texts (0) scores the threshold or more."""
-        found = [score >= threshold for score, own in zip(self.guard, self.labels, strict=True) if own == label]
-        return sum(found) / len(found)
+def is_indirect(row: Row) -> bool:
+    """Whether an attack comes in what a tool or a document says."""
+    return row.kind.startswith("indirect") or row.speaker in _FROM_OTHERS
 
 
-def honest_documents() -> list[str]:
-    """Texts such as tools and documents bring: of an encyclopedia, which no model of ours was trained on."""
-    return sorted({row["context"] for rows in rows_of(DOCUMENTS).values() for row in rows})
+def judged(rows: Iterable[Row], judge: Judge) -> list[tuple[Row, Scored]]:
+    """Each row with its score; our own lines are never reported."""
+    return [(row, Scored(row.source, row.label, judge(row.text))) for row in rows if row.source != OWN_SOURCE]
+
+
+def fold_of(row: Row, task: str) -> int:
+    """Sources of a family are left out together."""
+    family = corpora.family_of(task, row.source)
+    return hashlib.sha256(f"fold {family}".encode()).digest()[0] % FOLDS
+
+
+def judged_without_their_family(tasks: Mapping[str, Sequence[Row]]) -> Iterator[tuple[Row, Scored]]:
+    """Each row by models that were trained without its family, and without texts that are nearly one of it."""
+    every = [(row, fold_of(row, task)) for task, rows in tasks.items() for row in rows]
+    for fold in range(FOLDS):
+        left_out = [row for row, number in every if number == fold and row.source != OWN_SOURCE]
+        seen = {key for row in left_out if row.label for key in near_duplicate_keys(row.text)}
+        rest = [
+            Example(row.text, row.label, row.source)
+            for row, number in every
+            if row.source == OWN_SOURCE or (number != fold and not _is_nearly_one_of(seen, row.text))
+        ]
+        detector = InjectionDetector(train(rest, RECIPE), train(rest, JOINED_RECIPE))
+        yield from judged(left_out, partial(score_of, detector))
+
+
+def _is_nearly_one_of(seen: set[int], text: str) -> bool:
+    own = near_duplicate_keys(text)
+    return len(seen & own) * 2 >= len(own)
+
+
+def group_figures(group: str, rows: Sequence[tuple[Row, Scored]]) -> dict[str, float]:
+    """All figures of one group, by flat name."""
+    scored = [each for _, each in rows]
+    honest = [each for each in scored if not each.label]
+    found = {f"{group}.{name}": value for name, value in figures(scored).items()}
+    for kind, wanted in (("direct", False), ("indirect", True)):
+        some = [each for row, each in rows if row.label and is_indirect(row) is wanted]
+        found |= {f"{group}.{kind}.{name}": value for name, value in figures([*honest, *some]).items()}
+    for name in THRESHOLDS:
+        at = figures_at(scored, default_of(name))
+        found |= {f"{group}.{name}.{figure}": value for figure, value in at.items()}
+    return found | _false_alarms_by_kind(group, rows)
+
+
+def _false_alarms_by_kind(group: str, rows: Sequence[tuple[Row, Scored]]) -> dict[str, float]:
+    """At the threshold that flags: by who speaks, and by length."""
+    threshold = default_of("flag") - 1e-9
+    honest = [(row, each) for row, each in rows if not each.label]
+    found = {}
+    for speaker in sorted({row.speaker or "unknown" for row, _ in honest}):
+        some = by_source((each for row, each in honest if (row.speaker or "unknown") == speaker), 0)
+        shares = shares_above(some, threshold)
+        found[f"{group}.flag.false_alarms_of.{speaker}"] = sum(shares.values()) / len(shares)
+    for low, high in pairwise(LENGTHS):
+        some_scores = [each.score for row, each in honest if low <= len(row.text.encode("utf-8", "replace")) < high]
+        if some_scores:
+            alarms = sum(score > threshold for score in some_scores) / len(some_scores)
+            found[f"{group}.flag.false_alarms_from_{low}_bytes"] = alarms
+    return found
 
 
 def read_plainly(detector: InjectionDetector, text: str) -> bool:
     """Whether a text is blocked for what it says as it stands: it is not disguised already."""
-    found = detector.find(text, block_threshold())
+    found = detector.find(text, default_of("block"))
     return any(finding.detector in ("injection.patterns", "injection.model") for finding in found)
 
 
-def kept_in_disguise(detector: InjectionDetector, examples: Sequence[Example]) -> dict[str, float]:
+def kept_in_disguise(detector: InjectionDetector, rows: Sequence[Row]) -> dict[str, float]:
     """Of attacks that are blocked when written plainly, the share that is blocked in each disguise."""
-    threshold = block_threshold()
+    threshold = default_of("block")
     attacks = [
-        example.text
-        for example in examples
-        if example.label and example.source != OWN_SOURCE and len(example.text) <= DISGUISED_CHARACTERS_MAX
+        row.text for row in rows if row.label and row.source != OWN_SOURCE and len(row.text) <= DISGUISED_CHARACTERS_MAX
     ]
     some = attacks[:: max(1, len(attacks) // (2 * DISGUISED_ATTACKS_MAX))]
     plain = [text for text in some if read_plainly(detector, text)][:DISGUISED_ATTACKS_MAX]
     return {
-        name: sum(bool(detector.find(disguise(text), threshold)) for text in plain) / len(plain)
+        f"disguise.{name}": sum(bool(detector.find(disguise(text), threshold)) for text in plain) / len(plain)
         for name, disguise in DISGUISES.items()
     }
 
 
-def cost_us(detector: InjectionDetector, examples: Sequence[Example], length: int) -> float:
+def cost_us(detector: InjectionDetector, rows: Sequence[Row], length: int) -> float:
     """Mean CPU time of a look at honest text of one length [us]; the best of five rounds."""
-    honest = [example.text for example in examples if not example.label and example.source != OWN_SOURCE]
-    whole = " ".join(honest[::3])
+    whole = " ".join(row.text for row in rows if not row.label and row.lang == "en")[: 60 * length]
     texts = [whole[place : place + length] for place in range(0, min(len(whole) - length, 40 * length), length)]
     best = float("inf")
     for _ in range(5):
         begin = time.process_time()
         for text in texts:
-            detector.find(text, flag_threshold(), block_threshold())
+            detector.find(text, default_of("flag"), default_of("block"))
         best = min(best, (time.process_time() - begin) / max(1, len(texts)))
     return best * 1e6
 
 
-def figures(examples: Sequence[Example], left_out: LeftOut) -> dict[str, float]:
-    """Everything that is measured, by name."""
+def report() -> dict[str, float]:
+    """All figures of the injection guard, by flat name; takes a quarter of an hour, since it trains models."""
     shipped = InjectionDetector.shipped()
-    flat: dict[str, float] = {}
-    for name, scores in (("guard", left_out.guard), ("model", left_out.model)):
-        for rate in (0.01, 0.001):
-            flat[f"injection.{name}.recall_at_fpr_{rate}"], flat[f"injection.{name}.threshold_at_fpr_{rate}"] = (
-                recall_at(scores, left_out.labels, rate)
-            )
-    for name, threshold in (("block", block_threshold()), ("flag", flag_threshold())):
-        flat[f"injection.{name}.recall"] = left_out.share(1, threshold)
-        flat[f"injection.{name}.false_positive_rate"] = left_out.share(0, threshold)
-        for (source, label), share in left_out.shares(threshold).items():
-            flat[f"injection.{name}.{'recall' if label else 'false_positive_rate'}.{source}"] = share
-    scores = [score_of(shipped, text) for text in honest_documents()]
-    for name in ("tool_block", "tool_flag"):
-        threshold = default_of(f"{name}_threshold")
-        flat[f"injection.{name}.recall"] = left_out.share(1, threshold)
-        flat[f"injection.{name}.false_positive_rate.documents"] = sum(score >= threshold for score in scores) / len(
-            scores
-        )
-    for name, share in kept_in_disguise(shipped, examples).items():
-        flat[f"injection.disguise.{name}"] = share
+
+    judge = partial(score_of, shipped)
+    in_view = rows_in_view()
+    every = [row for rows in in_view.values() for row in rows]
+    locked = [row for task in in_view for row in corpora.locked(task)]
+    found = {
+        **group_figures("locked", judged(locked, judge)),
+        **group_figures("left_out", list(judged_without_their_family(in_view))),
+        **group_figures("in_view", judged(every, judge)),
+        **kept_in_disguise(shipped, in_view["injection"]),
+    }
     for length in (80, 1_024, 4_096, 102_400):
-        flat[f"injection.cost_us.{length}"] = cost_us(shipped, examples, length)
-    return flat
-
-
-def report(folder: Path = CORPUS) -> dict[str, float]:
-    """All figures of the injection guard, by flat name; takes minutes, since it trains a model for each source."""
-    examples = read_examples(folder)
-    return figures(examples, LeftOut(examples))
+        found[f"cost_us.{length}"] = cost_us(shipped, in_view["honest"], length)
+    return {f"injection.{name}": value for name, value in found.items()}
 
 
 def main() -> None:
-    """Print the figures as Markdown tables."""
-    flat = report(Path(sys.argv[1]) if len(sys.argv) > 1 else CORPUS)
-    groups: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for name, value in flat.items():
-        _, group, rest = name.split(".", 2)
-        groups[group].append((rest, value))
-    for group, rows in groups.items():
-        print(f"\n### Injection: {group}\n\n| what | value |\n|---|---|")
-        for what, value in rows:
-            print(f"| {what} | {value:.4g} |")
+    """Print all figures."""
+    for name, value in report().items():
+        print(f"{name}\t{value:.4g}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from extproc.classifiers.adapters.with_detector import evidence_of
 from extproc.detectors.injection.detector import InjectionDetector
 from tests.tools import harm_training, train_injection
+from tests.tools.corpora import SHARED
 from tests.tools.injection_report import score_of
 from tests.tools.ngram_training import Example, near_duplicate_keys, read_examples, recall_at, train
 
@@ -79,7 +80,7 @@ _HONEST = frozenset({"mt_bench_benign", "self_instruct_benign", "cyberseceval_fr
 TASKS = {
     "injection": Task(
         label="injection",
-        examples=lambda: read_examples(train_injection.CORPUS),
+        examples=lambda: read_examples(SHARED / "injection"),
         groups=(
             frozenset({"s_labs", "mt_bench_benign"}),
             frozenset({"yanismiraoui_multilingual", "self_instruct_benign"}),

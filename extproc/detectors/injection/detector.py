@@ -37,20 +37,26 @@ WINDOW_OVERLAP_CHARACTERS = 512
 KIND = "PROMPT_INJECTION"
 _SPACED_FAMILY_PATTERNS = 12
 
-_PATTERN_LOG_ODDS = 4.0
-"""What a pattern's full weight adds to the model's log odds; the best of 2, 3 and 4 on held-out sources."""
+_PATTERN_LOG_ODDS = 3.0
+"""What a pattern's full weight adds to the model's log odds; the best of 3, 3.5 and 4 on sources left out."""
+_PATTERN_WEIGHT_MIN = 0.4
+"""From this weight on, a model that knows few attacks in a language speaks against a pattern no more."""
 _MODEL_BYTES_MIN = 24
 """Shorter texts are only a word or three: the model would confuse the topic with the act."""
 
-_LOG_ODDS_AT_HALF = 3.0
-"""Log odds that map to score one half: 1 benign text in 1,000 of held-out sources scores higher."""
+_LOG_ODDS_AT_HALF = 2.1
+"""Log odds that map to score one half: of sources left out, 1 honest text in 1,000 scores higher (macro mean)."""
+
+_DOUBLING_LOG_ODDS = 0.2
+"""What each doubling of the length takes away: a long text has more windows, each another chance of a false alarm."""
+_DOUBLED_BYTES = 160
 
 
 _REPEATS_LOG_ODDS = 0.5
 """Below the lowest reported score: most benign text needs no second reading."""
 
-_JOINED_LOG_ODDS_AT_HALF = 1.0
-"""The same for texts without blanks: 3 benign ones in 100 score higher, but hardly any text is written so."""
+_JOINED_LOG_ODDS_AT_HALF = 0.3
+"""The same for texts without blanks: 1 honest one in 100 scores higher, but hardly any text is written so."""
 
 _JOINED_BYTES_MIN = 12
 
@@ -200,9 +206,10 @@ class InjectionDetector:
         if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
             return _Look(weight, pattern)
         log_odds, start, end = self._model.best(plain_utf8, narrow=True, repeats_from=_REPEATS_LOG_ODDS)
-        if weight >= SCORE_MIN:
-            return _Look(1.0 - (1.0 - weight) * (1.0 - _share(log_odds - _LOG_ODDS_AT_HALF)), pattern)
-        return _Look(_share(log_odds + _PATTERN_LOG_ODDS * weight - _LOG_ODDS_AT_HALF), -1, start, end)
+        if weight >= _PATTERN_WEIGHT_MIN:
+            log_odds = max(0.0, log_odds)
+        log_odds += _PATTERN_LOG_ODDS * weight - _doubt_of_length(len(plain_utf8)) - _LOG_ODDS_AT_HALF
+        return _Look(_share(log_odds), pattern if weight >= SCORE_MIN else -1, start, end)
 
     def _span(self, window: str, plain_text: str, plain_utf8: bytes, look: _Look) -> tuple[int, int]:
         if look.pattern >= 0:
@@ -250,6 +257,10 @@ class InjectionDetector:
 def _strongest(model: NgramModel, plain_utf8: bytes, start: int = 0, end: int = WINDOW_CHARACTERS) -> list[Reason]:
     parts = model.contributions(plain_utf8, start, end)[:_NGRAMS_SHOWN]
     return [Reason("n-gram", part.ngram, part.log_odds) for part in parts if part.log_odds > 0]
+
+
+def _doubt_of_length(length_bytes: int) -> float:
+    return _DOUBLING_LOG_ODDS * math.log2(max(length_bytes, _DOUBLED_BYTES) / _DOUBLED_BYTES)
 
 
 def _share(log_odds: float) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from extproc.detectors.injection.languages import FURTHER_LANGUAGES, FURTHER_NEGATED
+from extproc.detectors.injection.redirections import redirections
 from extproc.detectors.text.normalize import plain
 
 _Family = tuple[tuple[float, tuple[str, ...], str], ...]
@@ -336,7 +337,7 @@ FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
             WeightedPattern(weight, tuple(plain(_any_blank(sign)) for sign in signs), plain(_any_blank(text)))
             for weight, signs, text in language
         )
-        for language in FURTHER_LANGUAGES
+        for language in (*FURTHER_LANGUAGES, *((each,) for each in redirections()))
     ),
 )
 """Patterns for the plain form of a text, grouped in families that are searched together."""

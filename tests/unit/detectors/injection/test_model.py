@@ -17,15 +17,17 @@ from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import WINDOW_CHARACTERS, InjectionDetector
 from extproc.detectors.text.ngram_model import NgramModel
 from tests.thorough import THOROUGH, examples
+from tests.tools import train_injection
+from tests.tools.corpora import SHARED
 from tests.tools.disguises import DISGUISES
-from tests.tools.ngram_training import read_examples, train
+from tests.tools.ngram_training import train
 from tests.tools.own_attacks import GRAMMARS, read_grammar, rows
-from tests.tools.train_injection import CORPUS, RECIPES
+from tests.tools.train_injection import RECIPES
 
 BLOCK = float(InjectionSection.model_fields["block_threshold"].default)
 DIGESTS = {
-    "injection": "9466bd2e98390a7041028d1270ea59e6fc6c907595e9133f59f3c3cf7be7e871",
-    "injection_joined": "667667d1a5140c21e8a47d1a4e45acf7d62d15c70049d20d1d72206cb733fc59",
+    "injection": "5b663643630507b55ae10efeb010dc986422af8703a87685a28e010305043b94",
+    "injection_joined": "dc8e161b70a800eb2fef74cb4c63952597f14d416915185a0b5a77a2e64a1a07",
 }
 """As ``python -m tests.tools.train_injection`` prints them."""
 
@@ -70,7 +72,7 @@ def test_the_model_sees_what_no_pattern_knows() -> None:
 
 def test_honest_talk_about_attacks_passes() -> None:
     """At most three in a hundred of the look-alikes are refused."""
-    honest = [example.text for example in read_examples(CORPUS) if example.source == "own_hard_benign"]
+    honest = [row.text for row in train_injection.rows_in_view()["injection"] if row.source == "own_hard_benign"]
     assert len(honest) > 100
     refused = sum(bool(detector.find(text, BLOCK)) for text in honest)
     assert refused * 100 <= 3 * len(honest)
@@ -88,14 +90,14 @@ def test_the_shipped_weights_are_those_that_were_trained(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_training_twice_gives_the_same_bytes(name: str) -> None:
     """On some rows and in few rounds, since all of them take a while."""
-    some = read_examples(CORPUS)[::40]
+    some = train_injection.examples()[::400]
     recipe = replace(RECIPES[name], rounds=4)
     assert train(some, recipe).to_bytes() == train(some, recipe).to_bytes()
 
 
 def test_our_own_rows_are_those_of_the_grammars() -> None:
     """The file is what the script writes, so that a grammar is not changed without it."""
-    written = gzip.decompress((CORPUS / "own_attacks.jsonl.gz").read_bytes()).decode().splitlines()
+    written = gzip.decompress((SHARED / "injection" / "own_attacks.jsonl.gz").read_bytes()).decode().splitlines()
     assert [json.loads(line) for line in written] == rows()
 
 
