@@ -13,6 +13,7 @@ import itertools
 import os
 import pwd
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,8 +22,10 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, StaticPool, create_engine
 
 from extproc.database.engine import SQLITE_PREFIX
+from extproc.ledger.store import LedgerStore
 from tests.bench.processes import children_of
 
 DATABASES = ("sqlite", "postgresql")
@@ -156,6 +159,36 @@ def new_file(file: Path, make: Make) -> str:
     file.touch(0o600)
     file.write_bytes(_made_file(make))
     return f"{SQLITE_PREFIX}{file}"
+
+
+def ledger_tables(url: str) -> None:
+    """Makes the tables of a ledger."""
+    LedgerStore(url, Path("/")).close()
+
+
+def new_ledger(folder: Path) -> LedgerStore:
+    """An empty one in a new file of a folder."""
+    return LedgerStore(new_file(folder / "ledger.db", ledger_tables), Path("/"))
+
+
+def ledger_in_memory() -> Engine:
+    """The tables of a ledger in one connection."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.connect() as connection:
+        opened = connection.connection.driver_connection
+        assert isinstance(opened, sqlite3.Connection)
+        opened.executescript(_made_script())
+    return engine
+
+
+@functools.cache
+def _made_script() -> str:
+    """The statements of ``ledger_tables``, with the rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "store.db"
+        new_file(file, ledger_tables)
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            return "\n".join(connection.iterdump())
 
 
 def url_of(request: pytest.FixtureRequest, folder: Path, make: Make) -> str:

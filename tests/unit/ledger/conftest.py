@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from extproc.ledger.store import LedgerStore
-from tests.unit.databases import DATABASES, empty_url, url_of
+from tests.unit.databases import DATABASES, empty_url, ledger_tables, url_of
 
-__all__ = ["empty_url", "made", "store", "url"]
+__all__ = ["empty_url", "store", "url"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,15 +21,10 @@ def _older_objects() -> None:
     gc.freeze()
 
 
-def made(url: str) -> None:
-    """Makes the tables of a ledger."""
-    LedgerStore(url, Path("/")).close()
-
-
 @pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty store, with its tables."""
-    return url_of(request, tmp_path, made)
+    return url_of(request, tmp_path, ledger_tables)
 
 
 @pytest.fixture
