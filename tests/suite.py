@@ -68,22 +68,23 @@ PLAYBOOKS: Final = Part("playbooks", ("tests/playbooks",))
 EXTENDING: Final = Part("what CONTRIBUTING adds", ("tests/extending",))
 STORES: Final = Part("unit tests of ledger and rate limits", ("tests/unit/ledger", "tests/unit/rate_limits"))
 OTHER_UNITS: Final = Part("other unit tests", _rest_of("tests/unit", SERVER, CLI, DETECTORS, FILTERS, STORES))
+OTHERS: Final = Part("all others", _rest_of("tests", "tests/e2e", "tests/unit", PLAYBOOKS, EXTENDING))
 PARTS: Final = (
     THROUGH_ENVOY[0],
-    COMMANDS,
     OTHER_UNITS,
     STORES,
     CLI,
-    DETECTORS,
+    OTHERS,
+    COMMANDS,
     SERVER,
-    PLAYBOOKS,
-    FILTERS,
     THROUGH_ENVOY[1],
+    DETECTORS,
+    FILTERS,
+    PLAYBOOKS,
     EXTENDING,
-    Part("all others", _rest_of("tests", "tests/e2e", "tests/unit", PLAYBOOKS, EXTENDING)),
 )
-"""The longest first, and those that mostly wait (Envoy, commands, the server) beside those that compute (the rest): the
-processors are then busy to the end.
+"""The longest first, so that the last ones are short and all end together. Those that mostly wait (Envoy, commands, the
+server) come beside those that compute (the rest): the processors are then busy to the end.
 """
 
 

@@ -62,9 +62,9 @@ class ModelServer:
 
     `name` distinguishes servers in `seen`. A request is answered by `respond`, else by the `[replay NAME]` in it,
     else by the first matching rule of `rules`, else by the plain recording of its endpoint. `speed` is relative to
-    the recorded pace; 0 is as fast as possible; a change holds for later answers. `cut` splits responses into writes.
-    `port` 0 takes a free one. With `expose_seen`, GET /__seen returns what was seen, as JSON. With `tls` it speaks
-    TLS. Raises `ValueError` for a rule without its recording.
+    the recorded pace; 0 is as fast as possible. `cut` splits responses into writes. A change of either holds for later
+    answers. `port` 0 takes a free one. With `expose_seen`, GET /__seen returns what was seen, as JSON. With `tls` it
+    speaks TLS. Raises `ValueError` for a rule without its recording.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ModelServer:
         self._rules = tuple(rules)
         self.respond = respond
         self.speed = speed
-        self._cut = cut
+        self.cut = cut
         self._expose_seen = expose_seen
         self._tls = tls
         self._connections: set[asyncio.Task[None]] = set()
@@ -153,7 +153,7 @@ class ModelServer:
         return self._replay(name if name in self._catalog.names else NOT_FOUND, request.method == "HEAD")
 
     def _replay(self, name: str, head_only: bool = False) -> Replay:
-        return Replay(self._catalog[name], self._cut, self.speed, head_only)
+        return Replay(self._catalog[name], self.cut, self.speed, head_only)
 
     async def _serve(self, listening: Future[int], stopped: Future[None]) -> None:
         try:

@@ -31,8 +31,12 @@ STEPS: Final = (5, 25, 50, 100)
 _RATE: Final = 400
 _CLIENTS: Final = 24
 _WITHIN_S: Final = 60.0
+_LOOK_S: Final = 0.25
+"""Between two looks at the page of metrics, which is work for the processor that is to answer."""
 _PACE: Final = 40.0
 """Of both model servers, by the recorded one."""
+_WRITE_BYTES: Final = 2_000
+"""Several events at once, which at that pace come together anyway: each write is work for Envoy and for us."""
 _COMPARED: Final = {"error": 15, "refusal": 10, "token_time": 40}
 """Gates, and margins to go on [percent]; at 5 % they are four times as wide."""
 _LEFT_OUT: Final = (
@@ -74,11 +78,13 @@ def visit_rollout(tour: Tour, stop: Stop, one: CanaryShown) -> None:
             _behaving(tour.installation.models, one.kind),
             SteadyClients(tour.installation.base_url, _RATE, _CLIENTS, labels) as clients,
         ):
-            clients.until(lambda: _phase(tour, name, "running"), "the rollout begins", _WITHIN_S)
+            clients.until(lambda: _phase(tour, name, "running"), "the rollout begins", _WITHIN_S, _LOOK_S)
             if one.kind == "good":
-                clients.until(lambda: tour.metric("llm_rollout_step", rollout=name) >= 2, "its second step", _WITHIN_S)
+                clients.until(
+                    lambda: tour.metric("llm_rollout_step", rollout=name) >= 2, "its second step", _WITHIN_S, _LOOK_S
+                )
                 _kill_leader(tour.installation.processor.pid)
-            clients.until(lambda: _phase(tour, name, one.ends), f"it is {one.ends}", _WITHIN_S)
+            clients.until(lambda: _phase(tour, name, one.ends), f"it is {one.ends}", _WITHIN_S, _LOOK_S)
             answered = len(clients.received)
     except (TimeoutError, ClientFailedError) as error:
         stop.wrong.append(str(error))
@@ -123,9 +129,9 @@ def _declare(data: dict[str, Any], kind: str, name: str) -> None:
 @contextmanager
 def _behaving(models: Mapping[str, ModelServer], kind: str) -> Iterator[None]:
     """Within, both servers answer faster than recorded, and that of v2 like the canary."""
-    before = {name: (server.speed, server.respond) for name, server in models.items()}
+    before = {name: (server.speed, server.cut, server.respond) for name, server in models.items()}
     for server in models.values():
-        server.speed = _PACE
+        server.speed, server.cut = _PACE, _WRITE_BYTES
     canary = models["v2"]
     if kind == "slow":
         canary.speed = _PACE / 4
@@ -134,8 +140,8 @@ def _behaving(models: Mapping[str, ModelServer], kind: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, (speed, respond) in before.items():
-            models[name].speed, models[name].respond = speed, respond
+        for name, (speed, cut, respond) in before.items():
+            models[name].speed, models[name].cut, models[name].respond = speed, cut, respond
 
 
 def _refuse_some(request: Request) -> str | None:

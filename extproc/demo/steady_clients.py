@@ -92,13 +92,15 @@ class SteadyClients:
         if kind is None:
             self._until_idle()
 
-    def until(self, holds: Callable[[], object], what: str, within_s: float = WAIT_S_MAX) -> None:
-        """Go on until a condition holds. Raises: TimeoutError; ClientFailedError."""
+    def until(
+        self, holds: Callable[[], object], what: str, within_s: float = WAIT_S_MAX, every_s: float = _POLL_S
+    ) -> None:
+        """Go on until a condition holds, which is looked at every so often. Raises: TimeoutError; ClientFailedError."""
         deadline_s = time.monotonic() + within_s
         while self._failure is None and not holds():
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"after {within_s:g} s still not: {what}")
-            time.sleep(_POLL_S)
+            time.sleep(every_s)
         if self._failure is not None:
             raise ClientFailedError(f"a client failed ({self._failure!r}) before: {what}") from self._failure
 

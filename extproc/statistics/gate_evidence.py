@@ -99,21 +99,38 @@ def log_promote_threshold(alpha: float) -> float:
     return -math.log(alpha)
 
 
-def gate_evidence(sums: GateSums, worse: Worse, margins: GateMargins, plan: EvidencePlan | None = None) -> GateEvidence:
-    """What the sums say of one gate.
+class GateTests:
+    """What is decided of one gate by its sums; ``gate_evidence`` also says what people read.
 
     With a direction of ``EITHER`` harm is looked for on both sides, with half of alpha each, and a promotion needs
     evidence within the margin on both.
     """
+
+    def __init__(self, sums: GateSums, worse: Worse, margins: GateMargins, plan: EvidencePlan | None = None) -> None:
+        self.arms = ArmsDifference.of(sums.kind, sums.canary, sums.stable)
+        self._sums, self._margins, self._plan = sums, margins, plan or EvidencePlan()
+        self._ups = (True, False) if worse is Worse.EITHER else (worse is Worse.UP,)
+
+    def log_worse(self) -> Floats:
+        """As in ``GateEvidence``."""
+        found = [_log_worse(self._sums, self.arms, up, self._margins.roll_back, self._plan) for up in self._ups]
+        return np.max(found, axis=0) - math.log(len(self._ups))
+
+    def log_not_worse(self) -> Floats:
+        """As in ``GateEvidence``."""
+        found = [_log_not_worse(self.arms, up, self._margins.promote, self._plan) for up in self._ups]
+        return np.min(found, axis=0)
+
+
+def gate_evidence(sums: GateSums, worse: Worse, margins: GateMargins, plan: EvidencePlan | None = None) -> GateEvidence:
+    """What the sums say of one gate."""
     plan = plan or EvidencePlan()
-    arms = ArmsDifference.of(sums.kind, sums.canary, sums.stable)
-    ups = (True, False) if worse is Worse.EITHER else (worse is Worse.UP,)
-    log_worse = [_log_worse(sums, arms, up, margins.roll_back, plan) for up in ups]
-    log_not_worse = [_log_not_worse(arms, up, margins.promote, plan) for up in ups]
+    tests = GateTests(sums, worse, margins, plan)
+    arms = tests.arms
     low, high = arms.interval(plan.promote_answers, plan.interval_alpha)
     return GateEvidence(
-        np.max(log_worse, axis=0) - math.log(len(ups)),
-        np.min(log_not_worse, axis=0),
+        tests.log_worse(),
+        tests.log_not_worse(),
         arms.estimate,
         low,
         high,

@@ -124,7 +124,7 @@ MEASURES = (
         "refusals-stored",
         APART,
         "the same draws through the database",
-        lambda sizes, chance: stored_differences(REFUSALS, max(sizes.runs // 50, 4), chance),
+        lambda sizes, chance: stored_differences(REFUSALS, max(sizes.runs // 50, 1), chance),
         mean=0,
     ),
     Measure(

@@ -36,7 +36,7 @@ from extproc.rollout.simulation.signals import SignalModel
 from extproc.rollout.simulation.traffic import BUCKETS, Exchanges, SimulatedTraffic, TrafficModel
 from extproc.rollout.simulation.walks import Looks
 from extproc.statistics.arrays import Bools
-from extproc.statistics.gate_evidence import GateSums, gate_evidence
+from extproc.statistics.gate_evidence import GateSums, GateTests
 from tests.tools.ngram_training import Example, Scorer, leave_one_source_out
 from tests.tools.proof_figures import LEAST, MOST
 from tests.tools.refusal_training import OWN, examples, trained
@@ -264,6 +264,6 @@ def _decides_alike(verdict: RolloutVerdict, sums: GateSums) -> bool:
     """Whether the evidence is that of the simulation, and the decision follows from it."""
     (gate,) = verdict.gates
     assert gate.evidence is not None
-    evidence = float(gate_evidence(sums, Worse.UP, REFUSALS, PLAN).log_worse[0])
+    evidence = float(GateTests(sums, Worse.UP, REFUSALS, PLAN).log_worse()[0])
     is_same = math.isclose(gate.evidence.log_worse, evidence, rel_tol=1e-9, abs_tol=1e-9)
     return is_same and (verdict.action is RolloutAction.ROLL_BACK) == (evidence >= -math.log(ALPHA))

@@ -22,7 +22,7 @@ from extproc.rollout.simulation.walks import (
     walked,
 )
 from extproc.statistics.arrays import Bools, Floats
-from extproc.statistics.gate_evidence import EvidencePlan, GateMargins, GateSums, gate_evidence
+from extproc.statistics.gate_evidence import EvidencePlan, GateMargins, GateSums, GateTests
 from extproc.statistics.hard_failure import HardFailures, log_hard_failure
 from extproc.statistics.references import SignalKind
 from tests.tools.rollout_baselines import Baselines
@@ -95,7 +95,7 @@ def rolls_back(margins: GateMargins, *alphas: float, labeled: bool = True) -> Lo
 
     def rules(sums: GateSums, _: int) -> Mapping[str, Bools]:
         known = sums if labeled else sums._replace(events=None)
-        evidence = gate_evidence(known, Worse.UP, margins, PLAN).log_worse
+        evidence = GateTests(known, Worse.UP, margins, PLAN).log_worse()
         return {f"{alpha:g}": evidence >= -math.log(alpha) for alpha in alphas}
 
     return rules
@@ -105,7 +105,7 @@ def promotes(margins: GateMargins) -> LookAt:
     """The same, of the promotion."""
 
     def rules(sums: GateSums, _: int) -> Mapping[str, Bools]:
-        return {"promoted": gate_evidence(sums, Worse.UP, margins, PLAN).log_not_worse >= -math.log(ALPHA)}
+        return {"promoted": GateTests(sums, Worse.UP, margins, PLAN).log_not_worse() >= -math.log(ALPHA)}
 
     return rules
 

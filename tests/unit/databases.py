@@ -1,27 +1,36 @@
 """Databases to test with: every behavior of a store holds on SQLite and on PostgreSQL.
 
 A PostgreSQL server is the tests' own: in a temporary folder, on a Unix socket there, gone when they end. One serves all
-tests of a process (``conftest.postgres``), each with a database of its own.
+tests of a process (``conftest.postgres``), each with a database of its own. Tables are made once and then copied: to
+make them takes longer than most tests do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import pwd
 import shutil
+import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, StaticPool, create_engine
 
+from extproc.database.engine import SQLITE_PREFIX
+from extproc.ledger.store import LedgerStore
 from tests.bench.processes import children_of
 
+DATABASES = ("sqlite", "postgresql")
+Make = Callable[[str], None]
+"""Makes the tables of a store at an address, as its first start does."""
 _USER = "postgres"
 _INSTALLED = Path("/usr/lib/postgresql")
 
@@ -33,13 +42,23 @@ class Server:
         self._programs = programs
         self.folder = folder
         self._numbers = itertools.count(1)
+        self._made: dict[Make, str] = {}
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, make: Make | None = None) -> str:
+        """The URL of a database that is empty, or has the tables that ``make`` made once."""
+        if make is None:
+            return self._address(self._created("template1"))
+        if make not in self._made:
+            name = self._created("template1")
+            make(self._address(name))
+            self._made[make] = name
+        return self._address(self._created(self._made[make]))
+
+    def _created(self, template: str) -> str:
         name = f"tests_{next(self._numbers)}"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return self._address(name)
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
 
     def cpu_s(self) -> float:
         """User and system time of the server, with every connection that it has had and has. [s]"""
@@ -126,10 +145,64 @@ def running() -> Iterator[Server]:
             server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty store."""
+@functools.cache
+def _made_file(make: Make) -> bytes:
+    """An SQLite file with the tables that ``make`` makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "store.db"
+        make(f"{SQLITE_PREFIX}{file}")
+        return file.read_bytes()
+
+
+def new_file(file: Path, make: Make) -> str:
+    """The URL of an SQLite file with tables."""
+    file.touch(0o600)
+    file.write_bytes(_made_file(make))
+    return f"{SQLITE_PREFIX}{file}"
+
+
+def ledger_tables(url: str) -> None:
+    """Makes the tables of a ledger."""
+    LedgerStore(url, Path("/")).close()
+
+
+def new_ledger(folder: Path) -> LedgerStore:
+    """An empty one in a new file of a folder."""
+    return LedgerStore(new_file(folder / "ledger.db", ledger_tables), Path("/"))
+
+
+def ledger_in_memory() -> Engine:
+    """The tables of a ledger in one connection."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.connect() as connection:
+        opened = connection.connection.driver_connection
+        assert isinstance(opened, sqlite3.Connection)
+        opened.executescript(_made_script())
+    return engine
+
+
+@functools.cache
+def _made_script() -> str:
+    """The statements of ``ledger_tables``, with the rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "store.db"
+        new_file(file, ledger_tables)
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            return "\n".join(connection.iterdump())
+
+
+def url_of(request: pytest.FixtureRequest, folder: Path, make: Make) -> str:
+    """The address of a store with tables, for a fixture with ``DATABASES`` as its parameters."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.db'}"
+        return new_file(folder / "store.db", make)
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database(make)
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store without tables."""
+    if request.param == "sqlite":
+        return f"{SQLITE_PREFIX}{tmp_path / 'store.db'}"
     server: Server = request.getfixturevalue("postgres")
     return server.new_database()

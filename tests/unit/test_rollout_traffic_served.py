@@ -13,6 +13,7 @@ from grpc import aio
 from sqlalchemy import select
 
 from extproc.ledger.rollouts.by_hand import change_by_hand
+from extproc.ledger.rollouts.kubernetes.keeper import QUIET_S, SETTLE_S
 from extproc.ledger.rollouts.kubernetes.objects import KINDS, ReadObject, is_same, places_of, share_in
 from extproc.ledger.rollouts.states import RolloutState, rollouts
 from extproc.ledger.schema import ENTRIES
@@ -23,7 +24,7 @@ from tests.unit.ledger.rollouts.kubernetes.api_server import ApiServer, kubeconf
 from tests.unit.ledger.rollouts.kubernetes.samples import EXAMPLES
 from tests.unit.server.clients import exchange, say
 from tests.unit.server.envoy import request_body, request_headers, response_body, response_headers
-from tests.unit.server.loops import in_loop
+from tests.unit.server.loops import in_loop_within
 from tests.unit.server.processes import Process, later, short_folder
 
 ROUTE = EXAMPLES["HTTPRoute"]
@@ -77,7 +78,8 @@ async def answered(channel: aio.Channel) -> None:
     assert await call.code() is grpc.StatusCode.OK
 
 
-@in_loop
+@pytest.mark.timeout(240)
+@in_loop_within(2 * (QUIET_S + SETTLE_S))
 async def test_two_pods_roll_out_by_a_route(folder: Path, server: ApiServer, postgres: Server) -> None:
     """One of both writes the first share; then each exchange is of the arm of its pod; a person rolls back."""
     url = postgres.new_database()

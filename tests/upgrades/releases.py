@@ -30,8 +30,8 @@ def environment_of(folder: Path) -> Mapping[str, str]:
 
 
 def this_release(folder: Path) -> Path:
-    """A copy. Returns: where its package is."""
-    unwanted = shutil.ignore_patterns("__pycache__", "*.so")
+    """A copy, with its bytecode where there is some. Returns: where its package is."""
+    unwanted = shutil.ignore_patterns("*.so")
     shutil.copytree(ROOT / "extproc", folder / "extproc", ignore=unwanted, dirs_exist_ok=True)
     return folder
 

@@ -83,7 +83,7 @@ def _has_camel_case(data: Any) -> bool:
             else:
                 below += [value for value in node if isinstance(value, dict | list)] if isinstance(node, list) else ()
                 count += 1
-            if count > NODES_MAX:
+            if count + len(below) > NODES_MAX:
                 raise EnvoyUnreadableError(f"it has more than {NODES_MAX} values. Give the `config_dump` of one Envoy.")
         if not below:
             return found

@@ -7,6 +7,8 @@ way back: an older release uses what a newer one has added to, see ``check_schem
 
 from __future__ import annotations
 
+import functools
+
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -27,19 +29,28 @@ def bring_up_to_date(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    config = Config()
-    config.set_main_option("script_location", "extproc.ledger:migrations")
-    config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head() or ""
     found = revision_of_tables(connection)
-    if found is not None and int(found) >= int(newest):
-        check_schema(int(found), int(newest))
+    if found is not None and int(found) >= _newest():
+        check_schema(int(found), _newest())
         return
     for name in VIEWS:  # a database may refuse to change a table that a view reads
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    config = _config()
+    config.attributes["connection"] = connection
     command.upgrade(config, "head")
     create_views(connection)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "extproc.ledger:migrations")
+    return config
+
+
+@functools.cache
+def _newest() -> int:
+    """The last revision of this release, for which all of them are read."""
+    return int(ScriptDirectory.from_config(_config()).get_current_head() or 0)
 
 
 def revision_of_tables(connection: Connection) -> str | None:

@@ -18,7 +18,7 @@ from extproc.statistics.gate_evidence import (
     EvidencePlan,
     GateMargins,
     GateSums,
-    gate_evidence,
+    GateTests,
     log_promote_threshold,
     log_roll_back_threshold,
 )
@@ -175,9 +175,10 @@ def walk_decision(plan: SimulatedPlan, sums: Sequence[GateSums], place: WalkPlac
     goes_on: Bools = (place.answers >= answers_min) & (place.exchanges >= exchanges_min)
     for gate, one in zip(plan.gates, sums, strict=True):
         margins = GateMargins.stated(one.kind, gate.roll_back, gate.promote * factors)
-        evidence = gate_evidence(one, gate.worse, margins, plan.evidence)
-        worse |= evidence.log_worse >= log_roll_back_threshold(alpha, gate.weight)
-        goes_on &= evidence.log_not_worse >= log_promote_threshold(alpha)
+        tests = GateTests(one, gate.worse, margins, plan.evidence)
+        worse |= tests.log_worse() >= log_roll_back_threshold(alpha, gate.weight)
+        if goes_on.any():
+            goes_on &= tests.log_not_worse() >= log_promote_threshold(alpha)
     if plan.hard_failures is not None:
         worse |= _fails_hard(sums[plan.hard_failures.gate], plan.hard_failures)
     return WalkDecision(worse, goes_on & ~worse)

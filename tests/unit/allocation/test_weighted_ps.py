@@ -60,7 +60,7 @@ def whole(served: ServedExchanges) -> Ints:
 
 
 @given(many)
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(10))
 def test_integrals_are_sums_over_instants(seen: SeenExchanges) -> None:
     """And together they are the busy time."""
     served = running(seen, COSTS).served

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Table, create_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Table
 
 from extproc.ledger.allocation.sample_tables import SAMPLING_LEADER
 from extproc.ledger.allocation.share_tables import ALLOCATION_LEADER
 from extproc.ledger.leader import BEAT_S, TAKEN_OVER_S, Leadership, NotLeading, leader_row
-from extproc.ledger.migrations import bring_up_to_date
 from extproc.ledger.rollouts.tables import LEADER
 from extproc.ledger.store import LedgerStore
 from tests.thorough import examples
+from tests.unit.databases import ledger_in_memory
 
 MATTERS = (LEADER, SAMPLING_LEADER, ALLOCATION_LEADER)
 
@@ -100,10 +99,9 @@ def test_a_matter_that_needs_no_haste_beats_more_slowly(store: LedgerStore, matt
 @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0, 6)), max_size=40))
 def test_no_two_decide_in_one_term(moves: list[tuple[int, float]]) -> None:
     """Whoever does what when, and however their clocks differ: a decision needs the newest term, which one has."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
+    engine = ledger_in_memory()
     processes, clocks = [Leadership(MATTERS[0], name) for name in "abc"], [0.0, 500.0, 9_000.0]
     with engine.begin() as connection:
-        bring_up_to_date(connection)
         terms: dict[int, int] = {}
         for who, pause_s in moves:
             clocks[who] += pause_s

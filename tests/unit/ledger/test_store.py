@@ -164,13 +164,13 @@ def test_a_store_is_opened_again(url: str, store: LedgerStore) -> None:
     again.close()
 
 
-def test_several_processes_open_an_empty_store_at_once(url: str) -> None:
+def test_several_processes_open_an_empty_store_at_once(empty_url: str) -> None:
     """One makes the tables, the others wait for it."""
     failed: list[StoreFailed] = []
 
     def open_one() -> None:
         try:
-            LedgerStore(url, Path("/")).close()
+            LedgerStore(empty_url, Path("/")).close()
         except StoreFailed as failure:
             failed.append(failure)
 

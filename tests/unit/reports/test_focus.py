@@ -22,6 +22,7 @@ from extproc.reports.focus_cells import COLUMNS
 from extproc.reports.periods import DayRange, PeriodSize, periods_of, zone_of
 from extproc.reports.query import LedgerQuery
 from tests.unit.config.conftest import MINIMAL
+from tests.unit.databases import new_ledger
 from tests.unit.reports.focus_rules import violations
 from tests.unit.reports.samples import HOSTILE, entry_at, random_entries
 
@@ -82,7 +83,7 @@ def test_all_rows_add_up_to_the_ledger(
     tmp_path_factory: pytest.TempPathFactory, usages: list[tuple[int, int, int, str]]
 ) -> None:
     """To the micro-USD and the token, for every team, also where more is cached than was asked."""
-    store = LedgerStore("sqlite:///ledger.db", tmp_path_factory.mktemp("focus"))
+    store = new_ledger(tmp_path_factory.mktemp("focus"))
     entries = [priced("2026-11-30", f"e{number}", *usage) for number, usage in enumerate(usages)]
     store.add(entries)
     text = focus(store)

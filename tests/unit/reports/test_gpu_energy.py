@@ -17,11 +17,8 @@ from extproc.ledger.store import LedgerStore
 from extproc.reports.gpu_energy import energy_mwh, energy_parts_mwh
 from extproc.reports.gpu_sums import DIMENSIONS
 from extproc.reports.gpu_time import GpuQuestion, GpuReport, gpu_days, gpu_report
-from tests.unit.databases import url
 from tests.unit.ledger.allocation.samples import DAY, MIDNIGHT_US, ONE, day_of_traffic, ran, terms
 from tests.unit.reports.gpu_samples import allocate, days_of_traffic
-
-__all__ = ["url"]
 
 METHOD = "weighted_ps_v1"
 WATTS = {"H100": 620, "L4": 72}

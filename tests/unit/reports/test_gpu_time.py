@@ -28,10 +28,7 @@ from extproc.reports.gpu_time import (
     sum_of_reports,
 )
 from tests.thorough import examples
-from tests.unit.databases import url
 from tests.unit.ledger.allocation.samples import DAY, MIDNIGHT_US, ONE, OTHER, PRICE, day_of_traffic, ran, terms
-
-__all__ = ["url"]
 
 METHOD = "weighted_ps_v1"
 

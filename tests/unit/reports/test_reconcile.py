@@ -13,6 +13,7 @@ from extproc.ledger.store import LedgerStore
 from extproc.reports.claims import UsageClaim
 from extproc.reports.dimensions import dimension_of
 from extproc.reports.reconcile import DifferenceCause, FigureDifference, Reconciled, Served, reconciled
+from tests.unit.databases import new_ledger
 from tests.unit.reports.samples import at_us, entry_at
 
 DAY = (at_us("2026-11-25"), at_us("2026-11-26"))
@@ -141,7 +142,7 @@ def test_parts_add_up_to_the_difference(ledger: LedgerStore, counts: dict[str, i
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> LedgerStore:
     """Entries of each kind that explains something."""
-    store = LedgerStore("sqlite:///ledger.db", tmp_path_factory.mktemp("ledger"))
+    store = new_ledger(tmp_path_factory.mktemp("ledger"))
     store.add(
         [
             entry_at("2026-11-25T10:00", "a", **EXACT),

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.config.rollouts import RolloutSection
-from extproc.reports.rollout_page import LOOKS_MAX, rollout_page
+from extproc.reports import rollout_page as page_module
+from extproc.reports.rollout_page import rollout_page
 from extproc.reports.time_plots import Curve, TimePlot, curves
 from extproc.rollout.decide import RolloutAction, decide
 from extproc.rollout.explain import DECIDED, noted, verdict_json
@@ -169,14 +170,16 @@ def test_before_the_first_look_there_is_a_page() -> None:
     assert page.count("<svg") == 1
 
 
-def test_many_looks_are_thinned_out() -> None:
+def test_many_looks_are_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decisions and the last look stay."""
+    looks_max = 40
+    monkeypatch.setattr(page_module, "LOOKS_MAX", looks_max)
     journal = Journal()
-    for number in range(2 * LOOKS_MAX + 50):
+    for number in range(2 * looks_max + 50):
         journal.look([30 + number // 20], kind=JournalKind.LOOKED)
     journal.look([30], kind=JournalKind.PAUSED, by="kim")
     shown = rows(journal.page(), "refusal at each look")
-    assert LOOKS_MAX <= len(shown) <= LOOKS_MAX + 30
+    assert looks_max <= len(shown) <= looks_max + 30
     assert shown[-1][2] == "30"
 
 

@@ -24,19 +24,27 @@ def shared_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-def time_s_max() -> float:
-    """The limit of a test's time, longer on a busy machine."""
-    return TIME_S_MAX * min(FACTOR_MAX, busy_factor())
+def time_s_max(idle_s: float = TIME_S_MAX) -> float:
+    """The limit of a test's time, longer on a busy machine. Args: idle_s: on one that is idle."""
+    return idle_s * min(FACTOR_MAX, busy_factor())
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """A coroutine as a test; pytest sees its arguments."""
+    return in_loop_within(TIME_S_MAX)(test)
 
-    @functools.wraps(test)
-    def run(**arguments: Any) -> None:
-        shared_loop().run_until_complete(asyncio.wait_for(test(**arguments), time_s_max()))
 
-    return run
+def in_loop_within(idle_s: float) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Callable[..., None]]:
+    """Likewise, of a test with a limit of its own."""
+
+    def decorated(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def run(**arguments: Any) -> None:
+            shared_loop().run_until_complete(asyncio.wait_for(test(**arguments), time_s_max(idle_s)))
+
+        return run
+
+    return decorated
 
 
 async def until(condition: Callable[[], Any]) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, func, insert, select, update
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, func, insert, select, update
 
 from extproc.allocation.server_samples import UNKNOWN, ServerSample, ServerSamples
 from extproc.ledger.allocation.sample_tables import GPU_SERVERS, HOUR_US, SERVER_SAMPLES
@@ -25,9 +24,9 @@ from extproc.ledger.allocation.stored_samples import (
     sampled_servers,
     samples_around,
 )
-from extproc.ledger.migrations import bring_up_to_date
 from extproc.ledger.store import LedgerStore
 from tests.thorough import examples
+from tests.unit.databases import ledger_in_memory
 
 SERVER, OTHER = "10.0.0.7:8000", "vllm-7"
 BEGIN_US = 500_000 * HOUR_US
@@ -75,9 +74,8 @@ def test_each_hour_of_a_server_is_a_row(store: LedgerStore) -> None:
 )
 def test_what_was_added_is_read(parts: list[list[int]], begin_us: int, end_us: int) -> None:
     """In any parts, at any borders."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
+    engine = ledger_in_memory()
     with engine.begin() as connection:
-        bring_up_to_date(connection)
         for part in parts:
             add_samples(connection, SERVER, samples_at(*part))
         found = read_samples(connection, SERVER, BEGIN_US + begin_us, BEGIN_US + end_us)

@@ -13,10 +13,7 @@ from extproc.ledger.allocation.settled import DAY_US
 from extproc.ledger.allocation.used_reading import IdleHours, UsedTime, UsedTimeSum
 from extproc.ledger.store import LedgerStore
 from extproc.reports.gpu_time import GpuQuestion, gpu_report
-from tests.unit.databases import url
 from tests.unit.ledger.allocation.samples import DAY, MIDNIGHT_US, ONE, OTHER, PRICE, day_of_traffic, ran, terms
-
-__all__ = ["url"]
 
 NEXT_DAY = (MIDNIGHT_US + DAY_US, MIDNIGHT_US + 2 * DAY_US)
 

@@ -24,6 +24,7 @@ from extproc.ledger.quality.tables import STRATA, SUMS
 from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.store import LedgerStore
 from tests.thorough import examples, share_of
+from tests.unit.databases import new_ledger
 from tests.unit.ledger.crashes import ShipperInTurn, killed_at_line, sink_of
 from tests.unit.ledger.records import record_of
 from tests.unit.ledger.samples import NOON_US, entry
@@ -95,7 +96,7 @@ ANY_ENTRIES = st.lists(st.fixed_dictionaries(VALUES_OF_ENTRY), max_size=12).map(
 @given(entries=ANY_ENTRIES, data=st.data())
 def test_sums_are_those_of_the_entries(tmp_path_factory: pytest.TempPathFactory, entries: Any, data: Any) -> None:
     """For any order and batches, with blocks closed and read in between, and batches that come twice."""
-    store = LedgerStore("sqlite:///ledger.db", tmp_path_factory.mktemp("store"))
+    store = new_ledger(tmp_path_factory.mktemp("store"))
     store.strata_max = 99
     order = data.draw(st.permutations(entries))
     while order:
@@ -155,7 +156,7 @@ def test_a_shipper_that_is_killed_at_any_line_counts_each_answer_once(tmp_path: 
         sink.exchange_ended(record)
     assert sink.turn()
     store, last, unkilled = opened(tmp_path), 0, 0
-    for line in share_of(range(LINES_MAX), 13, os.getpid()):
+    for line in share_of(range(LINES_MAX), 19, os.getpid()):
         killed = killed_at_line(line, ShipperInTurn(tmp_path / "spool", store).ship)
         assert alike(stored(store), expected(known(store))), f"killed at line {line}"
         ShipperInTurn(tmp_path / "spool", store).ship()

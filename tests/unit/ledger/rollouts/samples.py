@@ -30,12 +30,12 @@ def add_rate(
 ) -> None:
     """Answers of one arm, spread over buckets; each event is that of a unit of its own."""
     first_unit = (0 if arm is Arm.STABLE else 32_768) + 8_000 * step
+    where = {"rollout": rollout, "gate": gate, "step": step, "arm": arm.value}
+    rows = []
     for bucket in range(BUCKETS):
         answers, with_event = ((whole + BUCKETS - 1 - bucket) // BUCKETS for whole in (count, events))
-        values = {"count": answers, "total": float(with_event), "squares": float(with_event)}
-        place = {"rollout": rollout, "step": step, "arm": arm.value, "gate": gate, "bucket": bucket}
-        connection.execute(insert(SUMS).values(**place, **values))
-    where = {"rollout": rollout, "gate": gate, "step": step, "arm": arm.value}
+        rows.append({**where, "bucket": bucket, "count": answers, "total": with_event, "squares": with_event})
+    connection.execute(insert(SUMS), rows)
     if events:
         connection.execute(insert(EVENTS), [{**where, "unit": first_unit + number} for number in range(events)])
 

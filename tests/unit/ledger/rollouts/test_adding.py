@@ -22,6 +22,7 @@ from extproc.ledger.schema import ENTRIES, SPOOLS, row_of
 from extproc.ledger.store import LedgerStore
 from extproc.rollout.gates import LEFT_OUT_GATE, SAYS_NOTHING, left_out_as, observed_in
 from tests.thorough import examples, share_of
+from tests.unit.databases import new_ledger
 from tests.unit.ledger.crashes import ShipperInTurn, killed_at_line, sink_of
 from tests.unit.ledger.records import record_of
 from tests.unit.ledger.samples import entry
@@ -105,7 +106,7 @@ ANY_ENTRIES = st.lists(st.fixed_dictionaries(VALUES), max_size=12).map(
 @given(entries=ANY_ENTRIES, data=st.data())
 def test_sums_are_those_of_the_entries(tmp_path_factory: pytest.TempPathFactory, entries: Any, data: Any) -> None:
     """For any order and batches, and batches that come twice; a unit has the part in which it came first."""
-    store = LedgerStore("sqlite:///ledger.db", tmp_path_factory.mktemp("store"))
+    store = new_ledger(tmp_path_factory.mktemp("store"))
     order = data.draw(st.permutations(entries))
     left = list(order)
     while left:
@@ -177,7 +178,7 @@ def test_a_shipper_that_is_killed_at_any_line_counts_each_exchange_once(tmp_path
         sink.exchange_ended(record)
     assert sink.turn()
     store, last, unkilled = LedgerStore("sqlite:///ledger.db", tmp_path), 0, 0
-    for line in share_of(range(LINES_MAX), 7, os.getpid()):
+    for line in share_of(range(LINES_MAX), 13, os.getpid()):
         killed = killed_at_line(line, ShipperInTurn(tmp_path / "spool", store).ship)
         assert_sums_of(store, known(store), f"killed at line {line}")
         ShipperInTurn(tmp_path / "spool", store).ship()

@@ -203,11 +203,11 @@ for number in range(40):
 """
 
 
-def test_two_processes_make_the_store_and_write_at_once(url: str) -> None:
+def test_two_processes_make_the_store_and_write_at_once(empty_url: str) -> None:
     """Each finds the other's tables, and nothing is lost or written twice."""
-    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, url, name], cwd=ROOT) for name in "ab"]
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, empty_url, name], cwd=ROOT) for name in "ab"]
     assert [writer.wait(timeout=HANG_S) for writer in writers] == [0, 0]
-    store = Store(url, Path("/"))
+    store = Store(empty_url, Path("/"))
     seen = [stored.entry.exchange for stored, _ in store.find_all(ANY)]
     store.close()
     assert sorted(seen) == sorted(f"{name}-{number}" for name in "ab" for number in range(40) for _ in range(2))
@@ -257,9 +257,9 @@ def test_two_people_label_at_once(url: str, store: Store) -> None:
 # --- versions ------------------------------------------------------------------------------------------------------
 
 
-def test_an_older_store_is_brought_up_to_date(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_store_is_brought_up_to_date(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step by step, with what is in it."""
-    before = Store(url, Path("/"))
+    before = Store(empty_url, Path("/"))
     before.add([entry()])
     before.close()
     newest = schema.SCHEMA_VERSION
@@ -270,23 +270,23 @@ def test_an_older_store_is_brought_up_to_date(url: str, monkeypatch: pytest.Monk
     }
     monkeypatch.setattr(schema, "MIGRATIONS", steps)
     for _ in range(2):  # the second time there is nothing to do
-        after = Store(url, Path("/"))
+        after = Store(empty_url, Path("/"))
         assert [stored.entry.team for stored in after.find(ANY, 10)] == ["red"]
         after.close()
 
 
-def test_a_store_without_routes_goes_on_with_them(url: str) -> None:
+def test_a_store_without_routes_goes_on_with_them(empty_url: str) -> None:
     """Version 1: its findings and labels stay; new ones have a route, also those that an older process still adds."""
-    before = Store(url, Path("/"))
+    before = Store(empty_url, Path("/"))
     before.add([entry(exchange="old")])
     number = before.find(ANY, 1)[0].id
     before.label(number, confirm())
     before.close()
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE review_findings DROP COLUMN route"))
         connection.execute(text("UPDATE review_schema SET version = 1"))
-    after = Store(url, Path("/"))
+    after = Store(empty_url, Path("/"))
     after.add([entry(exchange="new")])
     columns = ", ".join(one.name for one in fields(Entry) if one.name != "route")
     with engine.begin() as connection:
@@ -305,35 +305,35 @@ def test_a_store_without_routes_goes_on_with_them(url: str) -> None:
     after.close()
 
 
-def test_a_store_of_a_newer_generation_is_not_touched(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_a_newer_generation_is_not_touched(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold what this one would destroy."""
     monkeypatch.setattr(schema, "SCHEMA_VERSION", 1_007)
-    Store(url, Path("/")).close()
+    Store(empty_url, Path("/")).close()
     monkeypatch.setattr(schema, "SCHEMA_VERSION", 1)
     with pytest.raises(StoreFailed, match="its schema is 1007, of a newer release") as refused:
-        Store(url, Path("/"))
+        Store(empty_url, Path("/"))
     assert not refused.value.may_pass
 
 
-def test_what_the_next_release_adds_stops_nobody(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_next_release_adds_stops_nobody(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It opens the store anew, and adds to it."""
     newest = schema.SCHEMA_VERSION
-    Store(url, Path("/")).close()
+    Store(empty_url, Path("/")).close()
     steps = {newest + 1: ("ALTER TABLE review_findings ADD COLUMN moon TEXT DEFAULT 'new' NOT NULL",)}
     monkeypatch.setattr(schema, "MIGRATIONS", steps)
     monkeypatch.setattr(schema, "SCHEMA_VERSION", newest + 1)
-    Store(url, Path("/")).close()
+    Store(empty_url, Path("/")).close()
     monkeypatch.setattr(schema, "SCHEMA_VERSION", newest)
-    store = Store(url, Path("/"))
+    store = Store(empty_url, Path("/"))
     store.add([entry()])
     assert [stored.entry for stored in store.find(ANY, 10)] == [entry()]
     store.close()
 
 
-def test_what_an_older_release_leaves_out_has_a_default(url: str) -> None:
+def test_what_an_older_release_leaves_out_has_a_default(empty_url: str) -> None:
     """Also in a store that this release has made."""
-    store = Store(url, Path("/"))
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    store = Store(empty_url, Path("/"))
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
     known = [one.name for one in fields(Entry) if one.name not in schema.ADDED]
     values = {name: getattr(entry(), name) for name in known}
     with engine.begin() as connection:

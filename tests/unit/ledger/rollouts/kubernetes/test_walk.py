@@ -11,7 +11,7 @@ import pytest
 from extproc.domain.rollouts import Arm, RolloutPhase, RolloutShare
 from extproc.ledger.leader import TAKEN_OVER_S
 from extproc.ledger.rollouts.by_hand import change_by_hand
-from extproc.ledger.rollouts.kubernetes.keeper import SETTLE_S
+from extproc.ledger.rollouts.kubernetes.keeper import POLL_S, SETTLE_S
 from extproc.ledger.rollouts.kubernetes.objects import KINDS, ReadObject, places_of, share_in
 from extproc.ledger.rollouts.leading import RolloutChange
 from extproc.ledger.rollouts.local_watch import LocalWatch
@@ -55,10 +55,10 @@ class Process:
         self.problems += looked.problems
 
     def until(self, is_so: Callable[[], bool], what: str) -> None:
-        """Look again and again."""
+        """Look again and again, as seldom as the API server is asked."""
 
         def looked() -> bool:
-            self.look()
+            self.look(POLL_S)
             return is_so()
 
         wait_until(looked, what)
