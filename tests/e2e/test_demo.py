@@ -150,7 +150,8 @@ def test_ctrl_c_on_the_tour_is_quiet(shown: str) -> None:
     with started("demo", on_terminal=True, **QUICK) as program:
         program.until(shown or (lambda: len(in_session(program.process.pid)) > 1))
         children = [pid for pid in in_session(program.process.pid) if pid != program.process.pid]
-        assert [pid for pid in children if os.getpgid(pid) == program.process.pid] == []
+        group = program.process.pid
+        wait_until(lambda: all(os.getpgid(pid) != group for pid in children), "each child has left our group")
         program.ctrl_c()
         assert program.ended() == ExitCode.INTERRUPTED, program.output
         wait_until(lambda: all(map(is_gone, children)), "the system has ended what it is to end with us")
