@@ -18,6 +18,7 @@ from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.section import Section
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
+from tests.docs.accuracy_table import accuracy_table
 from tests.docs.case_table import case_table, front_matter_table
 from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
@@ -78,6 +79,7 @@ def tables() -> dict[str, str]:
         "findings of doctor": doctor_sections(),
         "filters": filters_table(),
         "guards": guards_table(),
+        "accuracy": accuracy_table(),
         "kinds of personal data": pii_kinds_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),
