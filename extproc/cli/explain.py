@@ -158,6 +158,10 @@ def as_data(run: DryRun) -> ExplanationJson:
             {"guard": guard, "direction": direction, "outcome": outcome.value, "texts": texts}
             for (guard, direction, outcome), texts in record.coverage.items()
         ],
+        "fences": [
+            {"guard": guard, "outcome": fencing.value, "texts": texts}
+            for (guard, fencing), texts in record.fences.items()
+        ],
         "headers": {
             "set": [list(pair) for action in run.changes for pair in action.changes.set],
             "remove": [name for action in run.changes for name in action.changes.remove],
@@ -213,6 +217,8 @@ def _rows(run: DryRun) -> Iterator[tuple[str, str]]:
     yield from acting_budgets_rows(acting_budgets_data(run))
     yield "findings", _counted(record) or "none"
     yield "coverage", _coverage(record) or "none"
+    if record.fences:
+        yield "fence", "; ".join(f"{guard}: {texts} {fencing}" for (guard, fencing), texts in record.fences.items())
     yield "headers", "; ".join(_header_changes(run.changes)) or "no changes"
     yield "local reply", "none: the request is forwarded" if run.reply is None else _reply(run)
     yield "body", _body_change(run)

@@ -138,6 +138,14 @@ class CoverageJson(TypedDict):
     texts: Annotated[int, "how many"]
 
 
+class FenceJson(TypedDict):
+    """What became of the texts of tools and documents at a guard that fences."""
+
+    guard: Annotated[str, "its name"]
+    outcome: Annotated[str, "`fenced`, or `left` as they are"]
+    texts: Annotated[int, "how many"]
+
+
 class HeaderChangesJson(TypedDict):
     """Changes of request headers."""
 
@@ -248,6 +256,7 @@ class ExplanationJson(TypedDict):
     findings: Annotated[list[FoundJson], "by guard and kind"]
     verdicts: Annotated[list[VerdictJson], "by guard and action"]
     coverage: Annotated[list[CoverageJson], "by guard and outcome"]
+    fences: Annotated[list[FenceJson], "texts of tools and documents, by guard and what became of them"]
     headers: Annotated[HeaderChangesJson, "changes of the request"]
     reroutes: Annotated[bool, "Envoy computes its route again"]
     answer: Annotated[AnswerJson | None, "the processor's own reply; null: the request is forwarded"]

@@ -69,6 +69,13 @@ class Coverage(StrEnum):
     FAILED_CLOSED = "failed_closed"
 
 
+class Fencing(StrEnum):
+    """What became of a text of a tool or a document at a guard that fences."""
+
+    FENCED = "fenced"  # the model gets it between marks
+    LEFT = "left"  # JSON, text that citations count in, or a request to which no model answers in words
+
+
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
     """The model version of an exchange, as needed for measurements.
@@ -183,6 +190,7 @@ class ExchangeRecord:
     findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
     finding_count: int = 0
     coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, outcome): texts
+    fences: dict[tuple[str, Fencing], int] = field(default_factory=dict)  # (guard, what became of them): texts
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the coverage total of each guard
     details: list[str] = field(default_factory=list)  # of findings with a detail: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
@@ -193,6 +201,11 @@ class ExchangeRecord:
     trace: TraceContext | None = None  # its span; None: `otel` is off
     work: WorkTimes | None = field(default=None, repr=False)  # of its steps; None: `otel` is off
     restored: bool = False  # masked values are restored in responses, so ``keep_text`` is called before that
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether the model gets any text between marks."""
+        return any(fencing is Fencing.FENCED for _, fencing in self.fences)
 
     @property
     def fallbacks(self) -> list[tuple[str, str, str]]:
@@ -208,6 +221,11 @@ class ExchangeRecord:
         self.finding_count += 1
         self.findings[finding] = self.findings.get(finding, 0) + 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+
+    def note_fence(self, guard_name: str, fencing: Fencing) -> None:
+        """Count a text that a guard has fenced, or left."""
+        key = (guard_name, fencing)
+        self.fences[key] = self.fences.get(key, 0) + 1
 
     def note_detail(self, guard_name: str, kind: str, detail: str) -> None:
         """Keep a finding's detail, once each, up to a limit."""

@@ -88,6 +88,5 @@ def copy_rules(filters: Sequence[Filter]) -> CopyRules:
     """Which copies of texts must be removed from responses when these filters are active."""
     return CopyRules(
         drops_all=any(item.changes_responses for item in filters),
-        drops_prompt=any(item.changes_prompt for item in filters),
         drops_inserted=any(item.inserts_prompt for item in filters),
     )

@@ -279,6 +279,8 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
             error = _judge(guard, request, exchange, snapshot)
             if error is not None:
                 raise PayloadRefused(error)
+        for guard in policy.request_guards:
+            _pass_on(guard, request, exchange)
     except Abandoned:
         judged.discard(guard.name)
         raise
@@ -287,6 +289,16 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
         for guard in policy.request_guards:
             _cover(guard, request, exchange, ended=guard.name not in judged)
         note_skipped(policy.skipped, Direction.REQUEST, exchange.record)
+
+
+def _pass_on(guard: Guard, request: RequestView, exchange: ExchangeContext) -> None:
+    """Let a guard change a request that has passed. Raises: FilterFailed."""
+    if guard.name in exchange.failed_open:
+        return
+    try:
+        guard.on_passed(request, exchange)
+    except Exception as failure:
+        note_failure(guard, exchange, failure)
 
 
 def _cover(guard: Guard, request: RequestView, exchange: ExchangeContext, ended: bool) -> None:

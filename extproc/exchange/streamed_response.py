@@ -41,7 +41,7 @@ class StreamedResponse(ResponseHandler):
             choices=request.choices if request else 1,
             channels_max=limits.channels_max,
             event_bytes_max=limits.sse_event_bytes_max,
-            copies=context.policy.copies.where(exchange.has_prompt),
+            copies=context.policy.copies.where(exchange.has_prompt, exchange.record.is_fenced),
             hides_usage=request is not None and not request.usage_asked,
             renamed=renamed_model(request),
         )

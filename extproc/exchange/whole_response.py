@@ -79,7 +79,7 @@ class _WholeResponse(ResponseHandler):
             record.finish_reasons = tuple(view.finishes.values())[:FINISHES_MAX]
             cut_off = _cut_off(view, self._own_ends)
             channels = self._channels_for(view, bool(cut_off))
-            copies = self._policy.copies.where(exchange.has_prompt)
+            copies = self._policy.copies.where(exchange.has_prompt, exchange.record.is_fenced)
             changed = _guard_response(view, channels, exchange, copies, cut_off)
             changed = view.show(self._shown) or changed
             if self._keeps_ledger:

@@ -158,8 +158,7 @@ class Filter:
     cuts_responses: bool = False
     judges_out_of_band: bool = False  # whether it reports its own coverage, and is called at the end of the exchange
     judges_each_alone: bool = True  # the result for a text depends on nothing else, so it can be cached
-    changes_prompt: bool = False  # whether copies of the prompt must be removed: they would reveal inserted text
-    inserts_prompt: bool = False  # like ``changes_prompt``, if the chosen version has a prompt
+    inserts_prompt: bool = False  # whether copies of the prompt must be removed, if the chosen version has one
     hold_ns_max: int = 0  # how long its stages may hold text of a stream; 0: no limit
     restores: bool = False  # whether responses must get back the values that it masked in their request
     judges_cut_ends: bool = False  # whether a truncated text may hold findings that ``might_match_any`` cannot predict
@@ -179,6 +178,9 @@ class Filter:
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Check the request and change it; an error refuses it."""
         return None
+
+    def on_passed(self, request: RequestView, exchange: ExchangeContext) -> None:
+        """Change a request that every guard has let pass. What is added here is judged by none of them."""
 
     def applies_to(self, source: TextSource) -> bool:
         """Whether texts of this source are checked at all. Others are counted as skipped."""

@@ -1,8 +1,10 @@
-"""Responses that state what their documents do not support: reported with two scores, never changed."""
+"""Responses that state what their documents do not support, or say otherwise: reported, never changed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from extproc.config.guards.grounding import GroundingSection
 from extproc.detectors.answers.grounding import Context, Tally, context_of
@@ -17,6 +19,12 @@ from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
 _PERCENT = 100
+_COUNTED: tuple[Callable[[Tally], float], ...] = (
+    attrgetter("unsupported"),
+    attrgetter("novel"),
+    attrgetter("contradicting"),
+)
+"""The counts that lead to findings."""
 
 
 class GroundingGuard(Guard):
@@ -32,20 +40,22 @@ class GroundingGuard(Guard):
         self._unsupported_min = section.unsupported_percent_min / _PERCENT
         self._items_min = section.items_min
         self._novel_min = section.novel_words_percent_min / _PERCENT
+        self._contradictions = section.contradictions
 
     def on_request(self, request: RequestView, exchange: ExchangeContext) -> ApiError | None:
         """Build the context if the request has one; with too much text, the response is not checked."""
         brought = brought_texts(request.texts)
-        if not brought and not pasted_texts(request.texts, self._context_chars_min):
+        documents = brought or pasted_texts(request.texts, self._context_chars_min)
+        if not documents:
             exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
             return None
-        texts = [field.text for field in request.texts]
-        if exchange.prompt is not None:
-            texts.append(exchange.prompt.constant_text)
-        if sum(map(len, texts)) > self._context_chars_max:
+        prompt = [] if exchange.prompt is None else [exchange.prompt.constant_text]
+        if sum([len(field.text) for field in request.texts]) + sum(map(len, prompt)) > self._context_chars_max:
             exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
-        else:
-            self._context.put(exchange, context_of(texts, len(brought)))
+            return None
+        known = set(documents)
+        others = [field.text for field in request.texts if field.text not in known]
+        self._context.put(exchange, context_of(documents, others + prompt, len(brought)))
         return None
 
     def applies_to(self, source: TextSource) -> bool:
@@ -54,6 +64,9 @@ class GroundingGuard(Guard):
 
     def reasons(self, evidence: Evidence) -> list[Reason]:
         """The share that was counted, and its limit; the finding's text is the sentence that adds most to it."""
+        if evidence.finding.kind == "CONTRADICTED":
+            said = "sentences that say otherwise than a sentence of the context, of those that restate one"
+            return [Reason("rule", said, evidence.finding.score)]
         if evidence.finding.kind == "UNSUPPORTED":
             said, limit = "share of names and numbers that the context lacks", self._unsupported_min
         else:
@@ -65,16 +78,17 @@ class GroundingGuard(Guard):
         context = self._context.of(exchange)
         if context is None:
             return None
-        return _TallyStage(
-            self, context, FindingReporter(self, source, exchange), FindingReporter(self, source, exchange)
-        )
+        return _TallyStage(self, context, [FindingReporter(self, source, exchange) for _ in _COUNTED])
 
-    def judge(self, tally: Tally, unsupported: WorstSentence, novel: WorstSentence) -> None:
-        """Report scores above the thresholds."""
+    def judge(self, tally: Tally, worst: Sequence[WorstSentence]) -> None:
+        """Report scores above the thresholds. Args: worst: sentences, in the order of ``_COUNTED``."""
+        unsupported, novel, contradicting = worst
         if tally.items >= self._items_min and tally.unsupported_share >= self._unsupported_min:
             unsupported.report("UNSUPPORTED", tally.unsupported_share)
         if tally.novel_share >= self._novel_min:
             novel.report("NOVEL_WORDS", tally.novel_share)
+        if tally.contradicting and self._contradictions:
+            contradicting.report("CONTRADICTED", tally.contradicting_share)
 
 
 class WorstSentence:
@@ -84,10 +98,10 @@ class WorstSentence:
 
     def __init__(self, reporter: FindingReporter) -> None:
         self._reporter = reporter
-        self._added = 0
+        self._added = 0.0
         self._chars = 0
 
-    def weigh(self, sentence: str, added: int, closing: bool) -> None:
+    def weigh(self, sentence: str, added: float, closing: bool) -> None:
         """Keep the sentence if it adds more than those before."""
         if added > self._added:
             self._added, self._chars = added, len(sentence)
@@ -100,21 +114,18 @@ class WorstSentence:
 
     def forget(self) -> None:
         """Reset for the next text."""
-        self._added = 0
+        self._added = 0.0
 
 
 class _TallyStage:
     """Releases the text, counts it sentence by sentence, and checks it at its end."""
 
-    __slots__ = ("_buffer", "_context", "_guard", "_novel", "_tally", "_unsupported", "rejected")
+    __slots__ = ("_buffer", "_context", "_guard", "_tally", "_worst", "rejected")
 
-    def __init__(
-        self, guard: GroundingGuard, context: Context, of_unsupported: FindingReporter, of_novel: FindingReporter
-    ) -> None:
+    def __init__(self, guard: GroundingGuard, context: Context, reporters: Sequence[FindingReporter]) -> None:
         self._guard = guard
         self._context = context
-        self._unsupported = WorstSentence(of_unsupported)
-        self._novel = WorstSentence(of_novel)
+        self._worst = [WorstSentence(reporter) for reporter in reporters]
         self._tally = Tally()
         self._buffer = SentenceBuffer()
         self.rejected = False
@@ -130,10 +141,10 @@ class _TallyStage:
         rest = self._buffer.take()
         if rest:
             self._count(rest, closing=True)
-        self._guard.judge(self._tally, self._unsupported, self._novel)
+        self._guard.judge(self._tally, self._worst)
         self._tally = Tally()
-        self._unsupported.forget()
-        self._novel.forget()
+        for worst in self._worst:
+            worst.forget()
         return ""
 
     def held(self) -> str:
@@ -142,13 +153,12 @@ class _TallyStage:
 
     def fork(self) -> _TallyStage:
         """A stage in the same state that reports nothing."""
-        copy = _TallyStage(self._guard, self._context, NULL_REPORTER, NULL_REPORTER)
+        copy = _TallyStage(self._guard, self._context, [NULL_REPORTER for _ in _COUNTED])
         copy._buffer, copy._tally = self._buffer.copy(), replace(self._tally)
         return copy
 
     def _count(self, sentence: str, closing: bool) -> None:
-        tally = self._tally
-        unsupported, novel = tally.unsupported, tally.novel
-        tally.add(sentence, self._context)
-        self._unsupported.weigh(sentence, tally.unsupported - unsupported, closing)
-        self._novel.weigh(sentence, tally.novel - novel, closing)
+        before = [count(self._tally) for count in _COUNTED]
+        self._tally.add(sentence, self._context)
+        for worst, count, counted in zip(self._worst, _COUNTED, before, strict=True):
+            worst.weigh(sentence, count(self._tally) - counted, closing)

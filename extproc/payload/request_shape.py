@@ -22,6 +22,8 @@ TOOL_LISTS = ("tools", "functions")
 _TOOL_CHOICES = ("tool_choice", "function_call")
 # Keys of external free text: no names, no identifiers.
 _PROSE_KEYS = frozenset({"text", "content", "contents", "output", "document"})
+# The text of a plain document, of which citations count the characters. Source: Anthropic's API.
+_CITED = ("source", "data")
 _STRUCTURED = ("guided_json", "structured_outputs")
 _JSON_FORMATS = frozenset({"json_object", "json_schema"})
 _NO_ROLES: Mapping[str, Speaker] = {}
@@ -68,11 +70,17 @@ class RequestShape:
     # --- texts, by their places ------------------------------------------------------------------------------------
 
     def is_prose(self, path: Path, text: str) -> bool:
-        """Whether an external text may be wrapped in other words: it is not a name, an identifier or JSON."""
+        """Whether an external text may be wrapped in other words: it is not JSON, and no citation counts in it."""
+        if not self.is_said(path) or path[-2:] == _CITED:
+            return False
+        return path[0] == _DOCUMENTS or not _is_json(text)
+
+    def is_said(self, path: Path) -> bool:
+        """Whether a tool or a document says something at this place, in free text or JSON: no name, no identifier."""
         if path[0] == _DOCUMENTS:
             return len(path) == 1 or isinstance(path[-1], int) or path[-1] in _PROSE_KEYS
         keys = [key for key in path if isinstance(key, str)]
-        return keys[-1] in _PROSE_KEYS and not _is_json(text)
+        return keys[-1] in _PROSE_KEYS or path[-2:] == _CITED
 
     # --- messages --------------------------------------------------------------------------------------------------
 

@@ -175,8 +175,12 @@ class RequestView:
         return self.shape.schemas(self.tree)
 
     def is_prose(self, text_field: TextField) -> bool:
-        """Whether an external text may be wrapped in other words: it is not a name, an identifier or JSON."""
+        """Whether an external text may be wrapped in other words: it is not JSON, and no citation counts in it."""
         return self.shape.is_prose(text_field.path, text_field.text)
+
+    def is_said(self, text_field: TextField) -> bool:
+        """Whether an external text is something that is said: it is not a name or an identifier."""
+        return self.shape.is_said(text_field.path)
 
     def replace_text(self, text_field: TextField, text: str) -> None:
         """Replace a text. Raises: PayloadRefused (400) if the text is names of keys."""
@@ -266,7 +270,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyRules:
-    """Which copies must be removed: all of them if responses may change, those of the prompt if a prompt is changed.
+    """Which copies must be removed: all of them if responses may change, those of the prompt if texts were put into it.
 
     ``drops_inserted``: those of the prompt, if the version has one that is inserted.
     """
@@ -275,9 +279,10 @@ class CopyRules:
     drops_prompt: bool = False
     drops_inserted: bool = False
 
-    def where(self, inserted: bool) -> CopyRules:
-        """The rules for an exchange in which a prompt was ``inserted``, or not."""
-        return CopyRules(self.drops_all, drops_prompt=True) if inserted and self.drops_inserted else self
+    def where(self, inserted: bool, fenced: bool) -> CopyRules:
+        """The rules for an exchange in which a prompt was ``inserted`` or texts were ``fenced``, or not."""
+        drops_prompt = fenced or (inserted and self.drops_inserted)
+        return CopyRules(self.drops_all, drops_prompt=True) if drops_prompt else self
 
     def drop_from(self, copies: Sequence[Copy]) -> bool:
         """Remove copies as required. Returns: whether there were any."""

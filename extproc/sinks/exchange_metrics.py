@@ -127,6 +127,11 @@ class ExchangeMetrics:
             "Texts by outcome at a guard.",
             ("policy", "guard", "direction", "outcome"),
         )
+        self._fences = counter(
+            "llm_guard_fences_total",
+            "Texts of tools and documents by what became of them: `fenced`, or `left` (JSON, documents to rank).",
+            ("policy", "guard", "outcome"),
+        )
         self._texts = counter(
             "llm_policy_texts_total",
             "Texts received; equals the coverage total of each guard for that direction.",
@@ -155,6 +160,8 @@ class ExchangeMetrics:
                 self._hold_limit.add((finding[0],), times)
         for (guard, direction, what), texts in record.coverage.items():
             self.coverage.add((record.policy, guard, direction, what.value), texts)
+        for (guard, fencing), texts in record.fences.items():
+            self._fences.add((record.policy, guard, fencing.value), texts)
         for direction, texts in record.text_counts.items():
             self._texts.add((record.policy, direction), texts)
         if record.dropped_texts:

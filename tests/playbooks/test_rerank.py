@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.domain.record import Outcome
+from extproc.domain.record import Fencing, Outcome
 from extproc.domain.usage import Usage
 from extproc.exchange.events import RequestBody, ResponseBody, StreamClosed
 from tests.playbooks.driver import (
@@ -112,12 +112,11 @@ def test_an_attack_over_two_parts_is_found() -> None:
 
 
 @pytest.mark.parametrize("documents", ["Paris", ["Paris", {"text": "Lyon"}]])
-def test_its_documents_are_fenced_and_its_query_is_not(documents: Any) -> None:
-    """By who speaks, and by what the shape calls prose."""
+def test_its_documents_are_not_fenced(documents: Any) -> None:
+    """No model answers in words: marks would change every score. That they were left is counted."""
     talk = reranked({"guard": "injection", "action": "block", "fence": True}, documents=documents)
-    assert talk.server_json["query"] == QUERY["query"]
-    sent = talk.server_json["documents"]
-    assert all("EXTERNAL DATA" in str(document) for document in (sent if isinstance(sent, list) else [sent]))
+    assert talk.server_json["documents"] == documents
+    assert talk.exchange.record.fences == {("injection", Fencing.LEFT): 1 if isinstance(documents, str) else 2}
 
 
 def test_whose_words_it_holds_is_asked_for() -> None:

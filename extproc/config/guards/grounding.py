@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 
 
 class GroundingSection(GuardSection):
-    """Detects numbers, names, addresses, citations and words in responses that the request's documents lack."""
+    """Detects numbers, names, addresses, citations and words in responses that the documents lack or contradict."""
 
     guard: Literal["grounding"]
     on: Literal["response"] = Field(default="response", description="direction")
@@ -39,7 +39,12 @@ class GroundingSection(GuardSection):
         ge=1,
         le=100,
         description=(
-            "share of new words that makes a response NOVEL_WORDS; frequent words do not count, short responses "
-            "are weighted down"
+            "share of new words that makes a response NOVEL_WORDS; frequent words do not count, names and numbers "
+            "count twice, short responses are weighted down"
         ),
+    )
+    contradictions: bool = Field(
+        default=True,
+        description="report CONTRADICTED for a sentence that restates one of a document with another value, month, name"
+        " or negation",
     )

@@ -39,8 +39,9 @@ class InjectionSection(GuardSection):
     )
     model: bool = Field(default=True, description="use the packaged model as well as the patterns")
     fence: bool = Field(
-        default=False,
-        description="fence free text of tools and documents with markers that label it as data (not in shadow)",
+        default=True,
+        description="put free text of tools and documents between marks that tell a chat model it is data (not in"
+        " shadow)",
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
@@ -52,6 +53,6 @@ class InjectionSection(GuardSection):
                 found = f"{flag} is {getattr(self, flag):g}, above {block}, which is {getattr(self, block):g}"
                 hint = f"A score from {flag} on is reported, from {block} on acted upon: the first is the lower one."
                 yield places.problem((*at, given), found, hint=hint)
-        if self.fence and self.action == "shadow":
+        if self.fence and "fence" in self.model_fields_set and self.action == "shadow":
             hint = "Set `action: flag`, or leave `fence:` out."
             yield places.problem((*at, "fence"), "shadow changes nothing, so nothing is fenced", hint=hint)

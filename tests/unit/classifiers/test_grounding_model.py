@@ -48,3 +48,13 @@ async def test_a_long_context_supports_what_stands_anywhere_in_it() -> None:
         (scores,) = await judge.judge([SUPPORTED], context)
         assert (scores["unsupported"] < 0.5) == (CONTEXT in context), len(context)
     await judge.close()
+
+
+@in_new_loop
+async def test_another_value_scores_higher_in_the_same_words() -> None:
+    """Vectors of numbers and names are much alike, so what is compared in the path counts too."""
+    judge = ProcessRunner("support", GroundingClassifier(adapter="grounding"), lambda _: None, FakeLog())
+    texts = ["The kettle was first sold in 1998 in Norway.", "The kettle was first sold in 1989 in Norway."]
+    right, wrong = [one["unsupported"] for one in await judge.judge(texts, CONTEXT)]
+    assert wrong > 2 * right
+    await judge.close()

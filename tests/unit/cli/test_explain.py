@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -23,7 +24,7 @@ from tests.unit.config.conftest import MINIMAL
 from tests.unit.rollouts import share_of
 
 PRICE = {"prompt_micro_usd_per_mtok": 1, "completion_micro_usd_per_mtok": 1}
-CHAT = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
+CHAT: dict[str, Any] = {"model": "tiny-chat", "messages": [{"role": "user", "content": "I am ann@example.org"}]}
 
 
 def explained(folder: Path, content: str | bytes, *options: str, config: Path = DEMO_CONFIG) -> Result:
@@ -74,6 +75,18 @@ def test_the_result_is_json_for_who_asks(tmp_path: Path) -> None:
     assert (told["answer"], told["body_changed"]) == (None, True)
     refused = json.loads(explained(tmp_path, json.dumps({**CHAT, "model": "nobody"}), "--json").output)
     assert (refused["answer"]["status"], refused["body"], refused["version"]) == (404, None, None)
+
+
+def test_what_was_fenced_is_shown(tmp_path: Path) -> None:
+    """Texts of tools that the model gets between marks, and those that stay as they are; nothing without any."""
+    said = [{"role": "tool", "tool_call_id": "c", "content": text} for text in ("open at nine", '{"open": 9}')]
+    asked = {**CHAT, "messages": [*CHAT["messages"], *said]}
+    result = explained(tmp_path, json.dumps(asked))
+    assert "injection: 1 fenced; injection: 1 left" in result.output
+    assert "EXTERNAL DATA" in result.output
+    told = json.loads(explained(tmp_path, json.dumps(asked), "--json").output)
+    assert {"guard": "injection", "outcome": "fenced", "texts": 1} in told["fences"]
+    assert json.loads(explained(tmp_path, json.dumps(CHAT), "--json").output)["fences"] == []
 
 
 def test_the_part_in_a_rollout_is_shown(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import FrozenInstanceError
+from itertools import product
 
 import pytest
 
@@ -63,12 +64,12 @@ def test_copies_are_dropped_where_answers_may_change(section: dict[str, str], dr
 
 
 @pytest.mark.parametrize(("mode", "drops"), [("enforce", True), ("shadow", False)])
-def test_copies_of_the_prompt_are_dropped_where_we_insert_one(mode: str, drops: bool) -> None:
+def test_copies_of_the_prompt_are_dropped_where_we_insert_one_or_fence_a_text(mode: str, drops: bool) -> None:
     """They would show our own words to the client; what repeats the answer only may stay."""
     copies = snapshot_of(VERSION, {"filter": "prompt", "mode": mode}, METER).policies[-1].copies
-    for has_prompt in (True, False):
-        rules = copies.where(has_prompt)
-        assert (rules.drops_all, rules.drops_prompt) == (False, drops and has_prompt)
+    for has_prompt, is_fenced in product((True, False), repeat=2):
+        rules = copies.where(has_prompt, is_fenced)
+        assert (rules.drops_all, rules.drops_prompt) == (False, is_fenced or (drops and has_prompt))
 
 
 def test_filters_that_look_at_answers() -> None:

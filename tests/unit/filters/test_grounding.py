@@ -57,6 +57,25 @@ def test_what_the_request_does_not_have_is_reported(fields: dict[str, Any]) -> N
     assert set(record.verdicts) == {("grounding", "response", "flag")}
 
 
+@pytest.mark.parametrize("fields", [{"messages": TOOL}, DOCUMENT, {"messages": [{"role": "user", "content": CONTEXT}]}])
+def test_a_sentence_that_says_otherwise_than_a_document_is_reported(fields: dict[str, Any]) -> None:
+    """With the share of such sentences; the guard can leave it out."""
+    guard = {**GROUNDING, "context_chars_min": 100}
+    said = f"{GOOD} The warranty lasts 12 months, so the warranty ends."
+    text, record = judged([said], guard, **fields)
+    assert text == said
+    assert record.findings == {("grounding", "response", "CONTRADICTED"): 1}
+    assert record.details == ["grounding/CONTRADICTED/0.33"]
+    assert kinds(judged([said], {**guard, "contradictions": False}, **fields)[1]) == set()
+
+
+def test_what_the_user_asks_is_no_document() -> None:
+    """An answer may correct it; one that agrees with it against the document says otherwise."""
+    asked = [{"role": "user", "content": "Does the warranty last 12 months?"}, TOOL[1]]
+    assert kinds(judged(["The warranty lasts 24 months."], messages=asked)[1]) == set()
+    assert kinds(judged(["The warranty lasts 12 months."], messages=asked)[1]) == {"CONTRADICTED"}
+
+
 @pytest.mark.parametrize(("kind", "fields"), [(Kind.CONTENT, {}), (Kind.REASONING, DOCUMENT), (Kind.JSON, DOCUMENT)])
 def test_without_a_context_nothing_is_judged(kind: Kind, fields: dict[str, Any]) -> None:
     """A short question has none; and only what is told to the user rests on one."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from extproc.config.document import Log
 from extproc.domain.hop_results import MarkResult
-from extproc.domain.record import Coverage, ExchangeRecord, Outcome, VersionFacts
+from extproc.domain.record import Coverage, ExchangeRecord, Fencing, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.operations.json_log import open_log
 from extproc.sinks.exchange_log import ExchangeLog
@@ -51,6 +51,14 @@ def test_an_exchange_of_which_little_is_known_has_a_line_too() -> None:
     line = line_of(ExchangeRecord("id-1", "rev", 0, outcome=Outcome.REJECTED, reason="path_not_allowed", status=403))
     assert (line["outcome"], line["reason"], line["status"]) == ("rejected", "path_not_allowed", 403)
     assert (line["model"], line["prompt_tokens"]) == ("", 0)
+
+
+def test_a_line_tells_what_was_fenced() -> None:
+    """Only where a tool or a document said something."""
+    record = ExchangeRecord("id-1", "rev", 0)
+    assert "fences" not in line_of(record)
+    record.note_fence("injection", Fencing.FENCED)
+    assert line_of(record)["fences"] == {"injection/fenced": 1}
 
 
 def test_texts_are_in_the_line_only_where_they_were_kept() -> None:
