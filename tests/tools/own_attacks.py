@@ -3,7 +3,7 @@
     python -m tests.tools.own_attacks FOLDER
 
 The grammars (``attack_grammar/LANGUAGE.txt``) say in general words how people ask a model to drop its rules, give away
-its prompt or play one without scruples, and how the same words are used honestly, in seventeen languages: no public data
+its prompt or play one without scruples, and how the same words are used honestly, in seven languages: no public data
 set has honest text in all of them. Never a source that figures are reported of. Licence: CC0-1.0.
 """
 
@@ -18,8 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 GRAMMARS = Path(__file__).with_name("attack_grammar")
-ROWS = {"en": 2_400} | dict.fromkeys(("de", "es", "fr", "it", "pt"), 500) | {"nl": 250}
-ROWS |= dict.fromkeys(("ar", "hi", "id", "ja", "ko", "pl", "ru", "tr", "vi", "zh"), 250)
+ROWS = {"en": 2_400, "de": 500, "es": 500, "fr": 500, "it": 500, "nl": 250, "pt": 500}
 """How many attacks, and as many honest texts, of each language."""
 
 _SLOT = re.compile(r"<([a-z0-9]+)>")
