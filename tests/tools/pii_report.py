@@ -7,7 +7,7 @@ FOLDER holds ``SOURCE.jsonl.gz`` or ``SOURCE.jsonl``; default: ``tests/corpus/sh
 of its type overlaps it by half or more of the longer of the two; parts of one date with nothing but blanks and commas
 between are one span.
 
-Sources of ``UNSEEN`` were not looked at by those who wrote the patterns: the figures to expect. Their intervals are over
+Nobody who wrote a pattern has read the sources of ``UNSEEN``: theirs are the figures to expect. Intervals are over
 languages, since a number is written alike within one.
 """
 
@@ -80,7 +80,7 @@ def main() -> None:
 
 def report() -> dict[str, float]:
     """Every figure by a flat name: ``pii.SOURCE.KIND.f1``, ``pii.SOURCE.rows_flagged``, ``pii.code.secrets``,
-    ``pii.detector_us.TEXT``, and of the unseen sources ``pii.left_out.KIND.f1``, where the kind ``all`` has every finding.
+    ``pii.detector_us.TEXT``, and of the unseen sources ``pii.left_out.KIND.f1``; the kind ``all`` has every finding.
     """
     detector = PiiDetector(ENTITIES)
     by_kind, flagged = accuracy(detector, CORPUS)
