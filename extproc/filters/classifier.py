@@ -32,7 +32,7 @@ _JUDGED_KINDS = frozenset(
 _DRAWS = 1 << 64
 MASKED_VALUES_MAX = 1_000
 """Of a request. One with more is refused: each is searched for in all of its texts."""
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no search can find
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which no search can find
 
 
 class ClassifierGuard(Guard):
