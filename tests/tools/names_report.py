@@ -1,4 +1,4 @@
-"""How good Presidio is at names and places, on rows that nobody tuned on, by the locale of their names.
+"""How good Presidio is at names and places, by the locale of their names, on sentences that nobody tuned on.
 
     python -m tests.tools.names_report [MODEL [LANGUAGE]]
 

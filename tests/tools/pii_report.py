@@ -7,8 +7,8 @@ FOLDER holds ``SOURCE.jsonl.gz`` or ``SOURCE.jsonl``; default: ``tests/corpus/sh
 of its type overlaps it by half or more of the longer of the two; parts of one date with nothing but blanks and commas
 between are one span.
 
-Nobody who wrote a pattern has read the sources of ``UNSEEN``: theirs are the figures to expect. Intervals are over
-languages, since a number is written alike within one.
+Nobody who wrote a pattern has read the sentences of ``UNSEEN`` sources; how Faker writes their numbers was in view.
+Intervals are over languages, since a number is written alike within one.
 """
 
 from __future__ import annotations
