@@ -13,7 +13,7 @@ from typing import Any
 
 from extproc.children.json_child import ChildDied, JsonChild
 from extproc.classifiers.runner import ClassifierFailed
-from extproc.classifiers.scores import Scores
+from extproc.classifiers.scores import LocatedScores, Scores
 from extproc.config.classifiers import LocalClassifier
 
 _RETRY_S_MAX = 60.0
@@ -41,7 +41,10 @@ class ModelProcess:
         """The scores of each text."""
         reply = await self._ask({"texts": texts, "context": context})
         self.judged += 1
-        return list(reply["scores"])
+        places = reply.get("places")
+        if places is None:
+            return list(reply["scores"])
+        return [LocatedScores(scores, found) for scores, found in zip(reply["scores"], places, strict=True)]
 
     async def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         try:

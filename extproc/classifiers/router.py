@@ -155,7 +155,7 @@ class ClassifierRouter:
         if isinstance(scores, ClassifierDropReason):
             return self._expired(check, scores)
         try:
-            return VerdictReceived(check, judge.verdicts.findings(check.texts, scores))
+            return VerdictReceived(check, judge.verdicts.findings(check.texts, scores, located=check.locates))
         except ScoresMissing:
             return self._expired(check, ClassifierDropReason.FAILED)
 

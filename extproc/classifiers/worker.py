@@ -13,7 +13,7 @@ from typing import BinaryIO
 import orjson
 
 from extproc.classifiers.adapters import LOADERS
-from extproc.classifiers.adapters.base import ModelUnusable, PairModel, TextModel
+from extproc.classifiers.adapters.base import LocatingModel, ModelUnusable, PairModel, TextModel
 
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # one thread per worker: `workers` sets the parallelism
@@ -35,7 +35,7 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
                 model = LOADERS[question["adapter"]](question)
                 answer: dict[str, object] = {"ready": True}
             else:
-                answer = {"scores": _scores(model, question["texts"], question["context"])}
+                answer = _answer(model, question["texts"], question["context"])
         except ImportError as error:
             answer = {"error": f"{error.name} is not installed: see the extras of llm-extproc"}
         except ModelUnusable as error:
@@ -44,6 +44,14 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
             answer = {"error": type(error).__name__}
         answers.write(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE))
         answers.flush()
+
+
+def _answer(model: TextModel | PairModel, texts: list[str], context: str) -> dict[str, object]:
+    """Scores of each text, and where a model that locates what it finds has found it."""
+    if isinstance(model, LocatingModel):
+        places = [model.places(text) for text in texts]
+        return {"scores": [model.scores_of(found) for found in places], "places": places}
+    return {"scores": _scores(model, texts, context)}
 
 
 def _scores(model: TextModel | PairModel, texts: list[str], context: str) -> list[dict[str, float]]:

@@ -73,6 +73,11 @@ class AnyClassifierSection(Section):
         """Whether it scores texts against a context, instead of single texts."""
         return False
 
+    @property
+    def locates(self) -> bool:
+        """Whether it says where in a text it found something, so that this can be masked."""
+        return False
+
 
 class ModelSection(AnyClassifierSection):
     """A model in local processes."""
@@ -192,6 +197,11 @@ class PresidioClassifier(ModelSection):
     def counts(self) -> tuple[str, ...]:
         """Its types."""
         return self.entities
+
+    @property
+    def locates(self) -> bool:
+        """Always."""
+        return True
 
 
 class TopicsClassifier(ModelSection):

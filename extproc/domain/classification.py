@@ -41,12 +41,16 @@ FoundInText = tuple[SpokenText, Finding]
 
 @dataclass(frozen=True, slots=True)
 class BlockingCheck:
-    """A result that an exchange waits for, at most ``wait_ms`` [ms]."""
+    """A result that an exchange waits for, at most ``wait_ms`` [ms].
+
+    ``locates``: its findings are to say where in a text they are.
+    """
 
     guard: str
     classifier: str
     texts: tuple[SpokenText, ...] = field(repr=False)
     wait_ms: int
+    locates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,23 @@ class NoVerdict(Exception):
 class OpenWaits:
     """Open waits. The request has already passed the guards, so ``forward`` is the command that continues it.
 
-    Args: claim: that a store is asked for, if any.
+    Args:
+        body: as ``forward`` sends it, if a verdict may mask something in it.
+        claim: that a store is asked for, if any.
     """
 
     def __init__(
-        self, guards: Sequence[Guard], exchange: ExchangeContext, forward: ContinueBody, claim: Claim | None = None
+        self,
+        guards: Sequence[Guard],
+        exchange: ExchangeContext,
+        forward: ContinueBody,
+        body: bytes = b"",
+        claim: Claim | None = None,
     ) -> None:
         self._guards = {guard.name: guard for guard in guards}
         self._exchange = exchange
         self._forward = forward
+        self.body = body if any(check.locates for check in exchange.outbox.checks) else b""
         self.open: list[Wait] = [*exchange.outbox.checks]
         if claim is not None:
             self.open.append(claim)

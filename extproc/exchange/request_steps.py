@@ -6,7 +6,7 @@ from extproc.domain.contract import PICKER_HEADER
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
-from extproc.exchange import attempts, feedback, hops
+from extproc.exchange import attempts, feedback, hops, verdict_masks
 from extproc.exchange import request as requests
 from extproc.exchange.endpoint_picks import EndpointPick
 from extproc.exchange.events import (
@@ -116,7 +116,7 @@ def judge_body(state: ExchangeState, event: RequestBody, now_ns: int) -> Step:
     exchange.facts = exchange.facts._replace(headers={})
     if exchange.outbox.checks or claim is not None:
         state.phase = Phase.AWAITING
-        state.open_waits = OpenWaits(state.policy.on_end_guards, exchange, forward, claim)
+        state.open_waits = OpenWaits(state.policy.on_end_guards, exchange, forward, after, claim)
         return Step([], waits=state.open_waits.open, jobs=state.take_jobs())
     return _send_on(state, forward, now_ns)
 
@@ -136,8 +136,7 @@ def take_verdict(state: ExchangeState, event: VerdictReceived | VerdictMissing, 
     """Continue a waiting request when its last wait has ended. Raises: PayloadRefused if a verdict requires it."""
     if state.open_waits is None:
         raise AssertionError(_NOT_WAITING)
-    forward = state.open_waits.take(event)
-    return Step([]) if forward is None else _send_on(state, forward, now_ns)
+    return _resume(state, state.open_waits, state.open_waits.take(event), now_ns)
 
 
 def take_limits(state: ExchangeState, event: LimitsAnswered, now_ns: int) -> Step:
@@ -145,8 +144,16 @@ def take_limits(state: ExchangeState, event: LimitsAnswered, now_ns: int) -> Ste
     if state.open_waits is None or state.limiting is None:
         raise AssertionError(_NOT_WAITING)
     state.limiting.check(now_ns)
-    forward = state.open_waits.close(event.claim)
-    return Step([]) if forward is None else _send_on(state, forward, now_ns)
+    return _resume(state, state.open_waits, state.open_waits.close(event.claim), now_ns)
+
+
+def _resume(state: ExchangeState, waits: OpenWaits, forward: ContinueBody | None, now_ns: int) -> Step:
+    """Send the request on if it waits for nothing more, with what verdicts mask. Raises: PayloadRefused."""
+    if forward is None:
+        return Step([])
+    if state.exchange.outbox.masks:
+        forward.body = verdict_masks.mask(state, waits.body)
+    return _send_on(state, forward, now_ns)
 
 
 def _send_on(state: ExchangeState, forward: ContinueBody, now_ns: int) -> Step:

@@ -39,10 +39,12 @@ class Outbox:
     Attributes:
         checks: verdicts to wait for before the request continues.
         jobs: texts to be classified without waiting.
+        masks: what to mask in a request before it continues, by guard: each value with its mask.
     """
 
     checks: list[BlockingCheck] = field(default_factory=list)
     jobs: list[ClassificationJob] = field(default_factory=list)
+    masks: dict[Guard, dict[str, str]] = field(default_factory=dict, repr=False)
 
 
 class GuardState(Generic[_T]):

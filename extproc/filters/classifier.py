@@ -8,6 +8,7 @@ texts (too many, too long, not in the sample) appear in the coverage.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from io import StringIO
 from itertools import groupby
@@ -17,6 +18,7 @@ from extproc.config.guards.classifier import ClassifierSection
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText, Origin, SpokenText
 from extproc.domain.errors import ApiError
 from extproc.domain.finding import Evidence
+from extproc.domain.masks import type_mask
 from extproc.domain.record import Action, Coverage
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Guard, GuardState
@@ -28,6 +30,9 @@ _JUDGED_KINDS = frozenset(
     {Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON}
 )  # of responses, classified separately
 _DRAWS = 1 << 64
+MASKED_VALUES_MAX = 1_000
+"""Of a request. One with more is refused: each is searched for in all of its texts."""
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which no search can find
 
 
 class ClassifierGuard(Guard):
@@ -83,8 +88,11 @@ class ClassifierGuard(Guard):
             self._submit(exchange, Direction.REQUEST, texts, whole)
         else:
             self._pending.put(exchange, whole)
-            exchange.outbox.checks.append(BlockingCheck(self.name, section.classifier, texts, section.await_ms))
+            exchange.outbox.checks.append(self._check(texts, section.await_ms))
         return None
+
+    def _check(self, texts: tuple[SpokenText, ...], wait_ms: int) -> BlockingCheck:
+        return BlockingCheck(self.name, self._section.classifier, texts, wait_ms, self.action is Action.MASK)
 
     def might_match_any(self, texts: Sequence[tuple[TextSource, str]]) -> bool:
         """False for a request, which was checked as a whole; a response is collected."""
@@ -104,12 +112,17 @@ class ClassifierGuard(Guard):
         return stage
 
     def on_verdict(self, found: Sequence[FoundInText], exchange: ExchangeContext) -> ApiError | None:
-        """Refuse the request on any finding, if the guard blocks."""
+        """Refuse the request on any finding, if the guard blocks; note what it masks."""
         exchange.record.note_coverage(
             self.name, Direction.REQUEST.value, Coverage.CHECKED, self._pending.pop(exchange) or 0
         )
         for spoken, finding in found:
             self.report(exchange, Direction.REQUEST, Evidence(finding, spoken.text, spoken.speaker.value))
+        if found and self.action is Action.MASK:
+            values = {spoken.text[one.start : one.end].strip(): type_mask(one.kind) for spoken, one in found}
+            if len(values) > MASKED_VALUES_MAX or any(map(_SURROGATE.search, values)):
+                return self.rejection()
+            exchange.outbox.masks[self] = {value: mask for value, mask in values.items() if value}
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def on_end(self, exchange: ExchangeContext, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:

@@ -14,7 +14,8 @@ from extproc.domain.text import Kind, Stage, TextSource
 from extproc.filters.base import ExchangeContext, FindingReporter, Guard
 from extproc.filters.json_text import JsonTextStage, WholeNumbers
 from extproc.filters.observe import ObservingStage
-from extproc.filters.spans import Mask, SpanStage
+from extproc.filters.span_detectors import Mask
+from extproc.filters.spans import SpanStage
 
 
 class CustomGuard(Guard):

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from extproc.domain.finding import Finding
 from extproc.domain.text import Kind, Stage, TextSource, close_stage, yielding
-from extproc.filters.spans import SpanDetector, beginning_in
+from extproc.filters.span_detectors import SpanDetector, beginning_in
 
 _STRING_EVENT = re.compile(r'["\\]')
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}

@@ -27,7 +27,8 @@ from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
 from extproc.filters.private_keys import KIND as KEY_BLOCK
 from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
-from extproc.filters.spans import NO_LIMIT, HoldLimit, Mask, SpanStage
+from extproc.filters.span_detectors import Mask
+from extproc.filters.spans import NO_LIMIT, HoldLimit, SpanStage
 from extproc.payload.view import RequestView
 
 _MS_NS = 1_000_000

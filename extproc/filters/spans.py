@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import cast
 
 from extproc.detectors.text.cells import (
     CELL_BLANKS,
@@ -27,40 +27,19 @@ from extproc.detectors.text.cells import (
 from extproc.detectors.text.folding import VANISHED, folded
 from extproc.domain.finding import Finding
 from extproc.filters.base import report_nothing
+from extproc.filters.span_detectors import (
+    BEHIND_CHARS_MAX,
+    BeginningDetector,
+    Mask,
+    SpanDetector,
+    awaited_in,
+    beginning_in,
+    found_in,
+    reads_behind,
+)
 
 _NOTHING_READ = CELL_BLANKS + VANISHED
 _CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # below this length a part can rarely be checked
-
-Mask = Callable[[Finding, str], str]
-
-
-class SpanDetector(Protocol):
-    """A detector whose findings never extend beyond a cell."""
-
-    def might_match(self, text: str) -> bool:
-        """A prefilter that most texts fail: False only if no part of the text can hold a finding."""
-        ...
-
-    def find(self, text: str, start: int = 0) -> list[Finding]:
-        """Findings in ``text[start:]``, in order; the text before is context."""
-        ...
-
-
-class BeginningDetector(SpanDetector, Protocol):
-    """A detector that recognizes the beginning of a finding."""
-
-    def beginning(self, text: str, start: int = 0) -> Finding | None:
-        """A possible beginning of a finding at the end of a truncated text."""
-        ...
-
-    def endless(self, text: str, start: int = 0) -> Finding | None:
-        """A finding that starts in a word and continues beyond the text's end, at any length."""
-        ...
-
-
-def beginning_in(detector: SpanDetector, text: str, start: int) -> Finding | None:
-    """The detector's finding at the end of a text, if it recognizes beginnings."""
-    return cast("BeginningDetector", detector).beginning(text, start) if hasattr(detector, "beginning") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +70,7 @@ class SpanStage:
     """
 
     __slots__ = (
+        "_awaited",
         "_before",
         "_buffer",
         "_cut_at",
@@ -101,6 +81,7 @@ class SpanStage:
         "_mask",
         "_on_finding",
         "_on_text",
+        "_reads_behind",
         "_swallows",
         "rejected",
     )
@@ -120,6 +101,8 @@ class SpanStage:
         self._on_finding = on_finding
         self._limit = limit
         self._buffer = CellBuffer()
+        self._reads_behind = reads_behind(detector)
+        self._awaited = ""  # closed cells that later text decides about
         self._before = ""
         self._cut_off = False  # the text is the end of a truncated text
         self._cut_at = sys.maxsize  # where the last character that is read ends
@@ -134,7 +117,9 @@ class SpanStage:
         closed = buffer.push(text)
         if self._swallows:
             closed = self._swallow(closed, taken)
-        released = self._judge(closed) if closed else ""
+        if self._awaited:
+            closed, self._awaited = self._awaited + closed, ""
+        released = self._judge(closed, awaits=self._reads_behind) if closed else ""
         open_chars = len(buffer.open)
         if open_chars > _CHAIN_CHARS and (buffer.holds_blank or open_chars > self._limit.word_chars_max):
             released += "" if self.rejected else self._judge_open()
@@ -147,6 +132,7 @@ class SpanStage:
         if self._swallows:
             rest = self._swallow(rest, taken) if rest else ""
             self._swallows = False
+        rest, self._awaited = self._awaited + rest, ""
         released = self._judge(rest) if rest and not self.rejected else ""
         self._remember("\n")
         return released
@@ -162,31 +148,33 @@ class SpanStage:
     def give_up(self) -> str:
         """Stop waiting for the rest of the open cell: mask it, or check the received part and release it."""
         buffer = self._buffer
-        if self._swallows or self.rejected or not buffer.certain:
+        if self._swallows or self.rejected or not (self._awaited or buffer.certain):
             return ""
+        awaited, self._awaited = self._awaited, ""
         if self._limit.mask is None:
             self._limit.on_limit()
-            return self._judge(buffer.take())
-        return self._mask_open()
+            return self._judge(awaited + buffer.take())
+        released = self._mask_awaited(awaited) if awaited else ""
+        return released + (self._mask_open() if buffer.certain and not self.rejected else "")
 
     def held(self) -> str:
-        """The open cell."""
-        return self._buffer.open
+        """The text that is not judged: the open cell, and what waits for it."""
+        return self._awaited + self._buffer.open
 
     def fork(self) -> SpanStage:
         """A stage in the same state that reports nothing."""
         limit = replace(self._limit, on_limit=report_nothing)
         copy = SpanStage(self._detector, self._mask, report_nothing, limit=limit)
         copy._buffer = self._buffer.copy()
-        copy._before = self._before
+        copy._awaited, copy._before = self._awaited, self._before
         copy._in_long_word, copy._swallows = self._in_long_word, self._swallows
         copy.rejected = self.rejected
         return copy
 
     # --- whole cells -----------------------------------------------------------------------------------------------
 
-    def _judge(self, text: str) -> str:
-        """Check a text of whole cells."""
+    def _judge(self, text: str, *, awaits: bool = False) -> str:
+        """Check a text of whole cells; with ``awaits``, the last may be kept until its text behind is known."""
         word_chars_max = self._limit.word_chars_max
         holds_long_word = len(text) > word_chars_max and has_long_word(text, word_chars_max)
         judged = holds_long_word or self._cut_off
@@ -200,19 +188,22 @@ class SpanStage:
             self._cut_at = len(shape.rstrip(_NOTHING_READ))
         position = done = len(self._before)
         pieces: list[str] = []
-        while position < len(whole) and not self.rejected:
+        while position < len(whole) and not (self.rejected or self._awaited):
             stop = len(whole) if judged else section_end(whole, position)
             if judged or self._detector.might_match(whole[position:stop]):
-                done = self._judge_section(whole, shape, position, stop, done, pieces)
+                done = self._judge_section(whole, shape, position, stop, done, pieces, awaits)
             else:
                 self._in_long_word = False
             position = stop
         if not self.rejected:
-            pieces.append(whole[done:])
-            self._remember(text)
+            judged_to = len(whole) - len(self._awaited)
+            pieces.append(whole[done:judged_to])
+            self._remember(whole[len(self._before) : judged_to])
         return "".join(pieces)
 
-    def _judge_section(self, whole: str, shape: str, position: int, stop: int, done: int, pieces: list[str]) -> int:
+    def _judge_section(
+        self, whole: str, shape: str, position: int, stop: int, done: int, pieces: list[str], awaits: bool
+    ) -> int:
         """Check the cells from ``position`` to ``stop``. Returns: the end of the released text."""
         while not self.rejected:
             part = next_part(shape, position, self._limit.word_chars_max)
@@ -224,7 +215,10 @@ class SpanStage:
                 position = done = cell_end(shape, part.first)
                 self._in_long_word = False
                 continue
-            findings = self._findings(whole, part.first, part.last)
+            if awaits and self._must_wait(whole, part):
+                self._awaited = whole[part.first :]
+                break
+            findings = self._findings(whole, part)
             if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
                 position = done = cell_end(shape, part.first)
                 continue
@@ -249,7 +243,7 @@ class SpanStage:
                 self._remember(buffer.take(position - begin))
                 pieces.append(self._mask_open())
                 return "".join(pieces)
-            findings = self._findings(whole, part.first, part.last)
+            findings = self._findings(whole, part)
             if part.overlong and self._mask_endless(whole, part, findings, done, pieces):
                 self._swallow_open(position - begin)
                 return "".join(pieces)
@@ -265,6 +259,12 @@ class SpanStage:
         mask = self._limit_mask()
         self._swallow_open()
         return mask
+
+    def _mask_awaited(self, awaited: str) -> str:
+        """Mask a cell that waits for the text behind it. Returns: the mask, and what is known of that text."""
+        self._remember(awaited)
+        mask = self._limit_mask()
+        return "" if self.rejected else mask + awaited[cell_end(folded(awaited), 0) :]
 
     def _swallow_open(self, chars: int = 0) -> None:
         """Drop the open cell, of which the given number of characters was released, and all the rest of it."""
@@ -325,14 +325,34 @@ class SpanStage:
                 stop += 1
         return stop, self._replace(whole, findings, done, pieces) if findings else done
 
-    def _findings(self, whole: str, first: int, last: int) -> list[Finding]:
+    def _findings(self, whole: str, part: Part) -> list[Finding]:
+        first, last = part.first, part.last
         base = max(0, first - CONTEXT_CHARS_MAX)
-        found = self._detector.find(whole[base:last], first - base)
+        behind = self._behind(whole, last) if self._reads_behind and part.settled == last else ""
+        found = found_in(self._detector, whole[base:last], first - base, behind)
+        if self._cut_off and not whole[last + BEHIND_CHARS_MAX :]:
+            awaited = awaited_in(self._detector, whole[base:last], first - base, behind)
+            if awaited is not None and whole[base + awaited.end :].strip():
+                found = _with_beginning(found, awaited)
         if last >= self._cut_at:
             found = _with_beginning(found, beginning_in(self._detector, whole[base:], first - base))
         if not base:
             return found
         return [replace(one, start=one.start + base, end=one.end + base) for one in found]
+
+    def _must_wait(self, whole: str, part: Part) -> bool:
+        """Whether text that has not come yet may decide about a part: only about the end of the last cells."""
+        first, last, settled, _ = part
+        if settled < last or len(whole) - last >= BEHIND_CHARS_MAX:
+            return False
+        base = max(0, first - CONTEXT_CHARS_MAX)
+        return awaited_in(self._detector, whole[base:last], first - base, self._behind(whole, last)) is not None
+
+    def _behind(self, whole: str, last: int) -> str:
+        """What follows a cell that ends at ``last``, as far as it may decide about it."""
+        behind = whole[last : last + BEHIND_CHARS_MAX]
+        missing = BEHIND_CHARS_MAX - len(behind)
+        return behind + (self._awaited + self._buffer.open)[:missing] if missing else behind
 
     def _replace(self, whole: str, findings: list[Finding], done: int, pieces: list[str]) -> int:
         if findings and self._on_text is not None:

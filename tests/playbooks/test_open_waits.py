@@ -22,6 +22,7 @@ from extproc.exchange.events import (
     VerdictMissing,
     VerdictReceived,
 )
+from extproc.filters.classifier import MASKED_VALUES_MAX
 from tests.playbooks.driver import (
     DONE,
     METER,
@@ -158,6 +159,74 @@ def test_the_request_is_sent_on_as_masked_after_the_wait() -> None:
     talk, (check,) = waiting(PII, AWAITED, text="Write to me@example.com")
     talk.hears(VerdictReceived(check, ()))
     assert talk.server_json["messages"][0]["content"] == "Write to <EMAIL>"
+
+
+def masking(text: str, *guards: dict[str, Any], **masked: Any) -> tuple[Conversation, BlockingCheck]:
+    """A conversation whose request waits for the names in it."""
+    names = {"guard": "classifier", "name": "names", "classifier": "names", "on": "request", "action": "mask"}
+    known = {"classifiers": {"names": {"adapter": "presidio", "entities": ["PERSON"]}}}
+    talk = Conversation(snapshot_of(VERSION, {**names, "await_ms": 500, **masked}, *guards, METER, **known))
+    talk.hears(request_headers())
+    said = [{"role": "system", "content": "You are Ann."}, {"role": "user", "content": text}]
+    assert talk.hears(request_body(messages=said)) == []
+    return talk, checks_of(talk)[0]
+
+
+def names_in(check: BlockingCheck, *names: str) -> VerdictReceived:
+    """A verdict that has found these names in the last text."""
+    spoken = check.texts[-1]
+    places = [(spoken.text.index(name), name) for name in names]
+    return VerdictReceived(
+        check, [(spoken, Finding("PERSON", at, at + len(name), 0.9, "classifier.names")) for at, name in places]
+    )
+
+
+def test_what_a_verdict_locates_is_masked_before_the_request_goes_on() -> None:
+    """Wherever the guard's speakers say it, and nowhere else; each finding is counted."""
+    talk, check = masking("Ann Smith wrote to Jo and ann. Ann Smith left.")
+    assert check.locates
+    talk.hears(names_in(check, "Ann Smith", "Jo"))
+    system, user = talk.server_json["messages"]
+    assert user["content"] == "<PERSON> wrote to <PERSON> and ann. <PERSON> left."
+    assert system["content"] == "You are Ann."
+    talk.hears(StreamClosed())
+    assert talk.record.verdicts == {("names", "request", "mask"): 2}
+    assert talk.record.coverage[("names", "request", Coverage.CHECKED)] == 1
+
+
+def test_masks_of_a_verdict_and_of_a_guard_behind_it_both_hold() -> None:
+    """The guard has changed the text in which the names were found."""
+    talk, check = masking("Ann, ann@example.com", PII)
+    talk.hears(names_in(check, "Ann"))
+    assert talk.server_json["messages"][1]["content"] == "<PERSON>, <EMAIL>"
+
+
+def test_a_request_without_names_goes_on_as_it_was() -> None:
+    """Byte for byte."""
+    talk, check = masking("Hello")
+    (action,) = talk.hears(VerdictReceived(check, ()))
+    assert isinstance(action, ContinueBody)
+    assert action.body is None
+
+
+@pytest.mark.parametrize(("on_error", "goes_on"), [("open", True), ("closed", False)])
+def test_names_are_not_sent_on_where_their_verdict_is_missing(on_error: str, goes_on: bool) -> None:
+    """Unless the configuration says so."""
+    talk, check = masking("Ann", on_error=on_error)
+    (action,) = talk.hears(VerdictMissing(check, "deadline"))
+    assert isinstance(action, ContinueBody) is goes_on
+
+
+@pytest.mark.parametrize("text", ["x" * (MASKED_VALUES_MAX + 2), "half \ud800 a character"])
+def test_what_cannot_be_masked_is_refused(text: str) -> None:
+    """More values than are searched for, and what no search can find."""
+    talk, check = masking("names")
+    spoken = SpokenText(Speaker.USER, text)
+    places = range(1, len(text))
+    found = [(spoken, Finding("PERSON", 0, end, 0.9, "classifier.names")) for end in places]
+    (action,) = talk.hears(VerdictReceived(check, found))
+    assert isinstance(action, ImmediateResponse)
+    assert (action.status, talk.server) == (400, None)
 
 
 def test_a_client_that_leaves_while_its_request_waits_is_measured_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from extproc.classifiers.scores import LabeledPlace
 from extproc.detectors.text.sentences import sentences_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,19 @@ class TextModel(Protocol):
 
     def scores(self, text: str) -> dict[str, float]:
         """The score of each label that counts, 0 to 1: the maximum over all windows of the text."""
+        ...
+
+
+@runtime_checkable
+class LocatingModel(Protocol):
+    """A loaded model that says where in a text it found what."""
+
+    def places(self, text: str) -> list[LabeledPlace]:
+        """Whatever was found, in order, not overlapping."""
+        ...
+
+    def scores_of(self, places: Sequence[LabeledPlace]) -> dict[str, float]:
+        """The score of each label that counts, 0 to 1: of its most confident place."""
         ...
 
 

@@ -19,8 +19,10 @@ class ClassifierSection(GuardSection):
     guard: Literal["classifier"]
     classifier: Name = Field(description="which of `classifiers` to use")
     on: On = Field(default="both", description="direction; only the request with `await_ms`")
-    action: Literal["block", "flag", "shadow"] = Field(
-        default="flag", description="report, only count, or reject the request, which needs `await_ms`"
+    action: Literal["block", "mask", "flag", "shadow"] = Field(
+        default="flag",
+        description="report, only count; or, with `await_ms`, reject the request, or mask what was found in it, which "
+        "needs `adapter: presidio`",
     )
     await_ms: int | None = Field(
         default=None,
@@ -76,6 +78,7 @@ class ClassifierSection(GuardSection):
             yield places.problem(
                 (*at, "action"), "a request that does not wait for the result cannot be rejected", hint=hint
             )
+        yield from self._mask_problems(at, around, places)
         yield from self._pair_problems(at, around, places)
         if self.await_ms is None:
             return
@@ -87,6 +90,20 @@ class ClassifierSection(GuardSection):
                 f"`envoy.message_timeout_ms` is {around.message_timeout_ms}: choose a lower value, or raise that one."
             )
             yield places.problem((*at, "await_ms"), "longer than Envoy's timeout", hint=hint)
+
+    def _mask_problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
+        """A mask needs a place in a text, of a request that waits."""
+        if self.action != "mask":
+            return
+        if self.await_ms is None:
+            hint = "Add `await_ms`, or write `action: flag`."
+            what = "a request that does not wait for the result cannot be masked"
+            yield places.problem((*at, "action"), what, hint=hint)
+        classifier = around.classifiers.get(self.classifier)
+        if classifier is not None and not classifier.locates:
+            hint = "Use one with `adapter: presidio`, or write `action: block`."
+            what = f"{shown(self.classifier)} does not say where in a text it found something"
+            yield places.problem((*at, "action"), what, hint=hint)
 
     @property
     def _context_name(self) -> str:

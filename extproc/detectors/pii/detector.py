@@ -2,7 +2,10 @@
 
 Streamed text arrives in *cells* (see ``docs/design.md``): a finding must depend only on the cell and on the text before
 it, never on the text after it. So no pattern here crosses a blank unless both sides look like one number, none contains
-a bracket, quote, comma or semicolon, and context words are searched to the left only, within 40 characters.
+a bracket, quote, comma or semicolon, and context words are searched to the left only, within 48 characters.
+
+The one exception is a phone number with its cue behind it, such as *is my number*: ``awaited`` tells whether a cell
+must wait for the words that follow.
 
 A cell with disguised characters (``folding``) is scanned twice: as it reads, and as it is written, so that nothing is
 lost if a hyphen or an escape is part of another value.
@@ -12,16 +15,16 @@ Not detected here: private key blocks (longer than a cell), names and addresses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from extproc.detectors.pii import national_ids
+from extproc.detectors.pii import national_ids, phone
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.gates import GateFamily, Gates
 from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.kinds import BEFORE_NATIONAL_IDS, BEHIND_NATIONAL_IDS, ENTITIES, IMPLIED, KINDS
-from extproc.detectors.pii.recognizer import CandidateFinder, word_holding
+from extproc.detectors.pii.recognizer import Candidate, CandidateFinder, word_holding
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN
 from extproc.detectors.text.folding import (
     BLANKS,
@@ -90,6 +93,7 @@ class PiiDetector:
             self._add(national_ids.GATE, GateFamily.SHAPES, ids.candidates)
             of_ids.append(ids.beginning)
         self._add_chosen(BEHIND_NATIONAL_IDS, needed)
+        self._phones = len(self._finders) - 1 if "PHONE" in self._wanted else -1  # the last
         self._vanishing = len(self._finders)
         self._gates.add(MAY_VANISH, GateFamily.WORDS)
         self._gates.compile()
@@ -126,12 +130,13 @@ class PiiDetector:
         """Whether a short text without other kinds may contain a custom type."""
         return not is_plain(text) or self._gates.any_alone_open(folded_bytes(text))
 
-    def find(self, text: str, start: int = 0) -> list[Finding]:
+    def find(self, text: str, start: int = 0, behind: str = "") -> list[Finding]:
         """Findings within ``text[start:]``, in order, not overlapping.
 
         Args:
             text: everything seen so far; ``text[:start]`` serves only for context words.
             start: start of the new text [characters], at a cell boundary.
+            behind: what follows the text; it serves only for cues behind a phone number.
         Source: the modules of the kinds; issuers, country lengths and ranges in ``checksums``.
         """
         cell = text[start:] if start else text
@@ -143,8 +148,25 @@ class PiiDetector:
             return []
         shape = cell if self._vanishing not in opened and cell.isascii() else folded(cell)
         if shape == cell and VANISHED not in cell:
-            return self._recognize(folded_bytes(text), text, start, opened)
-        return _merged(self._as_written(text, start, opened) + self._as_read(text, start, shape))
+            return self._recognize(folded_bytes(text), text, start, opened, behind)
+        written = self._as_written(text, start, opened, behind)
+        return _merged(written + self._as_read(text, start, shape, behind))
+
+    def awaited(self, text: str, start: int, behind: str) -> Finding | None:
+        """A number in a cell that is none yet, and may be a phone number by the words that follow ``behind``.
+
+        Args: text, start: as of ``find``.
+        """
+        if self._phones < 0:
+            return None
+        cell = text[start:]
+        for read, places in _readings(cell):
+            span = phone.before_possible_cue(folded_bytes(read), read, behind)
+            if span is not None:
+                first, end = places[span[0]], places[span[1] - 1] + 1
+                known = any(one.start < start + end <= one.end for one in self.find(text, start))
+                return None if known else Finding("PHONE", start + first, start + end, 0.5, "pii.phone", begun=True)
+        return None
 
     def beginning(self, text: str, start: int = 0) -> Finding | None:
         """The longest possible beginning of a value at the end of a truncated text.
@@ -174,14 +196,14 @@ class PiiDetector:
         first, end = with_escapes(cell, shape, places[first - start], places[len(plain) - 1] + 1)
         return Finding(kind, start + first, start + end, 0.5, f"pii.{kind.lower()}", begun=True)
 
-    def _as_written(self, text: str, start: int, opened: list[int]) -> list[Finding]:
+    def _as_written(self, text: str, start: int, opened: list[int], behind: str) -> list[Finding]:
         """Findings in a text as it is written. Args: opened: by the folded text, which is identical in ASCII."""
         subject = latin1_bytes(text)
         if not text.isascii():
             opened = self._gates.opened(subject[start:])
-        return self._recognize(subject, text, start, opened)
+        return self._recognize(subject, text, start, opened, behind)
 
-    def _as_read(self, text: str, start: int, shape: str) -> list[Finding]:
+    def _as_read(self, text: str, start: int, shape: str, behind: str) -> list[Finding]:
         """Findings after removal of invisible characters; spans refer to the original text."""
         context, cell = text[:start], text[start:]
         plain, places = reading(shape)
@@ -189,23 +211,36 @@ class PiiDetector:
         subject = folded_bytes(read)
         return [
             replace(one, start=start + first, end=start + end)
-            for one in self._recognize(subject, read, start, self._opened(plain))
+            for one in self._recognize(subject, read, start, self._opened(plain), behind)
             for first, end in [with_escapes(cell, shape, places[one.start - start], places[one.end - 1 - start] + 1)]
         ]
 
-    def _recognize(self, subject: bytes, text: str, start: int, opened: list[int]) -> list[Finding]:
+    def _recognize(self, subject: bytes, text: str, start: int, opened: list[int], behind: str) -> list[Finding]:
         """Findings of the finders with open gates, earlier ones first; in overlaps the first one counts."""
         taken = bytearray(len(text))
         findings = []
-        for index in sorted(opened):
-            if index == self._vanishing:
-                continue
-            for kind, first, end, score in self._finders[index](subject, text, start):
-                if taken.find(1, first, end) < 0:
-                    taken[first:end] = b"\1" * (end - first)
-                    if kind in self._wanted:
-                        findings.append(Finding(kind, first, end, score, f"pii.{kind.lower()}"))
+        for kind, first, end, score in self._candidates(subject, text, start, opened, behind):
+            if taken.find(1, first, end) < 0:
+                taken[first:end] = b"\1" * (end - first)
+                if kind in self._wanted:
+                    findings.append(Finding(kind, first, end, score, f"pii.{kind.lower()}"))
         return sorted(findings, key=lambda finding: finding.start)
+
+    def _candidates(self, subject: bytes, text: str, start: int, opened: list[int], behind: str) -> Iterator[Candidate]:
+        for index in sorted(opened):
+            if index == self._phones:
+                for first, end, score in phone.phone_spans(subject, text, start, behind):
+                    yield "PHONE", first, end, score
+            elif index != self._vanishing:
+                yield from self._finders[index](subject, text, start)
+
+
+def _readings(cell: str) -> Iterator[tuple[str, Sequence[int]]]:
+    """A cell as it is written, and as it reads, each with the original position of each character."""
+    yield cell, range(len(cell))
+    shape = folded(cell)
+    if shape != cell or VANISHED in cell:
+        yield reading(shape)
 
 
 def _merged(findings: list[Finding]) -> list[Finding]:

@@ -5,13 +5,15 @@ A plain run of digits is not a phone number: invoices, epochs and order numbers 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like
 from extproc.detectors.pii.gates import GateFamily
 from extproc.detectors.pii.kind import PiiKind
+from extproc.detectors.pii.phone_cues import BEHIND_CHARS_MAX, cue_may_follow, cue_stands_before, cue_stands_behind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
-from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
+from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, digits_of, latin1_pattern, stands_alone
 
 _GAP = r"[ \xA0.\-/]?"
 _INTERNATIONAL_SHAPE = rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}"
@@ -27,25 +29,30 @@ _TRUNK_ZERO_SHAPE = (
     r"|\(0[1-9][0-9]{0,4}\)[ \xA0\-]?[0-9]{2,8}(?:[ \xA0\-][0-9]{2,6}){0,3}"
     r"|\b0[1-9][0-9]{1,2}-[0-9]{2,3}(?:[ \xA0][0-9]{2}){2}"
     r"|\b0[1-9][0-9]{1,4}[ \xA0\-/][0-9]{3,8}(?:[ \xA0\-][0-9]{2,6}){0,2}"
-    r"|\b0[1-9](?:[ \xA0][0-9]{4}[ \xA0][0-9]{4}|-[0-9]{3,4}-[0-9]{4}|-[0-9]{2,3}(?:[ \xA0][0-9]{2,3}){2})"
+    r"|\b0[1-9](?:[ \xA0][0-9]{4}[ \xA0][0-9]{4}|-[0-9]{3,4}-[0-9]{4}|-[0-9]{2,3}(?:[ \xA0][0-9]{2,3}){2}"
+    r"|[ \xA0/]{1,2}[0-9]{3}(?:[ \xA0][0-9]{2}){2}|[ \xA0][0-9]{3}[ \xA0\-][0-9]{4}|-[0-9]{4}-[0-9]{3})"
+    r"|\b0[1-9][0-9]{2}(?:(?:[ \xA0][0-9]{2}){3}|(?:\.[0-9]{3}){2})"
+    r"|\b06[ \xA0\-]?[1-9][0-9]?/[0-9]{3}[ \xA0\-][0-9]{3,4}"
 )
 _TRUNK_ZERO = latin1_pattern(_TRUNK_ZERO_SHAPE)
-_AREA_IN_BRACKETS_SHAPE = r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}"
-_AREA_IN_BRACKETS = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
-_ANY_NUMBER = latin1_pattern(rf"\(?[0-9]\)?(?:{_GAP}\(?[0-9]\)?){{6,14}}")
-_CUE = latin1_pattern(
-    r"(?i)\b(?:(?:tele|smart)?phone|tel(?:[eé]f(?:ono?|one)|ef(?:o|oo)n|[eé]phone)?|mobil[ei]?|cell(?:ulare?|ular)?|celular"
-    r"|m[oó]vil|handy|fax|hotline|whats ?app|sms|rufnummer|portable"
-    r"|(?:call|ring|text|reach|dial)(?: (?:me|us|him|her|them))?(?: (?:on|at|under))?|[ck]ontact[oe]?|telefo[on]n?)"
-    r"(?:[ \xA0]?(?:no|nr|num|number|nummer|numero|n[uú]mero))?"
-    r"(?:[ \xA0](?:is|was|at|on|ist|est|es|[eè]))?[ \xA0.:#=]{1,4}$"
+_AREA_IN_BRACKETS_SHAPE = (
+    r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}|\([1-9][0-9]{0,2}\)/[0-9]{3}[ \xA0\-][0-9]{4}"
+    r"|\([1-9][0-9]{1,3}\)[ \xA0]?(?:[0-9]{7,9}|[0-9]{3}(?:[ \xA0][0-9]{3}){2})"
 )
-
-_CUES_IN_OTHER_SCRIPTS = (
-    "电话", "電話", "手机", "手機", "联系方式", "携帯", "전화", "휴대폰", "연락처",
-    "телефон", "тел.", "τηλέφωνο", "هاتف", "फोन", "फ़ोन",
-)  # fmt: skip
-_OTHER_SCRIPT_CUE_CHARS = 16
+_AREA_IN_BRACKETS = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
+_SHORT_GROUPS_SHAPE = (
+    r"(?:8[ \xA0\-]?)?(?:\([1-9][0-9]{2}\)[ \xA0\-]?|[1-9][0-9]{1,2}[ \xA0\-])"
+    r"[0-9]{3}(?:[ \xA0][0-9]{2}[ \xA0][0-9]{2}|-[0-9]{2}-[0-9]{2})"
+    r"|[1-9][1-9][ \xA0]9[0-9]{4}-[0-9]{4}|[1-9][0-9]/[0-9]{3}[ \xA0\-][0-9]{4}"
+)
+_SHORT_GROUPS = latin1_pattern(_SHORT_GROUPS_SHAPE)
+_CUED_GAP = r"(?:[ \xA0.\-/]?|[ \xA0]-[ \xA0])"
+_ANY_NUMBER = latin1_pattern(rf"\(?[0-9]\)?(?:{_CUED_GAP}\(?[0-9]\)?){{6,14}}")
+_LAST_NUMBER = latin1_pattern(r"(\(?[0-9](?:[ \xA0.()\-/]{0,5}[0-9]){6,}\)?(?:[xX][0-9]{1,6})?)[^0-9]*$")
+_DATE = latin1_pattern(
+    r"^\(?(?:(?:19|20)[0-9]{2}[ .\-/][01]?[0-9][ .\-/][0-3]?[0-9]"
+    r"|[0-3]?[0-9][ .\-/][0-3]?[0-9][ .\-/](?:19|20)[0-9]{2})"
+)
 
 _COUNTRY_CODES_2 = frozenset({
     "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51",
@@ -66,28 +73,31 @@ _NATIONAL_DIGITS = {
 
 _NATIONAL_DIGITS_ELSEWHERE = (6, 12)
 _DIGITS_MIN = 7
+_ESCAPED_LINE_END = re.compile(rb"\\[nrt](?=[+(0-9])")
 
 
-def phone_spans(subject: bytes, text: str, begin: int) -> Spans:
+def phone_spans(subject: bytes, text: str, begin: int, behind: str = "") -> Spans:
     """Start, end and score of each phone number in ``text`` from ``begin``; ``subject`` is its Latin-1 bytes.
 
-    Most confident patterns first; spans may overlap.
+    Most confident patterns first; spans may overlap. ``behind`` is what follows the text.
     """
-    yield from _international(subject, begin)
+    subject = _without_escaped_line_ends(subject)
+    yield from _international(subject, text, begin)
     yield from _north_american(subject, begin)
     yield from _trunk_zero(subject, begin)
     yield from _area_in_brackets(subject, begin)
-    yield from _after_cue(subject, text, begin)
+    yield from _in_short_groups(subject, begin)
+    yield from _with_cue(subject, text, begin, behind)
 
 
-def _international(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+def _international(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int, float]]:
     for match in _INTERNATIONAL.finditer(subject, begin):
         start = match.start()
         plus = subject[start] == 0x2B
-        if start and (subject[start - 1] in WORD_BYTES or (not plus and _follows_number(subject, start))):
+        if start and (subject[start - 1] in WORD_BYTES or (not plus and _continues_number(subject, start))):
             continue
         end = _international_end(subject, start, match.end())
-        if end and (plus or end - start > len(digits_of(subject, start, end)) or cue_before(_CUE, subject, start)):
+        if end and (plus or end - start > len(digits_of(subject, start, end)) or cue_stands_before(text, start)):
             yield start, end, 0.9 if plus else 0.7
 
 
@@ -129,7 +139,9 @@ def _trunk_zero(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
     for match in _TRUNK_ZERO.finditer(subject, begin):
         start, end = match.span()
         alone = stands_alone(subject, start, end) and not _follows_number(subject, start)
-        if alone and 9 <= len(digits_of(subject, start, end)) <= 12:
+        digits = len(digits_of(subject, start, end))
+        most = 13 if subject[start] == 0x28 else 12  # Austria's, with the area in brackets
+        if alone and (9 <= digits <= most or (digits == 8 and end - start >= digits + 3)):
             yield start, end, 0.6
 
 
@@ -141,24 +153,47 @@ def _area_in_brackets(subject: bytes, begin: int) -> Iterator[tuple[int, int, fl
             yield match.start(), match.end(), 0.6
 
 
-def _after_cue(subject: bytes, text: str, begin: int) -> Iterator[tuple[int, int, float]]:
-    other_scripts = not text.isascii()
+def _in_short_groups(subject: bytes, begin: int) -> Iterator[tuple[int, int, float]]:
+    for match in _SHORT_GROUPS.finditer(subject, begin):
+        start, end = match.span()
+        if stands_alone(subject, start, end) and not _follows_number(subject, start):
+            yield start, end, 0.6
+
+
+def _with_cue(subject: bytes, text: str, begin: int, behind: str) -> Iterator[tuple[int, int, float]]:
     for match in _ANY_NUMBER.finditer(subject, begin):
         start, end = match.span()
-        if not stands_alone(subject, start, end):
+        if subject[end : end + 1] in (b"x", b"X") and (extension := _EXTENSION.match(subject, end)):
+            end = extension.end()
+        if not stands_alone(subject, start, end) or _is_date(match[0]):
             continue
-        if cue_before(_CUE, subject, start) or (other_scripts and _other_cue_before(text, start)):
+        if cue_stands_before(text, start) or cue_stands_behind(text[end : end + BEHIND_CHARS_MAX] + behind):
             yield start, end, 0.7
 
 
-def _other_cue_before(text: str, start: int) -> bool:
-    """Whether a context word in another script precedes, with no digit between."""
-    before = text[max(0, start - _OTHER_SCRIPT_CUE_CHARS) : start].lower()
-    for cue in _CUES_IN_OTHER_SCRIPTS:
-        _, found, between = before.rpartition(cue)
-        if found and not any(map(str.isdigit, between)):
-            return True
-    return False
+def _is_date(number: bytes) -> bool:
+    return not number.isdigit() and _DATE.match(number) is not None
+
+
+def before_possible_cue(subject: bytes, text: str, behind: str) -> tuple[int, int] | None:
+    """The last number of a cell, if only the words that follow can tell whether it is one for a phone.
+
+    Args: subject, text: of the cell alone; behind: what is known of the text after it.
+    """
+    match = _LAST_NUMBER.search(subject)
+    if match is None or not cue_may_follow(text[match.end(1) :] + behind):
+        return None
+    return int(match.start(1)), int(match.end(1))
+
+
+def _continues_number(subject: bytes, start: int) -> bool:
+    """Whether a digit and one blank or point precede."""
+    return start >= 2 and subject[start - 1] in b" \xa0.-/" and subject[start - 2] in DIGIT_BYTES
+
+
+def _without_escaped_line_ends(subject: bytes) -> bytes:
+    """With line ends instead of ``\\n`` and the like before a number, as they stand in the text of a string."""
+    return _ESCAPED_LINE_END.sub(b"\n\n", subject) if b"\\" in subject else subject
 
 
 def _follows_number(subject: bytes, start: int) -> bool:
@@ -169,11 +204,11 @@ def _follows_number(subject: bytes, start: int) -> bool:
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
 
-def _international_begins(subject: bytes, _text: str, start: int) -> bool:
+def _international_begins(subject: bytes, text: str, start: int) -> bool:
     if digits_in(subject, start) < _DIGITS_MIN or (start and subject[start - 1] in WORD_BYTES):
         return False
     grouped = not subject[start:].isdigit()  # a plus is not a digit, so it groups too
-    return grouped or cue_before(_CUE, subject, start)
+    return grouped or cue_stands_before(text, start)
 
 
 def _national_begins(subject: bytes, _text: str, start: int) -> bool:
@@ -184,14 +219,15 @@ def _national_begins(subject: bytes, _text: str, start: int) -> bool:
 KINDS: tuple[PiiKind, ...] = (
     PiiKind(
         "PHONE",
-        "phone numbers: international, North American, with a trunk zero, or behind a word for one",
+        "phone numbers: international, North American, with a trunk zero, or with a word for one before or behind",
         "7 digits",
-        (Recognizer("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,3}[0-9]){6}", phone_spans, GateFamily.NUMBERS),),
+        (Recognizer("PHONE", r"[0-9](?:[ \xA0.()\-/]{0,5}[0-9]){6}", phone_spans, GateFamily.NUMBERS),),
         (
             shaped_like("PHONE", _INTERNATIONAL_SHAPE, _international_begins),
             shaped_like("PHONE", _NORTH_AMERICAN_SHAPE, _national_begins),
             shaped_like("PHONE", _TRUNK_ZERO_SHAPE, _national_begins),
             shaped_like("PHONE", _AREA_IN_BRACKETS_SHAPE, _national_begins),
+            shaped_like("PHONE", _SHORT_GROUPS_SHAPE, _national_begins),
         ),
         shields=frozenset({"IBAN", "CREDIT_CARD", "US_SSN", "IP_ADDRESS"}),
     ),

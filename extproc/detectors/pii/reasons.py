@@ -14,6 +14,7 @@ from typing import NamedTuple
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import KINDS, PRIVATE_KEY
 from extproc.detectors.pii.national_ids import NATIONAL_ID_KINDS
+from extproc.detectors.pii.phone_cues import BEHIND_CHARS_MAX, cue_behind
 from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, cells
 from extproc.detectors.text.folding import folded
 from extproc.domain.finding import Finding
@@ -42,7 +43,8 @@ def reasons_of(detector: PiiDetector, patterns: Mapping[str, str], text: str, fi
         reasons.append(Reason("reading", folded(value)))
     start, end = _cell_of(text, finding)
     base = max(0, start - CONTEXT_CHARS_MAX)
-    cell = _Cell(detector, start - base, replace(finding, start=finding.start - base, end=finding.end - base))
+    moved = replace(finding, start=finding.start - base, end=finding.end - base)
+    cell = _Cell(detector, start - base, moved, text[end : end + BEHIND_CHARS_MAX])
     seen = text[base:end]
     if not cell.is_found(seen):  # a key block, or a value that stands in several cells
         return reasons
@@ -61,19 +63,25 @@ def _cell_of(text: str, finding: Finding) -> tuple[int, int]:
 
 
 class _Cell(NamedTuple):
-    """A finding in a cell; ``start`` is where the cell begins, behind its context."""
+    """A finding in a cell; ``start`` is where the cell begins, after its context, and ``behind`` what follows it."""
 
     detector: PiiDetector
     start: int
     finding: Finding
+    behind: str
 
     def is_found(self, text: str) -> bool:
         """Whether a finding of the kind begins in the same place, or before its end."""
-        found = self.detector.find(text, self.start)
+        return self._finds(text, self.behind)
+
+    def _finds(self, text: str, behind: str) -> bool:
+        found = self.detector.find(text, self.start, behind)
         return any(one.kind == self.finding.kind and one.start < self.finding.end for one in found)
 
     def context(self, text: str) -> list[str]:
-        """The words before a value without which it is none; each alone, or else all of them."""
+        """The words before a value without which it is none; each alone, or else all of them. Or those behind it."""
+        if not self._finds(text, ""):
+            return _WORD.findall(cue_behind(text[self.finding.end :] + self.behind))
         words = list(_WORD.finditer(text, 0, self.finding.start))
         needed = [word for word in words if not self.is_found(_without(text, [word]))]
         if needed or self.is_found(_without(text, words)):

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
+from extproc.detectors.pii.phone_cues import BEHIND_CHARS_MAX
 from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
 from extproc.detectors.text.folding import folded
 from extproc.domain.review import FindingNote
@@ -73,7 +74,7 @@ class Excerpts:
         if self._texts == "plain":
             return Excerpt(storable(text[first:last]), note.start - first, note.end - first)
         judged = list(cells(folded(text)))
-        safe_first, safe_last = _safe_first(note, judged), _safe_last(note, judged)
+        safe_first, safe_last = _safe_first(note, judged), _safe_last(note, judged, self._detector)
         start, end = _safe_found(note, safe_first, safe_last)
         first, last = _whole_cells(max(first, safe_first), min(last, safe_last), judged)
         first, last = min(first, start), max(last, end)
@@ -104,7 +105,8 @@ class Excerpts:
             return
         for first, last in cells(folded(text)):
             base = max(0, first - CONTEXT_CHARS_MAX)
-            for finding in self._detector.find(text[base:last], first - base):
+            behind = text[last : last + BEHIND_CHARS_MAX]
+            for finding in self._detector.find(text[base:last], first - base, behind):
                 yield _Span(base + finding.start, base + finding.end, finding.kind)
 
 
@@ -123,13 +125,25 @@ def _safe_first(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
     return next((last for _, last in judged if last >= CUE_CHARS_MAX), len(note.text))
 
 
-def _safe_last(note: FindingNote, judged: Sequence[tuple[int, int]]) -> int:
-    """The last position up to which values are complete."""
+def _safe_last(note: FindingNote, judged: Sequence[tuple[int, int]], detector: PiiDetector) -> int:
+    """The last position up to which values are complete, with their cue words."""
+    text = note.text
     if not note.ends:
-        return len(CellBuffer().push(note.text))
-    if judged and judged[-1][1] == len(note.text) and judged[-1][1] - judged[-1][0] > CELL_CHARS_SHOWN_MAX:
+        return _decided(text, len(CellBuffer().push(text)), judged, detector)
+    if judged and judged[-1][1] == len(text) and judged[-1][1] - judged[-1][0] > CELL_CHARS_SHOWN_MAX:
         return judged[-1][0]
-    return len(note.text)
+    return len(text)
+
+
+def _decided(text: str, end: int, judged: Sequence[tuple[int, int]], detector: PiiDetector) -> int:
+    """``end``, or the start of a cell before it about which the words that are missing could decide."""
+    for first, last in reversed(judged):
+        if last < len(text) - BEHIND_CHARS_MAX:
+            break
+        base = max(0, first - CONTEXT_CHARS_MAX)
+        if last <= end and detector.awaited(text[base:last], first - base, text[last:]) is not None:
+            return first
+    return end
 
 
 def _safe_found(note: FindingNote, safe_first: int, safe_last: int) -> tuple[int, int]:

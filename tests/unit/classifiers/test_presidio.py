@@ -32,6 +32,7 @@ def test_the_surest_finding_of_a_type_is_its_score(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("extproc.classifiers.adapters.presidio.PresidioEntities", FakeEntities)
     model = PresidioModel("en_core_web_sm", ("PERSON", "LOCATION"), "en")
     assert model.scores("Ann and Bob") == {"PERSON": 0.85, "LOCATION": 0.0}
+    assert model.places("Ann and Bob") == [("PERSON", 0, 3, 0.5), ("PERSON", 4, 9, 0.85)]
 
 
 def test_without_the_extra_it_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from extproc.children.json_child import JsonChild
 from extproc.classifiers.process import ModelProcess, ProcessRunner
 from extproc.classifiers.runner import ClassifierFailed
+from extproc.classifiers.scores import LocatedScores
 from extproc.config.classifiers import PackagedClassifier
 from tests.unit.classifiers.runners import FakeLog, until
 from tests.unit.server.transport.fast.peers import on_both_loops
@@ -60,6 +62,24 @@ async def test_a_model_is_loaded_once_and_judges_many(tmp_path: Path) -> None:
     assert await bench.score("a\nb\u2028c") == 4
     assert (starts.read_bytes(), bench.restarts) == (b".", [])
     await bench.runner.close()
+
+
+class AnsweringChild:
+    """A child that has one answer."""
+
+    async def ask(self, _: Any) -> dict[str, Any]:
+        """The answer of a model that locates what it finds."""
+        return {"scores": [{"PERSON": 0.85}, {"PERSON": 0}], "places": [[["PERSON", 0, 3, 0.85]], []]}
+
+
+@on_both_loops
+async def test_places_come_with_the_scores_of_their_text() -> None:
+    """Each text has its own."""
+    process = ModelProcess(cast("JsonChild", AnsweringChild()))
+    named, none = await process.judge(["Ann", "hello"], "")
+    assert isinstance(named, LocatedScores)
+    assert (named["PERSON"], named.places) == (0.85, [("PERSON", 0, 3, 0.85)])
+    assert (none["PERSON"], cast("LocatedScores", none).places) == (0, [])
 
 
 @on_both_loops

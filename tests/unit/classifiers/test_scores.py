@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.classifiers.scores import FindingLabels, ScoresMissing, kind_of
+from extproc.classifiers.scores import FindingLabels, LocatedScores, ScoresMissing, kind_of
 from extproc.config.classifiers import ModerationsClassifier
 from extproc.domain.classification import SpokenText
 from extproc.domain.text import Speaker
@@ -61,3 +61,18 @@ def test_the_threshold_is_the_least_score_that_counts(threshold: float, score: f
 def test_kinds_have_letters_digits_and_underscores() -> None:
     """As of other detectors."""
     assert [kind_of(label) for label in ("hate", "S10", "Sexual/minors v1.2")] == ["HATE", "S10", "SEXUAL_MINORS_V1_2"]
+
+
+def test_a_model_that_locates_gives_a_finding_for_each_place() -> None:
+    """From the threshold on, of labels that count, within the text; and one for each label where no place is asked."""
+    places = [("hate", 0, 2, 0.9), ("hate", 2, 4, 0.4), ("other", 0, 4, 1.0), ("hate", 3, 5, 0.9), ("hate", 2, 4, 0.5)]
+    located = LocatedScores(scores(0.9), places)
+    found = verdicts().findings(TEXTS[:1], [located], located=True)
+    assert [(each.kind, each.start, each.end) for _, each in found] == [("HATE", 0, 2), ("HATE", 2, 4)]
+    assert [(each.start, each.end) for _, each in verdicts().findings(TEXTS[:1], [located])] == [(0, 4)]
+
+
+def test_where_places_are_asked_scores_alone_are_no_answer() -> None:
+    """What should be masked is not, so nobody may take it for checked."""
+    with pytest.raises(ScoresMissing):
+        verdicts().findings(TEXTS[:1], [scores(0.9)], located=True)

@@ -11,6 +11,7 @@ import pytest
 
 from extproc.classifiers import worker
 from extproc.classifiers.adapters.base import ModelUnusable
+from extproc.classifiers.scores import LabeledPlace
 from tests.unit.classifiers.runners import SECRET
 
 
@@ -49,6 +50,34 @@ def section(head: str = "any") -> dict[str, str]:
 def texts(*texts: str, context: str = "") -> dict[str, Any]:
     """What a further line asks."""
     return {"texts": texts, "context": context}
+
+
+class Locating:
+    """Finds every capital letter."""
+
+    def __init__(self, section: Mapping[str, Any]) -> None:
+        """Nothing to load."""
+
+    def scores(self, text: str) -> dict[str, float]:
+        """As its places say."""
+        return self.scores_of(self.places(text))
+
+    def places(self, text: str) -> list[LabeledPlace]:
+        """One for each."""
+        return [("CAPITAL", at, at + 1, 0.9) for at, letter in enumerate(text) if letter.isupper()]
+
+    def scores_of(self, places: Sequence[LabeledPlace]) -> dict[str, float]:
+        """Whether there is one."""
+        return {"CAPITAL": max((score for *_, score in places), default=0.0)}
+
+
+def test_a_model_that_locates_answers_with_its_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each text, next to its scores."""
+    _, answer = served(monkeypatch, section(), texts("A bC", "none"), model=Locating)
+    assert answer == {
+        "scores": [{"CAPITAL": 0.9}, {"CAPITAL": 0.0}],
+        "places": [[["CAPITAL", 0, 1, 0.9], ["CAPITAL", 3, 4, 0.9]], []],
+    }
 
 
 class OfPairs:

@@ -12,7 +12,8 @@ from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.text.cells import CELL_CHARS_MAX, JOINED_CHARS_MAX, cells, word_chars_max
 from extproc.detectors.text.folding import folded
 from extproc.domain.finding import Finding
-from extproc.filters.spans import HoldLimit, SpanDetector, SpanStage
+from extproc.filters.span_detectors import SpanDetector
+from extproc.filters.spans import HoldLimit, SpanStage
 from tests.unit.filters.cutting import cut, through
 
 PII = PiiDetector(ENTITIES, [CustomRecognizer("TICKET", r"TICKET[ -][0-9]{4}", ["issue"])])
@@ -33,6 +34,11 @@ WORDS = (
     "Z12803456",
     "phone",
     "call me at",
+    "5552671234 is my",
+    " number.",
+    "555 2671 x12 (",
+    "mobile)",
+    "是我的手机",
     "AB",
     "1",
     "(",

@@ -29,6 +29,8 @@ OTHERS = (
     Example("PHONE", "call ", "+49 30 901820"),
     Example("PHONE", "or ", "(415) 555-2671"),
     Example("PHONE", "phone: ", "5552671234"),
+    Example("PHONE", "or ", "555-2671234", " is my number"),
+    Example("PHONE", "or ", "0470 12 34 56"),
     Example("CREDIT_CARD", "card ", "4111 1111 1111 1111"),
     Example("CREDIT_CARD", "card ", "4111-1111-1111-1111"),
     Example("CREDIT_CARD", "card ", "4111111111111111"),

@@ -48,6 +48,9 @@ VALUES = [
     ("PHONE", "at ", "202-555-0143"),
     ("PHONE", "at ", "01 23 45 67 89"),
     ("PHONE", "Phone: ", "2025550143"),
+    ("PHONE", "at ", "0470 12 34 56"),
+    ("PHONE", "at ", "532 123 45 67"),
+    ("PHONE", "at ", "(11) 98765-4321"),
     ("IP_ADDRESS", "IP ", "203.0.113.77"),
     ("IP_ADDRESS", "IP ", "2001:db8:85a3:8d3:1319:8a2e:370:7348"),
     ("IP_ADDRESS", "IP ", "2001:db8:85a3::8a2e:370:7334"),
@@ -65,10 +68,10 @@ VALUES = [
     ("PATIENT", "patient ", "ABC12-3456-7890"),
     *[("SECRET", "the value ", token) for token in TOKENS],
     *[("CRYPTO", "to ", address) for address in ADDRESSES],
-    *[(kind, before, value) for kind, before, value, _ in OTHERS if kind in ENTITIES],
+    *[(kind, before, value) for kind, before, value, behind in OTHERS if kind in ENTITIES and behind[:1] != " "],
     *[("NATIONAL_ID", text.partition(number)[0], number) for _, text, number, _ in HOLDS],
 ]
-WRITTEN_OTHERWISE = [one for one in VALUES[:37] if "&" not in one[2] and "," not in one[1]]  # which end a reading
+WRITTEN_OTHERWISE = [one for one in VALUES[:40] if "&" not in one[2] and "," not in one[1]]  # which end a reading
 
 
 def shown(pieces: list[str]) -> str:
@@ -115,6 +118,18 @@ def test_of_a_token_that_names_its_vendor_less_is_seen(token: str) -> None:
     """Twelve characters count, its name among them."""
     varied = [end for end in range(12, len(token)) if len(set(token[:end])) >= 8 and any(map(str.isdigit, token[:end]))]
     assert not [end for end in varied if len(seen_of("the value ", token, end)) > 12]
+
+
+@pytest.mark.parametrize("behind", [" is", " is my numb", " (cel", " ist meine"])
+def test_a_number_is_masked_where_the_cue_behind_it_is_cut_off(behind: str) -> None:
+    """Of the cue one character is enough, since the number is whole."""
+    assert shown([f"So 555-2671234{behind}"]) == f"So <PHONE>{behind}"
+
+
+@pytest.mark.parametrize("text", ["So 555-2671234", "So 555-2671234 ", "So 555-2671234 it", "So 5 is my numb"])
+def test_a_number_without_a_cue_stays_where_the_text_is_cut_off(text: str) -> None:
+    """Nothing tells that it is one for a phone."""
+    assert shown([text]) == text
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,13 @@ def test_national_numbers_of_all_regions_are_found_behind_a_word() -> None:
     assert all(is_found(one.removeprefix("8 "), before="call 8 ") for one in trunk_prefixes_left_out)
 
 
+def test_national_numbers_of_all_regions_are_found_before_a_word() -> None:
+    """A word behind them says as much."""
+    written = {format_number(number, PhoneNumberFormat.NATIONAL) for number in examples()}
+    missed = {one for one in written if digits_in(one) >= DIGITS_MIN and not is_found(one, behind=" is my number")}
+    assert missed == {"8 (771) 000 9998", "8 (751) 123 4567"}  # without the 8, as behind a word
+
+
 def possible_lengths(code: int) -> set[int]:
     """How many digits a person's number may have behind this code, with the area, in any of its regions."""
     return {digits for digits in NATIONAL_DIGITS if _is_possible(PhoneNumber(code, int("2" * digits)))}
