@@ -1,9 +1,11 @@
-"""Detects responses that begin with a refusal: by typical phrases, or by a linear model.
+"""Detects responses that begin with a refusal, and of which kind: by typical phrases, or by a linear model.
 
-Only the beginning is checked: a model that refuses does so at once, and later text may discuss other refusals. Phrases
-need *I* (or its equivalent), a denial, and something that a model is asked to do: so "I'm sorry to hear you cannot log
-in" and "As an AI I cannot predict it, but" are not refusals. Refusals without such a phrase are detected by an n-gram
-model, which runs only if no phrase matched; reminders of law and ethics (``refusal_phrases.SOFT``) add to its score.
+Only the beginning is checked: a model that refuses does so at once, and later text may discuss other refusals. A no
+needs *I* (or its equivalent), a denial, and something that a model is asked to do: so "I'm sorry to hear you cannot log
+in" and "As an AI I cannot predict it, but" are not refusals. What follows the no, or what it is for want of, makes it
+partial or a lack of access. Without a no there are phrases of the other kinds (``refusal_kinds``), and an n-gram model
+finds answers that admonish instead of helping; reminders of law and ethics (``refusal_phrases.SOFT``) add to its score.
+An answer that helps, and reminds as well, is no refusal.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -11,16 +13,19 @@ model, which runs only if no phrase matched; reminders of law and ethics (``refu
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import re2
 
-from extproc.detectors.answers.refusal_phrases import FURTHER, SOFT, SORRY
+from extproc.detectors.answers.refusal_kinds import GOES_ON, LACKS_ACCESS, REDIRECTS, REJECTS_PREMISE, WRONG
+from extproc.detectors.answers.refusal_phrases import ADMONISHES, FURTHER, HELPS, REFUSES_SOFTLY, SOFT, SORRY
 from extproc.detectors.text.automata import SpanPatterns, automaton
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import original_span, plain
 from extproc.domain.finding import Finding
 from extproc.domain.reasons import Reason
+from extproc.domain.refusal_kinds import RefusalKind
 
 _DENY = (
     r"(?:can't|cannot|can not|could not|couldn't|won't|will not|would not|wouldn't|am unable to|'m unable to|am not able to|'m not able to|must refuse to"
@@ -36,7 +41,7 @@ _TASK = (
 _ENGLISH = (
     rf"\b(?:i|we|and|but|therefore|so)(?: (?:really|truly|simply|also|therefore|just|do|will|politely|respectfully|must))? ?{_DENY}(?: [a-z'-]+,?){{0,4}}? {_TASK}",
     rf"\bi(?: am|'m)?(?: [a-z]+)? {SORRY}\b[^.\n]{{0,60}}\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
-    rf"\b{SORRY}\b[^.\n]{{0,80}}\b(?:not (?:possible|appropriate|ethical|able) (?:for me )?to|against (?:my|the|openai's) |violates? )",
+    rf"\b{SORRY}\b[^.\n]{{0,80}}\b(?:not (?:possible|appropriate|ethical|able)(?: or [a-z]+)? (?:for me )?to|against (?:my|the|openai's) |violates? )",
     r"\b(?:not|isn't) (?:appropriate|ethical|right|acceptable|within my (?:programming|guidelines|capabilit)[a-z]*)[^.\n]{0,30}\b(?:for me to|or ethical guidelines|to (?:provide|assist|create|generate|promote))",
     r"\b(?:i|we) (?:must|have to|will have to|need to)(?: [a-z]+)? (?:decline|refuse)\b",
     r"\b(?:goes|go|going) against (?:my|our|openai's|the) (?:[a-z-]+ ){0,2}(?:programming|guidelines|principles|polic[a-z]+|values|use case|ethic[a-z]*)",
@@ -71,11 +76,20 @@ _EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help bu
 
 _SCORE = 0.9
 _NGRAMS_SHOWN = 6
-_SCORE_MIN = 0.5
+_SCORE_MIN = 0.6
+"""Below it, ordinary answers with a reminder begin, in sources that the model was not trained on."""
 _SOFT_LOG_ODDS = 1.5
 """Score that a soft phrase adds; calibrated on sources that the model was not trained on."""
 _MODEL_BYTES_MIN = 60
 """Shorter responses are checked by phrases only: two or three words are too little for the model."""
+
+
+_WAYS = (
+    (RefusalKind.REJECTS_PREMISE, REJECTS_PREMISE),
+    (RefusalKind.LACKS_ACCESS, LACKS_ACCESS),
+    (RefusalKind.REDIRECTS, REDIRECTS),
+)
+"""Kinds that phrases show without a no; where several match, the first of these counts."""
 
 
 class RefusalDetector:
@@ -90,13 +104,22 @@ class RefusalDetector:
         options.max_mem = 32 << 20
         self._spans = SpanPatterns(patterns, options)
         self._set = automaton(patterns, options)
+        ways = [(kind, pattern) for kind, those in _WAYS for pattern in those]
+        self._way_kinds = [kind for kind, _ in ways]
+        self._way_spans = SpanPatterns([pattern for _, pattern in ways], options)
+        self._ways = automaton([pattern for _, pattern in ways], options)
+        self._wrong = automaton(WRONG, options)
+        self._goes_on = automaton(GOES_ON, options)
         self._soft = automaton(SOFT, options)
+        self._admonishes = automaton(ADMONISHES, options)
+        self._helps = automaton(HELPS, options)
+        self._refuses_softly = automaton(REFUSES_SOFTLY, options)
         self._eager = re2.compile(_EAGER)
         self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:
-        """The first refusal phrase in ``beginning`` (pass about the first 300 characters), or all of it if the model
-        classifies it as a refusal; otherwise None.
+        """The first phrase of a refusal in ``beginning`` (pass about the first 300 characters), or all of it if the
+        model classifies it as one; otherwise None. The finding's kind is that of a ``RefusalKind``.
         """
         plain_text = plain(beginning)
         plain_utf8 = plain_text.encode("utf-8")
@@ -104,11 +127,9 @@ class RefusalDetector:
         if matched and self._eager.search(plain_text) is not None:
             plain_text = self._eager.sub(lambda eager: "~" * len(eager.group()), plain_text)
             matched = self._set.Match(plain_text.encode("utf-8"))
-        if not matched:
-            return self._by_model(beginning, plain_utf8)
-        first, end = min(self._spans.search(index, plain_text).span() for index in matched)
-        start, end = original_span(beginning, first, end)
-        return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
+        if matched:
+            return _finding(self._kind_of_no(plain_utf8), beginning, plain_text, self._spans, matched)
+        return self._without_no(beginning, plain_text, plain_utf8)
 
     def reasons(self, beginning: str, finding: Finding) -> list[Reason]:
         """The phrase, or the n-grams that counted most; not for the path."""
@@ -121,6 +142,21 @@ class RefusalDetector:
         """Whether a text in plain form contains a refusal phrase, including soft ones."""
         return bool(self._set.Match(plain_utf8) or self._soft.Match(plain_utf8))
 
+    def _kind_of_no(self, plain_utf8: bytes) -> RefusalKind:
+        ways = {self._way_kinds[index] for index in self._ways.Match(plain_utf8) or ()}
+        if RefusalKind.LACKS_ACCESS in ways and not self._wrong.Match(plain_utf8):
+            return RefusalKind.LACKS_ACCESS
+        return RefusalKind.PARTIAL if self._goes_on.Match(plain_utf8) else RefusalKind.DECLINES
+
+    def _without_no(self, beginning: str, plain_text: str, plain_utf8: bytes) -> Finding | None:
+        ways = self._ways.Match(plain_utf8)
+        if not ways:
+            return self._by_model(beginning, plain_utf8)
+        if self._goes_on.Match(plain_utf8) or self._helps.Match(plain_utf8):
+            return None
+        kind = self._way_kinds[min(ways)]
+        return _finding(kind, beginning, plain_text, self._way_spans, [min(ways)])
+
     def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:
         if len(plain_utf8) < _MODEL_BYTES_MIN:
             return None
@@ -130,10 +166,28 @@ class RefusalDetector:
         if self._soft.Match(plain_utf8):
             log_odds += _SOFT_LOG_ODDS
         score = 1.0 / (1.0 + math.exp(-log_odds))
-        return Finding("REFUSAL", 0, len(beginning), score, "refusal.ngrams") if score >= _SCORE_MIN else None
+        if score < _SCORE_MIN:
+            return None
+        if self._refuses_softly.Match(plain_utf8):
+            kind = RefusalKind.PARTIAL if self._goes_on.Match(plain_utf8) else RefusalKind.DECLINES
+        elif self._helps.Match(plain_utf8) or self._goes_on.Match(plain_utf8):
+            return None
+        elif self._admonishes.Match(plain_utf8):
+            kind = RefusalKind.REDIRECTS
+        else:
+            return None
+        return Finding(kind.finding, 0, len(beginning), score, "refusal.ngrams")
+
+
+def _finding(
+    kind: RefusalKind, beginning: str, plain_text: str, spans: SpanPatterns, matched: Sequence[int]
+) -> Finding:
+    first, end = min(spans.search(index, plain_text).span() for index in matched)
+    start, end = original_span(beginning, first, end)
+    return Finding(kind.finding, start, end, _SCORE, "refusal.phrases")
 
 
 @cache
 def refusal_detector() -> RefusalDetector:
-    """With the packaged model, shared by all guards: its automata take a megabyte, and twenty milliseconds."""
+    """With the packaged model, shared by all guards: its automata take some megabytes, and a tenth of a second."""
     return RefusalDetector()
