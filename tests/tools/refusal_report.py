@@ -43,7 +43,7 @@ def report(every: int = 1) -> dict[str, float]:
     seen, honest = in_view("refusal")[::every], in_view("honest")[::every]
     unseen, unseen_honest = locked("refusal")[::every], locked("honest")[::every]
     figures = _figures("in_view", _judged(shipped, seen), _judged(shipped, honest))
-    figures |= _figures("left_out", _left_out(seen), [])
+    figures |= _figures("left_out", _left_out(shipped, seen, examples()[::every]), [])
     figures |= _figures("locked", _judged(shipped, unseen), _judged(shipped, unseen_honest))
     return figures | {"refusal_us_answer": _cost_us()}
 
@@ -60,13 +60,15 @@ def _judged(find: Find, rows: Iterable[Row]) -> list[Judged]:
     return [Judged(row, find(row.text)) for row in rows]
 
 
-def _left_out(rows: Sequence[Row]) -> list[Judged]:
-    known = examples()
+def _left_out(shipped: Find, rows: Sequence[Row], known: Sequence[Example]) -> list[Judged]:
+    """Each family by a detector that was not trained on it; most are left out of the shipped one."""
     keys = [near_duplicate_keys(one.text) for one in known]
+    trained_on = {family_of("refusal", one.source) for one in known}
     judged: list[Judged] = []
     for family in sorted({family_of("refusal", row.source) for row in rows}):
         own = [row for row in rows if family_of("refusal", row.source) == family]
-        find = _finder(RefusalDetector(trained(_rest(known, keys, family))))
+        is_new = family not in trained_on
+        find = shipped if is_new else _finder(RefusalDetector(trained(_rest(known, keys, family))))
         judged += _judged(find, own)
     return judged
 

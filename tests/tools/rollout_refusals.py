@@ -60,7 +60,7 @@ _ID: Final = "real"
 
 
 class Verdicts(NamedTuple):
-    """Whether the guard says that it declines, of each refusal, each ordinary answer, and each that a jailbreak forced."""
+    """Whether the guard sees a no: of each refusal, each ordinary answer, and each that a jailbreak forced."""
 
     refusals: Bools
     ordinary: Bools

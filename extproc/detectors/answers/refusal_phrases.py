@@ -60,8 +60,11 @@ _KO_TASK = "(?:도움|도와|제공|답변|대답|응답|알려|말씀|설명|�
 _ZH_TASK = "(?:提供|帮|幫|协助|協助|回答|满足|滿足|参与|參與|支持|生成|创建|創建|创作|創作|撰写|撰寫|完成|告诉|告訴|设计|設計|推荐|推薦|鼓励|鼓勵|展示|进行|進行|讨论|討論|执行|執行|编写|編寫|制作|製作|分享|透露|回应|回應|处理|處理|接受|扮演|评论|評論|认同|認同|赞同|贊同|建议|教你|教您|写|說|说)"
 _JA_TASK = "(?:お手伝い|お答え|お応え|提供|回答|対応|作成|生成|支援|協力|説明|お教え|共有|ご案内|案内|お伝え|翻訳|助言|アドバイス|推奨|コメント|執筆|サポート)"
 _BROAD_SCRIPTS = (
-    f"{_KO_TASK}[^.\\n]{{0,16}}(?:수(?:는|가|도)? ?없|지 않(?:습|겠|아요|을 것)|지 못(?:합|해)|기 (?:어렵|힘들|곤란)|이? ?불가(?:능)?(?:합니다|해요|하며)|[이은] 어렵습니다)",
+    f"{_KO_TASK}[^.\\n]{{0,16}}(?:수(?:는|가|도)? ?없|지 않(?:겠|을 것)|지 못(?:합|해)|기(?:가|는)? (?:어렵|힘들|곤란)|이? ?불가(?:능)?(?:합니다|해요|하며)|[이은] 어렵습니다)",
     "(?:만들|도울|써 드릴|그릴|들어줄|들어드릴|해 드릴) 수(?:는|가|도)? ?없|(?:부적절한|위험한|유해한|불법적인) (?:요청|질문|내용)(?:입니다|이므로|이기 때문)",
+    "(?:제공|답변|답|대답|응답|알려|말씀|공유|조언|추천|논의|언급|안내|도와|작성)[^.\\n]{0,8}지 않(?:습|아요)|답변[은이]? (?:제한|불가)",
+    "저는 [^.\\n]{0,50}(?:(?:설계|프로그래밍|훈련|학습)되지 않|(?:만들|쓰|다루|돕|나누)지 (?:않|못))|(?:이야기|글|내용|주제|농담)[^.\\n]{0,20}지 않겠",
+    "(?:그것은|그건|이것은|이건|그렇게는) [^.\\n]{0,6}할 수(?:는|가|도)? ?없|(?:제가|제 |도와드릴|지원)[^.\\n]{0,20}범위를 벗어",
     "드릴 수(?:는|가|도)? ?없|드리기(?:는|가|에는)? ?(?:어렵|힘들|곤란)|드리지 (?:않|못)",
     "(?:요청|질문|부탁|지시|명령)[^.\\n]{0,20}(?:거절|거부|사양|응하지|따르지|수행하지|수락하지|받아들일 수 없)",
     "(?:거절|거부|사양)(?:합니다|하겠습니다|해야|할 수밖에|하도록|드립니다)",
@@ -77,7 +80,52 @@ _BROAD_SCRIPTS = (
     "(?:لا (?:استطيع|أستطيع|يمكنني|اقدم|أقدم)|لن (?:اقوم|أقوم|اساعد|أساعد|اقدم|أقدم)|لا يمكن لي|ارفض|أرفض|غير قادر على|لست مخول)[^.\\n]{0,16}(?:مساعد|المساعد|تقديم|تلبية|الاجابة|الإجابة|الرد|توفير|انشاء|إنشاء|كتابة|مشاركة|تنفيذ|المشاركة|مناقشة|دعم|شرح|اعطاء|إعطاء|هذا الطلب)",
     "(?:मैं|हम)[^।\\n]{0,60}(?:नहीं (?:कर|दे|बता|लिख|बना) (?:सक|पा)|नहीं करूंगा|नहीं करूँगा|मना करता|मना करती|असमर्थ|अनुमति नहीं)",
 )
-FURTHER: tuple[str, ...] = (*_LATIN, *map(plain, _SCRIPTS), *map(plain, _BROAD_SCRIPTS))
+_RULES = (
+    r"\b(?:verstosst|verstossen|widerspricht) (?:gegen )?(?:meine|meinen|unsere|unseren)\b|\b(?:helfe|erstelle|schreibe|verfasse|beantworte) ich (?:[a-z]+ ){0,2}?nicht\b|\btut mir leid\b[^.\n]{0,30}\bkann ich (?:[a-z]+ ){0,2}?(?:nichts|nicht)\b",
+    r"\b(?:enfreint|viole|contraire a|a l'encontre de) (?:mes|ma|nos|notre)\b",
+    r"\b(?:en contra de|viola|infringe|incumple) (?:mis|mi|nuestras|nuestros)\b|\bme niego a\b|\bno (?:es|seria) apropiado que (?:yo )?(?:proporcione|ayude|responda|comparta|escriba)\b",
+    r"\b(?:viola|violano|contro) (?:le |i )?(?:mie|miei|nostre|nostri)\b|\bmi rifiuto di\b|\bnon e possibile per me\b",
+    r"\b(?:viola|violam|contraria|contra) (?:as |os )?(?:minhas|meus|nossas|nossos)\b|\b(?:recuso-me|me recuso) a\b|\bnao e possivel para mim\b",
+    r"\bin strijd met (?:mijn|onze)\b|\bik (?:kan en wil|wil) (?:[a-z]+ ){0,2}?niet (?:aan )?(?:mee|hel|schr)[a-z]*",
+    r"\bnarusza(?:ja)? (?:moje|nasze)\b|\ben contra (?:das|dos) (?:minas|meus)\b|\ben contra de (?:les|els) (?:meves|meus)\b",
+    r"\b(?:kurallarima|ilkelerime|politikalarima|yonergelerime) (?:aykiri|ters)[a-z]*\b",
+    *map(
+        plain,
+        (
+            "(?:нарушает мои|нарушает наши|противоречит моим|противоречит нашим)|этим я помочь не могу|ответить я не могу",
+            "(?:违反|違反|不符合)(?:了)?(?:我们|我們|我)的?[^。\\n]{0,8}(?:政策|规定|規定|准则|準則|原则|原則)|不方便(?:回答|透露|提供)|必须拒绝|必須拒絕|我拒绝|我拒絕|帮不了|幫不了",
+            "(?:私の|当社の|利用)(?:ガイドライン|ポリシー|規約|方針)[^。\\n]{0,8}(?:反し|違反)|お力になれません|話せません|教えられません|(?:お話し|開示|公開)[^。\\n]{0,10}(?:できません|できかね)",
+            "(?:제|저희)[^.\\n]{0,8}(?:정책|가이드라인|지침|원칙)[^.\\n]{0,6}(?:위배|위반|어긋)",
+            "مخالف لسياسات|يخالف سياسات|يتعارض مع (?:سياسات|ارشادات|إرشادات|مبادئ)|لا يسعني|لا (?:اقدم|أقدم) معلومات",
+            "(?:दिशानिर्देशों|नीतियों|नियमों) के (?:विरुद्ध|खिलाफ)",
+        ),
+    ),
+)
+"""A reference to rules of one's own, or the verb itself."""
+_WILL_NOT = (
+    r"\b(?:i'd|i would) (?:rather|prefer) not (?:to )?(?:go into|answer|discuss|help|write|share|talk|say|do|provide|explain|describe)\b|\bsomething i (?:stay away from|don't do|do not do|won't do)\b",
+    r"\b(?:unterstutze|gebe|leiste|verrate|teile) ich (?:[a-z]+ ){0,2}?(?:nicht|niemand[a-z]*|kein[a-z]*)\b",
+    r"\bje (?:prefere|choisis de) ne pas (?:repondre|aider|en parler|ecrire|aborder)\b|\bje ne (?:ferai|ecrirai|repondrai|donnerai|fournirai|redigerai|partagerai|vous aiderai|t'aiderai) pas\b",
+    r"\bno (?:te |le |lo |les )?(?:escribire|ayudare|respondere|dare|proporcionare|hare|redactare|compartire|participare)\b",
+    r"\bnon (?:ti |vi |lo |la )?(?:scrivero|aiutero|rispondero|daro|forniro|faro|creero|partecipero|produrro)\b|\bnon mi e (?:consentito|permesso)\b",
+    r"\bnao (?:o |a |te |lhe )?(?:escreverei|ajudarei|responderei|darei|fornecerei|farei|criarei|participarei)\b|\bnao (?:me e permitido|estou autorizad[oa])\b",
+    r"\b(?:werk|doe|help) ik (?:[a-z]+ ){0,2}?niet (?:aan )?mee\b|\b(?:help|schrijf|geef|deel|maak) ik (?:[a-z]+ ){0,2}?niet\b",
+    r"\bnie (?:pomoge|napisze|odpowiem|udziele|podam|stworze|zrobie|przygotuje)\b",
+    r"\b(?:yaz|yap|paylas|cevapla|yanitla|olustur|acikla|katil)mayacagim\b|\b(?:ver|et)meyecegim\b",
+    r"\bnon (?:che |te |o )?(?:axudarei|escribirei|responderei|farei)\b|\bno (?:t'|us |ho )?(?:ajudare|escriure aixo|respondre a aixo|fare)\b",
+    *map(
+        plain,
+        (
+            "я не (?:помогу|напишу|отвечу|расскажу|сделаю|поделюсь)|воздержусь от|противоречит (?:правилам|политике)",
+            "(?:没法|沒法|没办法|沒辦法)(?:满足|滿足|帮|幫|提供|回答|写|寫|做|协助)|我是不会",
+            "(?:引き受けられ|書け|作れ|お引き受けでき|お教えでき|手伝え)ません",
+            "मैं [^।\\n]{0,50}नहीं (?:लिखूं|लिखूँ|दूं|दूँ|करूं|करूँ|बताऊं|बताऊँ|बनाऊं|बनाऊँ)",
+            "(?:أرفض|ارفض) (?:المساعدة|تقديم|كتابة|الإجابة)|لن (?:أساعد|اساعد|أكتب|اكتب|أقدم|اقدم|أجيب|اجيب)",
+        ),
+    ),
+)
+"""A no in the future, or as a preference."""
+FURTHER: tuple[str, ...] = (*_RULES, *_WILL_NOT, *_LATIN, *map(plain, _SCRIPTS), *map(plain, _BROAD_SCRIPTS))
 
 _WRONG = r"(?:illegal|unethical|not ethical|not legal|immoral|unlawful|against the law|wrong|harmful|dangerous|not acceptable|unacceptable|inappropriate|serious (?:legal )?consequences|not right|a crime|a serious|violat[a-z]+)"
 SOFT: tuple[str, ...] = (
