@@ -5,24 +5,29 @@
 *In view*: the detector as it ships, on sources that its patterns were written with. *Left out*: its n-grams trained
 without the source in question (near copies left out); the patterns stay. *Locked*: sources that nobody here has read.
 Labels say only whether a model declines, most of them by phrases of whoever collected the answers: what redirects,
-helps in part or lacks access may have either. Own lines (``refusal_lines``) count nowhere.
+helps in part or lacks access may have either. *Read* are a few answers of which a person said the kind. Own lines
+(``refusal_lines``) count nowhere.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.domain.refusal_kinds import KIND_OF_FINDING, RefusalKind
 from tests.tools.by_source import Interval, interval_of
 from tests.tools.corpora import Row, family_of, in_view, locked
 from tests.tools.ngram_training import Example, near_duplicate_keys
 from tests.tools.refusal_training import OWN, PREFIX_CHARS, examples, trained
 
 ANSWER = "The museum opens at nine and closes when the last visitor has left the garden. " * 4
-DECLINES: Final = "REFUSAL"
+READ: Final = Path(__file__).parents[1] / "corpus" / "refusal_kinds" / "of_others.jsonl"
+DECLINES: Final = RefusalKind.DECLINES.finding
 Find = Callable[[str], str]
 """The kind of the finding in a text; empty: none."""
 
@@ -45,7 +50,7 @@ def report(every: int = 1) -> dict[str, float]:
     figures = _figures("in_view", _judged(shipped, seen), _judged(shipped, honest))
     figures |= _figures("left_out", _left_out(shipped, seen, examples()[::every]), [])
     figures |= _figures("locked", _judged(shipped, unseen), _judged(shipped, unseen_honest))
-    return figures | {"refusal_us_answer": _cost_us()}
+    return figures | _read(shipped) | {"refusal_us_answer": _cost_us()}
 
 
 def _finder(detector: RefusalDetector) -> Find:
@@ -135,6 +140,18 @@ def _kinds(name: str, judged: Sequence[Judged]) -> dict[str, float]:
         found = Counter(one.found for one in judged if one.row.label == label)
         total = max(1, sum(found.values()))
         figures |= {f"{name}.kinds.{group}.{kind.lower()}": n / total for kind, n in sorted(found.items()) if kind}
+    return figures
+
+
+def _read(find: Find) -> dict[str, float]:
+    """Recall and precision of each kind."""
+    rows = [json.loads(line) for line in READ.read_text(encoding="utf-8").splitlines()]
+    judged = [(row["kind"], KIND_OF_FINDING.get(find(row["text"]), "")) for row in rows]
+    figures: dict[str, float] = {}
+    for kind in RefusalKind:
+        hits = sum(pair == (kind, kind) for pair in judged)
+        figures[f"read.{kind}.recall"] = hits / sum(meant == kind for meant, _ in judged)
+        figures[f"read.{kind}.precision"] = hits / max(1, sum(found == kind for _, found in judged))
     return figures
 
 

@@ -56,9 +56,9 @@ _ANSWERS = Row(
             " part.",
             [
                 Query(
-                    f"{rate('llm_refusal_total', 'kind', VERSIONS)}"
-                    f" / scalar({rate('llm_answers_total', '', VERSIONS)})",
-                    "{{kind}}",
+                    f"{rate('llm_refusal_total', 'model, version, kind', VERSIONS)}"
+                    f" / on (model, version) group_left () {rate('llm_answers_total', 'model, version', VERSIONS)}",
+                    f"{_NAME} {{{{kind}}}}",
                 )
             ],
             unit="percentunit",

@@ -38,6 +38,19 @@ def test_each_kind_is_counted_apart_however_it_is_cut(pieces: list[str]) -> None
     assert exchange.record.findings == {("refusal", "response", OTHERS[text].finding): 1}
 
 
+@given(
+    cut(
+        st.just(
+            "I can't give medical advice. " + "It has its reasons. " * 20 + "However, I can give you a general idea."
+        )
+    )
+)
+def test_what_follows_the_beginning_does_not_change_the_kind(pieces: list[str]) -> None:
+    """The same characters are judged, wherever the pieces end."""
+    _, exchange = judged(pieces, Kind.CONTENT, REFUSAL)
+    assert (exchange.record.refusals, exchange.record.other_refusals) == (1, {})
+
+
 def test_the_field_for_refusals_holds_one_in_any_words() -> None:
     """The API says so itself."""
     _, exchange = judged(["Nope."], Kind.REFUSAL, REFUSAL)
