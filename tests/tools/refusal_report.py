@@ -4,7 +4,7 @@
 
 *In view*: the detector as it ships, on sources that its patterns were written with. *Left out*: its n-grams trained
 without the source in question (near copies left out); the patterns stay. *Locked*: sources that nobody here has read.
-Labels say only whether a model declines, most of them by phrases of whoever collected the answers: what redirects,
+Labels say only whether a model declines, most of them by phrases of those who collected the answers: what redirects,
 helps in part or lacks access may have either. *Read* are a few answers of which a person said the kind. Own lines
 (``refusal_lines``) count nowhere.
 """
