@@ -177,5 +177,5 @@ def _finding(kind: RefusalKind, beginning: str, span_of_plain: tuple[int, int]) 
 
 @cache
 def refusal_detector() -> RefusalDetector:
-    """With the packaged model, shared by all guards: its automata take some megabytes, and a tenth of a second."""
+    """With the packaged model, shared by all guards: its automata take some megabytes, and thirty milliseconds."""
     return RefusalDetector()
