@@ -62,7 +62,7 @@ class AnswerExpectation(Section):
         default=None, min_length=1, description="a JSON Schema as a block: the answer is JSON that fits"
     )
     refusal: bool | None = Field(
-        default=None, description="`true`: the model refuses, as the guard `refusal` sees it; `false`: it does not"
+        default=None, description="`true`: the model declines, as the guard `refusal` sees it; `false`: it does not"
     )
     chars_min: int | None = Field(
         default=None, ge=1, le=ANSWER_CHARS_MAX, description="smallest length of the answer, a whole number"

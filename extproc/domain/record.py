@@ -10,6 +10,7 @@ from typing import NamedTuple
 from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.gaps import note_gap
 from extproc.domain.hop_results import MarkResult
+from extproc.domain.refusal_kinds import RefusalKind
 from extproc.domain.review import FindingNotes
 from extproc.domain.rollouts import RolloutArm
 from extproc.domain.signals import AnswerSignals
@@ -168,7 +169,8 @@ class ExchangeRecord:
     usage_capped: bool = False  # the server counted more than the request allows
     cost_micro_usd: int = 0
     metered: bool = False
-    refusals: int = 0
+    refusals: int = 0  # choices in which the model declines
+    other_refusals: dict[RefusalKind, int] = field(default_factory=dict)  # in which it does less than asked otherwise
     refusals_judged: int = 0  # choices in which a refusal was looked for
     answers: int = 0  # completed choices
     finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
@@ -232,6 +234,13 @@ class ExchangeRecord:
         line = f"{guard_name}/{kind}/{detail}"
         if len(self.details) < DETAILS_MAX and line not in self.details:
             self.details.append(line)
+
+    def note_refusal(self, kind: RefusalKind) -> None:
+        """Count a choice in which the model does not do what was asked."""
+        if kind is RefusalKind.DECLINES:
+            self.refusals += 1
+        else:
+            self.other_refusals[kind] = self.other_refusals.get(kind, 0) + 1
 
     def note_piece(self, now_ns: int) -> None:
         """A piece of a streamed answer has come."""

@@ -61,7 +61,7 @@ GATES: Final = (
     RolloutGate(
         "refusal",
         *(True, Worse.UP, 0.01, 0.0, 3.0, True),
-        "the model refuses; only with the guard `refusal`",
+        "the model declines; only with the guard `refusal`",
         "users do not get what they asked for",
     ),
     RolloutGate(

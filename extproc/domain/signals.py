@@ -54,7 +54,7 @@ RATES: Final = (
     SignalRate("other_language", Of.ANSWERS, "it is not in the language of the question; of the sample"),
     SignalRate("unstructured", Of.ANSWERS, "it is to be JSON, and is not, or, in the sample, does not fit its schema"),
     SignalRate("bad_call", Of.CALLS, "its arguments are no JSON, or, in the sample, do not fit the schema of the tool"),
-    SignalRate("refused", Of.ANSWERS, "the model refuses; only with the guard `refusal`"),
+    SignalRate("refused", Of.ANSWERS, "the model declines; only with the guard `refusal`"),
     SignalRate("repair", Of.REQUESTS, "the user says that the answer before is wrong"),
     SignalRate("regenerated", Of.REQUESTS, "the same caller has asked the same within the last ten minutes"),
 )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from extproc.config.prompt_cases import AnswerExpectation, as_tuple, compiled_pattern
 from extproc.detectors.answers.refusal import refusal_detector
+from extproc.domain.refusal_kinds import RefusalKind
 from extproc.domain.usage import Usage
 
 REFUSAL_CHARS: Final = 300
@@ -105,11 +106,13 @@ def _schema_mistake(schema: dict[str, Any], text: str) -> str:
 
 
 def _refusal(answer: ModelAnswer) -> str:
-    """What shows that the model refuses; empty: nothing does."""
+    """What shows that the model declines; empty: nothing does."""
     if answer.refused:
         return "a refusal, as the server says"
     finding = refusal_detector().find(answer.text[:REFUSAL_CHARS])
-    return "" if finding is None else f"a refusal: {_shown(answer.text[finding.start : finding.end])}"
+    if finding is None or finding.kind != RefusalKind.DECLINES.finding:
+        return ""
+    return f"a refusal: {_shown(answer.text[finding.start : finding.end])}"
 
 
 def _around(text: str, start: int, length: int) -> str:

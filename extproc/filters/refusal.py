@@ -1,13 +1,17 @@
-"""Counts responses in which the model refuses. It never changes anything."""
+"""Counts responses in which the model refuses, by kind. It never changes anything."""
 
 from __future__ import annotations
 
 from extproc.config.guards.refusal import RefusalSection
 from extproc.detectors.answers.refusal import refusal_detector
-from extproc.domain.finding import Evidence
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.reasons import Reason
+from extproc.domain.refusal_kinds import KIND_OF_FINDING, RefusalKind
 from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Guard
+
+_BY_FIELD = "refusal.field"
+"""What the API's field for refusals holds is one in any words."""
 
 
 class RefusalGuard(Guard):
@@ -29,15 +33,20 @@ class RefusalGuard(Guard):
         return _PrefixStage(self, source, exchange)
 
     def reasons(self, evidence: Evidence) -> list[Reason]:
-        """The phrase, or the n-grams."""
+        """The phrase, or the n-grams; none where the API says so itself."""
+        if evidence.finding.detector == _BY_FIELD:
+            return []
         return self._detector.reasons(evidence.text, evidence.finding)
 
     def judge(self, source: TextSource, beginning: str, exchange: ExchangeContext) -> None:
         """Count a refusal."""
-        exchange.record.refusals_judged += 1
+        record = exchange.record
+        record.refusals_judged += 1
         finding = self._detector.find(beginning)
+        if finding is None and source.kind is Kind.REFUSAL:
+            finding = Finding(RefusalKind.DECLINES.finding, 0, len(beginning), 1.0, _BY_FIELD)
         if finding is not None:
-            exchange.record.refusals += 1
+            record.note_refusal(KIND_OF_FINDING[finding.kind])
             self.report(exchange, Direction.RESPONSE, Evidence(finding, beginning, source.speaker.value))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from extproc.domain.record import HOLD_LIMIT, ExchangeRecord, Outcome
+from extproc.domain.refusal_kinds import RefusalKind
 from extproc.sinks.gathered import Labels
 from extproc.sinks.gathering_registry import NO_VERSION, VERSION_LABELS, GatheringRegistry
 from extproc.sinks.signal_metrics import SignalMetrics
@@ -62,7 +63,11 @@ class ExchangeMetrics:
             VERSION_LABELS,
             SECONDS_BUCKETS,
         )
-        self._refusals = counter("llm_refusal_total", "Responses in which the model refuses.", VERSION_LABELS)
+        self._refusals = counter(
+            "llm_refusal_total",
+            "Responses in which the model does not do what was asked, by kind. Rollouts and drift count `declines`.",
+            (*VERSION_LABELS, "kind"),
+        )
         self._unrouted = counter(
             "llm_version_unrouted_total",
             "Exchanges whose chosen version the calling Envoy does not route; another one was chosen, if there is one.",
@@ -214,7 +219,9 @@ class ExchangeMetrics:
 
     def _count_answer(self, record: ExchangeRecord, by_version: Labels) -> None:
         self._answers.add(by_version, record.answers)
-        self._refusals.add(by_version, record.refusals)
+        self._refusals.add((*by_version, RefusalKind.DECLINES.value), record.refusals)
+        for kind, refusals in record.other_refusals.items():
+            self._refusals.add((*by_version, kind.value), refusals)
         trace = record.trace
         self._duration.add(by_version, (record.ended_ns - record.started_ns) * _NS, trace)
         usage = record.usage

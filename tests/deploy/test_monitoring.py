@@ -15,6 +15,7 @@ import yaml
 
 from extproc.domain.feedback import FeedbackType
 from extproc.domain.record import Action, Coverage, Outcome
+from extproc.domain.refusal_kinds import RefusalKind
 from extproc.domain.signals import RATES
 from tests.deploy.manifests import require_module
 from tests.deploy.monitoring import RULE_TESTS, RULES, alerts, expressions, labels_by_metric, rules
@@ -35,6 +36,7 @@ VALUES: dict[tuple[str, str], set[str]] = {
     ("llm_guard_verdicts_total", "direction"): {"request", "response"},
     ("llm_answer_signals_total", "signal"): {each.name for each in RATES},
     ("llm_user_feedback_total", "feedback_type"): {each.value for each in FeedbackType},
+    ("llm_refusal_total", "kind"): {"", *(each.value for each in RefusalKind)},
 }
 """Labels whose values are known."""
 ALERT_NAMES = [rule["alert"] for rule in alerts()]

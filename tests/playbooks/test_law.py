@@ -38,6 +38,9 @@ PERSONAL = (
 ORDINARY = (
     "hello",
     "I'm sorry, but I can't help with that.",
+    "I don't have access to your files.",
+    "However, I can tell you what is known in general.",
+    "Please consult a lawyer about it.",
     "The card is",
     "call me at",
     "12",
@@ -209,7 +212,7 @@ def streamed(dialect: Any, case: Case) -> tuple[dict[Any, str], ExchangeRecord]:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.path)
 @given(case=CASES)
 def test_a_stream_is_guarded_as_the_whole_answer_is(dialect: Any, case: Case) -> None:
-    """Texts, findings, verdicts, refusals, outcome and coverage are the same streamed and unstreamed."""
+    """Texts, findings, verdicts, refusals of each kind, outcome and coverage are the same streamed and unstreamed."""
     if dialect.path in ("/v1/messages", "/v1/responses"):
         case = Case(case.choices[:1], case.filters, case.full_duplex, case.seed)
     seen_whole, record = whole(dialect, case)
@@ -224,5 +227,6 @@ def test_a_stream_is_guarded_as_the_whole_answer_is(dialect: Any, case: Case) ->
     assert record_streamed.findings == record.findings
     assert record_streamed.verdicts == record.verdicts
     assert record_streamed.refusals == record.refusals
+    assert record_streamed.other_refusals == record.other_refusals
     assert record_streamed.outcome == record.outcome
     assert record_streamed.coverage == record.coverage

@@ -82,7 +82,7 @@ def told(example: GuardExample, dialect: Any, answers: str, seed: int | None = N
 
 def found(record: ExchangeRecord) -> bool:
     """Whether the guard has found anything."""
-    return bool(record.findings or record.refusals)
+    return bool(record.findings or record.refusals or record.other_refusals)
 
 
 def test_every_guard_brings_an_example() -> None:
@@ -116,7 +116,7 @@ def test_a_stream_is_judged_as_the_whole_answer(name: str, path: str, seed: int,
     answers = "".join([*words, example.answers, *words])
     whole, streamed = told(example, dialect, answers), told(example, dialect, answers, seed)
     assert dialect.seen_streamed(streamed.client) == dialect.seen_whole(whole.client)
-    for seen in ("findings", "verdicts", "refusals", "outcome", "coverage", "text_counts"):
+    for seen in ("findings", "verdicts", "refusals", "other_refusals", "outcome", "coverage", "text_counts"):
         assert getattr(streamed.record, seen) == getattr(whole.record, seen), seen
 
 

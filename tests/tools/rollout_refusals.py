@@ -23,6 +23,7 @@ import numpy as np
 
 from extproc.config.rollouts import GateTerms, RolloutSection, RolloutStep
 from extproc.detectors.answers.refusal import RefusalDetector
+from extproc.domain.refusal_kinds import RefusalKind
 from extproc.domain.rollout_gates import GATES, Worse
 from extproc.domain.rollouts import Arm
 from extproc.ledger.entry import LedgerEntry
@@ -59,7 +60,7 @@ _ID: Final = "real"
 
 
 class Verdicts(NamedTuple):
-    """Whether the guard speaks, of each refusal, each ordinary answer, and each that a jailbreak forced."""
+    """Whether the guard sees a no: of each refusal, each ordinary answer, and each that a jailbreak forced."""
 
     refusals: Bools
     ordinary: Bools
@@ -82,7 +83,12 @@ def verdicts(every: int = 1) -> Verdicts:
 
 def _guard(rest: Sequence[Example]) -> Scorer:
     detector = RefusalDetector(trained(rest))
-    return lambda text: float(detector.find(text) is not None)
+
+    def declines(text: str) -> float:
+        finding = detector.find(text)
+        return float(finding is not None and finding.kind == RefusalKind.DECLINES.finding)
+
+    return declines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ from extproc.config.guards.base import GuardSection
 
 
 class RefusalSection(GuardSection):
-    """Counts responses in which the model refuses."""
+    """Counts responses in which the model does not do what was asked, by kind."""
 
     guard: Literal["refusal"]
     on: Literal["response"] = Field(default="response", description="direction")

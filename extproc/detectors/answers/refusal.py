@@ -1,9 +1,11 @@
-"""Detects responses that begin with a refusal: by typical phrases, or by a linear model.
+"""Detects responses that begin with a refusal, and of which kind: by typical phrases, or by a linear model.
 
-Only the beginning is checked: a model that refuses does so at once, and later text may discuss other refusals. Phrases
-need *I* (or its equivalent), a denial, and something that a model is asked to do: so "I'm sorry to hear you cannot log
-in" and "As an AI I cannot predict it, but" are not refusals. Refusals without such a phrase are detected by an n-gram
-model, which runs only if no phrase matched; reminders of law and ethics (``refusal_phrases.SOFT``) add to its score.
+Only the beginning is checked: a model that refuses does so at once, and later text may discuss other refusals. A no
+needs *I* (or its equivalent), a denial, and something that a model is asked to do: so "I'm sorry to hear you cannot log
+in" and "As an AI I cannot predict it, but" are not refusals. What follows the no, or what it is for want of, makes it
+partial or a lack of access. Without a no there are phrases of the other kinds (``refusal_kinds``), and an n-gram model
+finds answers that admonish instead of helping; reminders of law and ethics (``refusal_phrases.SOFT``) add to its score.
+An answer that helps, and reminds as well, is no refusal.
 """
 
 # ruff: noqa: E501 - a pattern is easier to read in one line
@@ -15,12 +17,14 @@ from functools import cache
 
 import re2
 
-from extproc.detectors.answers.refusal_phrases import FURTHER, SOFT, SORRY
-from extproc.detectors.text.automata import SpanPatterns, automaton
+from extproc.detectors.answers.phrase_sets import PhraseSet
+from extproc.detectors.answers.refusal_kinds import GOES_ON, LACKS_ACCESS, REDIRECTS, REJECTS_PREMISE, WRONG
+from extproc.detectors.answers.refusal_phrases import ADMONISHES, FURTHER, HELPS, REFUSES_SOFTLY, SOFT, SORRY
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import original_span, plain
 from extproc.domain.finding import Finding
 from extproc.domain.reasons import Reason
+from extproc.domain.refusal_kinds import RefusalKind
 
 _DENY = (
     r"(?:can't|cannot|can not|could not|couldn't|won't|will not|would not|wouldn't|am unable to|'m unable to|am not able to|'m not able to|must refuse to"
@@ -35,34 +39,34 @@ _TASK = (
 )
 _ENGLISH = (
     rf"\b(?:i|we|and|but|therefore|so)(?: (?:really|truly|simply|also|therefore|just|do|will|politely|respectfully|must))? ?{_DENY}(?: [a-z'-]+,?){{0,4}}? {_TASK}",
-    rf"\bi(?: am|'m)?(?: [a-z]+)? {SORRY}\b[^.\n]{{0,60}}\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
-    rf"\b{SORRY}\b[^.\n]{{0,80}}\b(?:not (?:possible|appropriate|ethical|able) (?:for me )?to|against (?:my|the|openai's) |violates? )",
-    r"\b(?:not|isn't) (?:appropriate|ethical|right|acceptable|within my (?:programming|guidelines|capabilit)[a-z]*)[^.\n]{0,30}\b(?:for me to|or ethical guidelines|to (?:provide|assist|create|generate|promote))",
+    rf"\bi(?: am|'m)?(?: [a-z]+)? {SORRY}\b[^.\n]*\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
+    rf"\b{SORRY}\b[^.\n]*\b(?:not (?:possible|appropriate|ethical|able)(?: or [a-z]+)? (?:for me )?to|against (?:my|the|openai's) |violates? )",
+    r"\b(?:not|isn't) (?:appropriate|ethical|right|acceptable|within my (?:programming|guidelines|capabilit)[a-z]*)[^.\n]*\b(?:for me to|or ethical guidelines|to (?:provide|assist|create|generate|promote))",
     r"\b(?:i|we) (?:must|have to|will have to|need to)(?: [a-z]+)? (?:decline|refuse)\b",
     r"\b(?:goes|go|going) against (?:my|our|openai's|the) (?:[a-z-]+ ){0,2}(?:programming|guidelines|principles|polic[a-z]+|values|use case|ethic[a-z]*)",
-    r"\bas an? (?:responsible |ethical )?(?:ai|artificial intelligence|language model)\b[^.\n]{0,60}\bi must (?:prioriti[sz]e|adhere|follow|inform you that i can(?:not|'t))",
+    r"\bas an? (?:responsible |ethical )?(?:ai|artificial intelligence|language model)\b[^.\n]*\bi must (?:prioriti[sz]e|adhere|follow|inform you that i can(?:not|'t))",
     r"\b(?:your|this|that) (?:request|question|prompt) (?:violates|goes against|is against|cannot be (?:fulfilled|answered|processed)|is (?:inappropriate|unethical))",
     r"\b(?:not|isn't) something (?:that )?i(?:'m| am)? (?:can|could|will|able to|allowed to|comfortable|willing to|want to)\b",
     r"^\W{0,3}(?:rejected|request denied|permission denied)\b",
 )
 _OTHER_LATIN = (
-    r"\b(?:tut mir (?:sehr )?leid|entschuldigung|bedauer[a-z]*|leider)\b[^.\n]{0,80}\b(?:kann|darf|konnen|durfen|werde|ist es mir)\b[^.\n]{0,80}\b(?:nicht|kein[a-z]*|unmoglich)\b",
-    r"\b(?:ich|wir) (?:kann|darf|konnen|durfen|werde|mochte)\b[^.\n]{0,70}\b(?:nicht|kein[a-z]*|weder)\b[^.\n]{0,70}\b(?:helfen|unterstutz[a-z]*|bereitstell[a-z]*|beantwort[a-z]*|erfull[a-z]*|nachkomm[a-z]*|geben|anbiet[a-z]*|weiterhelf[a-z]*|erstell[a-z]*|schreib[a-z]*|behilflich|zur verfugung)",
-    r"\b(?:desolee?|navree?|regrette|malheureusement|excuse[a-z-]*)\b[^.\n]{0,80}\b(?:ne (?:peux|puis|suis)|pas (?:en mesure|possible|autorise)|impossible)\b",
+    r"\b(?:tut mir (?:sehr )?leid|entschuldigung|bedauer[a-z]*|leider)\b[^.\n]*\b(?:kann|darf|konnen|durfen|werde|ist es mir)\b[^.\n]*\b(?:nicht|kein[a-z]*|unmoglich)\b",
+    r"\b(?:ich|wir) (?:kann|darf|konnen|durfen|werde|mochte)\b[^.\n]*\b(?:nicht|kein[a-z]*|weder)\b[^.\n]*\b(?:helfen|unterstutz[a-z]*|bereitstell[a-z]*|beantwort[a-z]*|erfull[a-z]*|nachkomm[a-z]*|geben|anbiet[a-z]*|weiterhelf[a-z]*|erstell[a-z]*|schreib[a-z]*|behilflich|zur verfugung)",
+    r"\b(?:desolee?|navree?|regrette|malheureusement|excuse[a-z-]*)\b[^.\n]*\b(?:ne (?:peux|puis|suis)|pas (?:en mesure|possible|autorise)|impossible)\b",
     r"\bje ne (?:peux|puis|suis|saurais|vais|dois)(?: [a-z'-]+){0,3}? ?(?:pas|en mesure)?(?: [a-z'-]+){0,4}? (?:aider|repondre|fournir|assister|donner|creer|ecrire|generer|satisfaire|acceder|participer|vous aider|proposer)\b",
-    r"\b(?:lo siento|lamento|disculp[a-z]*|me temo|lamentablemente|perdon)\b[^.\n]{0,80}\bno (?:puedo|podre|podemos|me es posible|es posible|estoy|soy capaz)\b",
+    r"\b(?:lo siento|lamento|disculp[a-z]*|me temo|lamentablemente|perdon)\b[^.\n]*\bno (?:puedo|podre|podemos|me es posible|es posible|estoy|soy capaz)\b",
     r"\bno (?:puedo|podemos|estoy autorizad[oa] a|me es posible|soy capaz de)(?: [a-z'-]+){0,2}? ?(?:ayudar|proporcionar|cumplir|responder|ofrecer|crear|escribir|generar|asistir|participar|dar|facilitar|brindar|compartir)[a-z]*",
-    r"\b(?:mi dispiace|spiacente|scus[a-z]*|purtroppo|sono desolat[oa])\b[^.\n]{0,80}\bnon (?:posso|possiamo|sono in grado|mi e possibile|e possibile)\b",
+    r"\b(?:mi dispiace|spiacente|scus[a-z]*|purtroppo|sono desolat[oa])\b[^.\n]*\bnon (?:posso|possiamo|sono in grado|mi e possibile|e possibile)\b",
     r"\bnon (?:posso|possiamo|sono in grado di|mi e possibile)(?: [a-z'-]+){0,2}? ?(?:aiutar|fornir|soddisfar|risponder|creare|scriver|generar|assister|partecipar|dar|offrir|condivider)[a-z]*",
-    r"\b(?:desculp[a-z]*|sinto muito|lamento|infelizmente|perdao)\b[^.\n]{0,80}\bnao (?:posso|podemos|consigo|e possivel|me e possivel|sou capaz|estou)\b",
+    r"\b(?:desculp[a-z]*|sinto muito|lamento|infelizmente|perdao)\b[^.\n]*\bnao (?:posso|podemos|consigo|e possivel|me e possivel|sou capaz|estou)\b",
     r"\bnao (?:posso|podemos|consigo|sou capaz de|estou autorizad[oa] a)(?: [a-z'-]+){0,2}? ?(?:ajudar|fornecer|cumprir|responder|oferecer|criar|escrever|gerar|atender|participar|dar|compartilhar)[a-z]*",
-    r"\b(?:het spijt me|sorry|helaas|excuses)\b[^.\n]{0,60}\b(?:kan|mag|wil) ik\b[^.\n]{0,80}\b(?:niet|geen)\b|\b(?:het spijt me|sorry|helaas)\b[^.\n]{0,40}\bik (?:kan|mag) [^.\n]{0,60}\b(?:niet|geen)\b",
-    r"\bik (?:kan|mag|zal)\b[^.\n]{0,50}\b(?:niet|geen)\b[^.\n]{0,60}\b(?:helpen|assisteren|geven|beantwoorden|verstrekken|voldoen|maken|schrijven|bieden|delen)\b",
+    r"\b(?:het spijt me|sorry|helaas|excuses)\b[^.\n]*\b(?:kan|mag|wil) ik\b[^.\n]*\b(?:niet|geen)\b|\b(?:het spijt me|sorry|helaas)\b[^.\n]*\bik (?:kan|mag) [^.\n]*\b(?:niet|geen)\b",
+    r"\bik (?:kan|mag|zal)\b[^.\n]*\b(?:niet|geen)\b[^.\n]*\b(?:helpen|assisteren|geven|beantwoorden|verstrekken|voldoen|maken|schrijven|bieden|delen)\b",
 )
 _OTHER_SCRIPTS = (
     "(?:抱歉|对不起|對不起|很遗憾|很遺憾|不好意思)[^。\\n]{0,24}(?:无法|無法|不能|不可以|不便)",
     "我(?:无法|無法|不能|不可以|没办法)(?:[^。\\n]{0,6})(?:提供|帮助|幫助|协助|協助|回答|满足|滿足|参与|支持|生成|创建|撰写|完成)",
-    "(?:申し訳|すみません|恐れ入り|残念ながら|ごめんなさい)[^。\\n]{0,50}(?:できません|できかね|いたしかね|致しかね|お断り|できない)",
+    "(?:申し訳|すみません|恐れ入り|残念ながら|ごめんなさい)[^。\\n]*(?:できません|できかね|いたしかね|致しかね|お断り|できない)",
     "(?:お答え|お手伝い|提供|対応|回答|支援|協力|お応え|作成)[^。\\n]{0,10}(?:できません|できかね|いたしかね|致しかね)",
 )
 
@@ -71,11 +75,20 @@ _EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help bu
 
 _SCORE = 0.9
 _NGRAMS_SHOWN = 6
-_SCORE_MIN = 0.5
+_SCORE_MIN = 0.6
+"""Below it, ordinary answers with a reminder begin, in sources that the model was not trained on."""
 _SOFT_LOG_ODDS = 1.5
 """Score that a soft phrase adds; calibrated on sources that the model was not trained on."""
 _MODEL_BYTES_MIN = 60
 """Shorter responses are checked by phrases only: two or three words are too little for the model."""
+
+
+_WAYS = (
+    (RefusalKind.REJECTS_PREMISE, REJECTS_PREMISE),
+    (RefusalKind.LACKS_ACCESS, LACKS_ACCESS),
+    (RefusalKind.REDIRECTS, REDIRECTS),
+)
+"""Kinds that phrases show without a no; where several match, the first of these counts."""
 
 
 class RefusalDetector:
@@ -85,30 +98,29 @@ class RefusalDetector:
     """
 
     def __init__(self, model: NgramModel | None = None) -> None:
-        patterns = [*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER]
-        options = re2.Options()
-        options.max_mem = 32 << 20
-        self._spans = SpanPatterns(patterns, options)
-        self._set = automaton(patterns, options)
-        self._soft = automaton(SOFT, options)
+        ways = [(kind, pattern) for kind, those in _WAYS for pattern in those]
+        self._way_kinds = [kind for kind, _ in ways]
+        self._ways = PhraseSet([pattern for _, pattern in ways])
+        self._no = PhraseSet([*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER])
+        self._wrong, self._goes_on = PhraseSet(WRONG), PhraseSet(GOES_ON)
+        self._soft, self._helps = PhraseSet(SOFT), PhraseSet(HELPS)
+        self._admonishes, self._refuses_softly = PhraseSet(ADMONISHES), PhraseSet(REFUSES_SOFTLY)
         self._eager = re2.compile(_EAGER)
         self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:
-        """The first refusal phrase in ``beginning`` (pass about the first 300 characters), or all of it if the model
-        classifies it as a refusal; otherwise None.
+        """The first phrase of a refusal in ``beginning`` (pass about the first 300 characters), or all of it if the
+        model classifies it as one; otherwise None. The finding's kind is that of a ``RefusalKind``.
         """
         plain_text = plain(beginning)
         plain_utf8 = plain_text.encode("utf-8")
-        matched = self._set.Match(plain_utf8)
+        matched = self._no.match(plain_utf8)
         if matched and self._eager.search(plain_text) is not None:
             plain_text = self._eager.sub(lambda eager: "~" * len(eager.group()), plain_text)
-            matched = self._set.Match(plain_text.encode("utf-8"))
-        if not matched:
-            return self._by_model(beginning, plain_utf8)
-        first, end = min(self._spans.search(index, plain_text).span() for index in matched)
-        start, end = original_span(beginning, first, end)
-        return Finding("REFUSAL", start, end, _SCORE, "refusal.phrases")
+            matched = self._no.match(plain_text.encode("utf-8"))
+        if matched:
+            return _finding(self._kind_of_no(plain_utf8), beginning, self._no.first_span(matched, plain_text))
+        return self._without_no(beginning, plain_text, plain_utf8)
 
     def reasons(self, beginning: str, finding: Finding) -> list[Reason]:
         """The phrase, or the n-grams that counted most; not for the path."""
@@ -119,7 +131,22 @@ class RefusalDetector:
 
     def refuses(self, plain_utf8: bytes) -> bool:
         """Whether a text in plain form contains a refusal phrase, including soft ones."""
-        return bool(self._set.Match(plain_utf8) or self._soft.Match(plain_utf8))
+        return bool(self._no.match(plain_utf8) or self._soft.match(plain_utf8))
+
+    def _kind_of_no(self, plain_utf8: bytes) -> RefusalKind:
+        ways = {self._way_kinds[place] for place in self._ways.match(plain_utf8)}
+        if RefusalKind.LACKS_ACCESS in ways and not self._wrong.match(plain_utf8):
+            return RefusalKind.LACKS_ACCESS
+        return RefusalKind.PARTIAL if self._goes_on.match(plain_utf8) else RefusalKind.DECLINES
+
+    def _without_no(self, beginning: str, plain_text: str, plain_utf8: bytes) -> Finding | None:
+        ways = self._ways.match(plain_utf8)
+        if not ways:
+            return self._by_model(beginning, plain_utf8)
+        if self._goes_on.match(plain_utf8) or self._helps.match(plain_utf8):
+            return None
+        kind = self._way_kinds[min(ways)]
+        return _finding(kind, beginning, self._ways.first_span([min(ways)], plain_text))
 
     def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:
         if len(plain_utf8) < _MODEL_BYTES_MIN:
@@ -127,13 +154,28 @@ class RefusalDetector:
         log_odds = self._model.log_odds(plain_utf8)
         if log_odds < -_SOFT_LOG_ODDS:
             return None
-        if self._soft.Match(plain_utf8):
+        if self._soft.match(plain_utf8):
             log_odds += _SOFT_LOG_ODDS
         score = 1.0 / (1.0 + math.exp(-log_odds))
-        return Finding("REFUSAL", 0, len(beginning), score, "refusal.ngrams") if score >= _SCORE_MIN else None
+        if score < _SCORE_MIN:
+            return None
+        if self._refuses_softly.match(plain_utf8):
+            kind = RefusalKind.PARTIAL if self._goes_on.match(plain_utf8) else RefusalKind.DECLINES
+        elif self._helps.match(plain_utf8) or self._goes_on.match(plain_utf8):
+            return None
+        elif self._admonishes.match(plain_utf8):
+            kind = RefusalKind.REDIRECTS
+        else:
+            return None
+        return Finding(kind.finding, 0, len(beginning), score, "refusal.ngrams")
+
+
+def _finding(kind: RefusalKind, beginning: str, span_of_plain: tuple[int, int]) -> Finding:
+    start, end = original_span(beginning, *span_of_plain)
+    return Finding(kind.finding, start, end, _SCORE, "refusal.phrases")
 
 
 @cache
 def refusal_detector() -> RefusalDetector:
-    """With the packaged model, shared by all guards: its automata take a megabyte, and twenty milliseconds."""
+    """With the packaged model, shared by all guards: its automata take some megabytes, and thirty milliseconds."""
     return RefusalDetector()

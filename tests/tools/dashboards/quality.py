@@ -7,6 +7,7 @@ from typing import Final
 from tests.tools.dashboards.grafana import Dashboard, Panel, Query, Row, Unit, Variable
 from tests.tools.dashboards.queries import (
     BY_VERSION,
+    DECLINES,
     VERSION,
     VERSIONS,
     mean,
@@ -40,9 +41,26 @@ _ANSWERS = Row(
     [
         Panel(
             "Refusals",
-            "Share of answers in which the model refuses. Higher for one version: compare its prompt and weights with"
+            "Share of answers in which the model declines. Higher for one version: compare its prompt and weights with"
             " the others before it gets more traffic.",
-            _by_prompt(share("llm_refusal_total", "llm_answers_total", BY_VERSION, VERSIONS)),
+            _by_prompt(
+                share("llm_refusal_total", "llm_answers_total", BY_VERSION, f"{VERSIONS}, {DECLINES}", VERSIONS)
+            ),
+            unit="percentunit",
+            width=12,
+        ),
+        Panel(
+            "Refusals by kind",
+            "Answers that do not do what was asked, as a share of all. lacks_access: the model needs a tool or a"
+            " document. redirects: it sends users elsewhere. rejects_premise: it corrects them. partial: it does a"
+            " part.",
+            [
+                Query(
+                    f"{rate('llm_refusal_total', 'model, version, kind', VERSIONS)}"
+                    f" / on (model, version) group_left () {rate('llm_answers_total', 'model, version', VERSIONS)}",
+                    f"{_NAME} {{{{kind}}}}",
+                )
+            ],
             unit="percentunit",
             width=12,
         ),

@@ -6,6 +6,8 @@ from typing import Final
 
 VERSIONS: Final = 'model=~"$model", version=~"$version"'
 """Selects what the reader chose."""
+DECLINES: Final = 'kind=~"declines|"'
+"""Of refusals; processors before the label counted all in a series without it."""
 TEAMS: Final = 'team=~"$team", model=~"$model"'
 INSTANCES: Final = 'instance=~"$instance"'
 GUARDS: Final = 'policy=~"$policy", guard=~"$guard"'

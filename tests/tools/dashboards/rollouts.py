@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.tools.dashboards.grafana import Dashboard, Panel, Query, Row, Variable
-from tests.tools.dashboards.queries import mean, quantile, rate, selector, share
+from tests.tools.dashboards.queries import DECLINES, mean, quantile, rate, selector, share
 
 _MODEL: Final = 'model=~"$model"'
 _NAME: Final = "{{model}}/{{version}}"
@@ -147,8 +147,13 @@ _COMPARED = Row(
         ),
         Panel(
             "Refusals",
-            "Share of answers in which the model refuses.",
-            [Query(share("llm_refusal_total", "llm_answers_total", "model, version", _MODEL), _NAME)],
+            "Share of answers in which the model declines.",
+            [
+                Query(
+                    share("llm_refusal_total", "llm_answers_total", "model, version", f"{_MODEL}, {DECLINES}", _MODEL),
+                    _NAME,
+                )
+            ],
             unit="percentunit",
             width=6,
         ),

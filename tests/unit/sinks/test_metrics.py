@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from extproc.domain.classification import ClassificationJob, Origin
 from extproc.domain.hop_results import MarkResult
 from extproc.domain.record import Action, Coverage, ExchangeRecord, Fencing, Outcome, VersionFacts
+from extproc.domain.refusal_kinds import RefusalKind
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
 from extproc.sinks.bounded_labels import LABEL_IDLE_NS, OTHER
@@ -34,7 +35,7 @@ LABELS = {
     "llm_time_to_first_token_seconds": BY_VERSION,
     "llm_time_per_output_token_seconds": BY_VERSION,
     "llm_request_duration_seconds": BY_VERSION,
-    "llm_refusal_total": BY_VERSION,
+    "llm_refusal_total": BY_VERSION | {"kind"},
     "llm_answers_total": BY_VERSION,
     "llm_guard_verdicts_total": {"policy", "guard", "direction", "action"},
     "llm_guard_findings_total": {"guard", "direction", "kind"},
@@ -258,6 +259,20 @@ def test_an_answer_that_was_cut_is_an_answer() -> None:
     metrics.exchange_ended(ended(Outcome.CUT, refusals=1))
     assert value(metrics, "llm_response_tokens_count") == 1
     assert (value(metrics, "llm_answers_total"), value(metrics, "llm_refusal_total")) == (1, 1)
+
+
+def test_refusals_are_counted_by_kind() -> None:
+    """What declines has a zero too: an increase needs a first value."""
+    metrics = Metrics(10)
+    record = ended(refusals=1)
+    record.note_refusal(RefusalKind.PARTIAL)
+    record.note_refusal(RefusalKind.DECLINES)
+    metrics.exchange_ended(record)
+    counted = {kind: value(metrics, "llm_refusal_total", kind=kind.value) for kind in RefusalKind}
+    assert counted == {**dict.fromkeys(RefusalKind, 0), RefusalKind.DECLINES: 2, RefusalKind.PARTIAL: 1}
+    quiet = Metrics(10)
+    quiet.exchange_ended(ended())
+    assert 'kind="declines"' in page(quiet)
 
 
 def test_failures_of_ours_are_counted_by_reason() -> None:
