@@ -22,6 +22,8 @@ LINES: Final = (
     _Line("`injection`: attacks in what tools and documents say, at 1 %", "injection.{}.indirect.recall_at_fpr_0.01"),
     _Line("`injection`: honest text that is flagged, by default", "injection.{}.flag.false_alarms"),
     _Line("`injection`: honest text that is refused, by default", "injection.{}.block.false_alarms"),
+    _Line("`refusal`: answers that decline, found", "refusal.{}.recall"),
+    _Line("`refusal`: answers said to decline, that do", "refusal.{}.precision"),
 )
 
 

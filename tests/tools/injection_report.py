@@ -123,11 +123,10 @@ def read_plainly(detector: InjectionDetector, text: str) -> bool:
 
 
 def kept_in_disguise(detector: InjectionDetector, rows: Sequence[Row]) -> dict[str, float]:
-    """Of attacks that are blocked when written plainly, the share that is blocked in each disguise."""
+    """Of what users write and is blocked when written plainly, the share that is blocked in each disguise."""
     threshold = default_of("block")
-    attacks = [
-        row.text for row in rows if row.label and row.source != OWN_SOURCE and len(row.text) <= DISGUISED_CHARACTERS_MAX
-    ]
+    written = [row for row in rows if row.label and not is_indirect(row) and row.source != OWN_SOURCE]
+    attacks = [row.text for row in written if len(row.text) <= DISGUISED_CHARACTERS_MAX]
     some = attacks[:: max(1, len(attacks) // (2 * DISGUISED_ATTACKS_MAX))]
     plain = [text for text in some if read_plainly(detector, text)][:DISGUISED_ATTACKS_MAX]
     return {

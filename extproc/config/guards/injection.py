@@ -31,7 +31,7 @@ class InjectionSection(GuardSection):
         default=0.35, gt=0, le=1, description="lowest score of text from tools and documents that triggers the action"
     )
     tool_flag_threshold: float = Field(
-        default=0.15, gt=0, le=1, description="lowest score of text from tools and documents that is reported"
+        default=0.25, gt=0, le=1, description="lowest score of text from tools and documents that is reported"
     )
     tool_definitions: bool = Field(
         default=False,

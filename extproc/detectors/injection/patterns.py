@@ -257,6 +257,7 @@ _COMPACT: _Family = (
     (0.7, ("anythingnow",), r"(?:can|to|stands?for|will|must)doanythingnow"),
     (0.8, ("ignorier", "vergiss", "missacht"), r"(?:ignorier|vergiss|missacht)[a-z]{0,8}(?:alle|deine|die)*(?:vorherigen|bisherigen|obigen|deine)(?:anweisung|regel|instruktion|richtlini)"),
     (0.8, ("ignor", "oubli", "olvid", "dimentic", "esquec"), r"(?:ignor|oubli|olvid|dimentic|esquec)[a-z]{1,4}(?:toutes|todas|tutte|todo|tudo)?(?:les|las|le|as|tus|tes|suas)(?:instruc|istruz|regl|consign|direct|indicac)[a-z]{2,8}(?:anterior|preceden|previ)"),
+    (0.5, _DROPS_JOINED, r"(?:ignore|disregard|forget|override|bypass)(?:all|any|the|this|these|those)*(?:above|previous|prior|preceding|earlier)[a-z]{0,10}(?:question|request|text|message|sentence|command|content|task|statement|reminder|quer)[a-z]{0,16}(?:output|print|say|repeat|write|answer|reply|respond|paraphrase|rephrase)"),
     (0.6, ("norestrictions", "youarenowun", "youarenowanun"), r"(?:nowhave|youhave|with)norestrictions(?:and|youmust|atall)|youarenow(?:an)?(?:unrestricted|uncensored|unfiltered)"),
 )  # fmt: skip
 

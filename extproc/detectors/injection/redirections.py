@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 WEIGHT: Final = 0.45
-_GAP: Final = r"[^.!?。！？।\n]"
+_GAP: Final = "[^.!?。！？।]"
 _NEAR_CHARACTERS_MAX: Final = 24
-_FAR: Final = r"[^\n]{0,40}?"
+_FAR: Final = r"[^\x00]{0,40}?"
 
 
 class _Redirection(NamedTuple):
