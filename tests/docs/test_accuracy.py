@@ -1,0 +1,53 @@
+"""What pages say of accuracy is what the recorded report says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.accuracy_table import GROUPS, LINES, accuracy_table
+from tests.docs.pages import GUARD_PAGES
+from tests.tools import guard_report
+from tests.tools.guard_report import record, recorded
+
+QUOTED = {
+    "injection": ("injection.locked.recall_at_fpr_0.01", "injection.locked.recall_at_fpr_0.001"),
+    "refusal": ("refusal.locked.precision", "refusal.locked.recall"),
+}
+"""The figures in bold type of a guard's row, in their order."""
+
+
+@pytest.mark.parametrize("guard", QUOTED)
+def test_a_guard_is_told_by_its_locked_sources(guard: str) -> None:
+    """In bold type, with the figures of the report."""
+    _, _, row = re.findall(r"^\|.*$", (GUARD_PAGES / f"{guard}.md").read_text(), re.MULTILINE)[:3]
+    (said,) = re.findall(r"\*\*locked: (.*?)\*\*", row)
+    figures, _ = recorded()
+    for name in QUOTED[guard]:
+        assert f"{figures[name]:.2f}" in said, f"{guard}.md: {name} is {figures[name]:.2f}"
+
+
+def test_every_line_has_a_figure_of_locked_sources() -> None:
+    """A figure that is renamed would leave a dash."""
+    figures, date = recorded()
+    assert [line.figure for line in LINES if line.figure.format("locked") not in figures] == []
+    assert date in accuracy_table()
+
+
+def test_a_task_is_recorded_in_place_of_what_was_recorded_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others stay, and only figures of groups are kept."""
+    monkeypatch.setattr(guard_report, "RECORD", tmp_path / "figures.json")
+    record({"harm.locked.auc": 0.5, "injection.locked.old": 1.0}, ["harm", "injection"])
+    record({"injection.locked.recall": 0.25001, "injection.cost_us.80": 3.0}, ["injection"])
+    kept = json.loads((tmp_path / "figures.json").read_text())["figures"]
+    assert kept == {"harm.locked.auc": 0.5, "injection.locked.recall": 0.25}
+
+
+def test_the_groups_are_told_from_memory_to_unseen() -> None:
+    """In the order in which a reader should trust them more."""
+    assert GROUPS == ("in_view", "left_out", "locked")
