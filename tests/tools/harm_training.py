@@ -1,60 +1,165 @@
-"""Trains the harm guard's model and writes ``extproc/detectors/weights/harm.ngrams``.
+"""Trains the models of the harm guard, and writes them below ``extproc/detectors/weights``.
 
     python -m tests.tools.harm_training
 
-Harmful requests and honest texts of ``tests/corpus/shared/harm``, honest ones on harmful topics too: refusals (a model
-that says what it does not do) from ``tests/corpus/shared/refusal``, and our own lines (``harm_lines``). Abusive texts
-are left out: words tell them (``detectors.harm_lexicon``).
+Two questions, two models. ``harm`` learns what texts ask for: the sources in view of the task harm, our own lines, and
+honest texts of many kinds, among them refusals (a model says what it does not do) and rude talk. ``abuse`` learns the
+sources of abuse. Both see honest text in quantity, and in each language at least as much of it as of the other, else a
+language itself would be a sign. Locked sources take no part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final, NamedTuple
 
-from extproc.detectors.text.ngram_model import NgramModel, NgramShape
-from tests.tools.harm_lines import lines
-from tests.tools.ngram_training import Example, Recipe, read_examples, train
+import numpy as np
+import numpy.typing as npt
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT / "tests" / "corpus" / "shared"
-WEIGHTS = ROOT / "extproc" / "detectors" / "weights" / "harm.ngrams"
+from extproc.detectors.harm.detector import (
+    ABUSE_TABLE,
+    REQUEST_TABLE,
+    HarmModels,
+    signs_of_abuse,
+    signs_of_requests,
+)
+from extproc.detectors.harm.signs import SignModel, SignTable
+from extproc.detectors.text.ngram_model import NgramShape
+from extproc.detectors.text.normalize import plain
+from tests.tools import corpora, harm_grammar, harm_lines, harm_lines_elsewhere, sign_training
+from tests.tools.corpora import Row
+from tests.tools.ngram_training import Example, Floats, Recipe, hash_of, row_weights
 
-OWN = "own"
-ABUSIVE_SOURCES = frozenset({"davidson_tweets", "surge_toxicity"})
-REFUSAL_SOURCES = frozenset({"gptfuzz_responses", "refusal_direction"})
-RECIPE = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)))
-REFUSAL_CHARS = 320
-ALLOWANCE_LOG_ODDS = 0.4
-"""Taken off all scores: then .5, the guard's threshold, lets fewer than one honest text in a hundred of a source that
-the model never saw be found (``harm_report``)."""
+ROOT: Final = Path(__file__).resolve().parents[2]
+WEIGHTS: Final = ROOT / "extproc" / "detectors" / "weights"
+OWN: Final = "own"
+OWN_ELSEWHERE: Final = "own_elsewhere"
+OUR_LINES: Final = frozenset({OWN, OWN_ELSEWHERE})
+"""Trained on, and never judged."""
+ABUSE_IN_HARM: Final = frozenset({"davidson_tweets", "surge_toxicity"})
+"""Sources of abuse that are kept with the older ones of the task harm."""
+WEAK_LABELS: Final = {"harmfulqa": 0.3, "xsafety": 0.6}
+"""About half, and a third, of their rows are honest, their table says."""
+RECIPE: Final = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)), rounds=30)
+CHARS_MAX: Final = 480
+HONEST_CHARS: Final = 310
+LANGUAGE_FACTOR_MAX: Final = 20.0
+ALLOWANCES: Final = {"harm": 0.6, "abuse": 0.3}
+"""Taken off all scores: then .5, the guard's threshold, lets one honest text in a hundred be found, as a mean over the
+honest sources that a model never saw (``harm_report``)."""
 
 
-def harm_examples() -> list[Example]:
-    """All labelled texts of the task, as their sources label them."""
-    return read_examples(SHARED / "harm")
+class Task(NamedTuple):
+    """One of the two questions.
+
+    Attributes:
+        name: of its weights.
+        rows: what may be trained on.
+        table, read: signs, and how they are read of a text in plain form.
+        importance: factors of sources whose labels are weak.
+    """
+
+    name: str
+    rows: Sequence[Row]
+    table: SignTable
+    read: Callable[[bytes], int]
 
 
-def examples() -> list[Example]:
-    """The labelled texts of the task, refusals as honest texts, and our own lines."""
-    refusals = [
-        Example(row.text[:REFUSAL_CHARS], 0, row.source) for row in read_examples(SHARED / "refusal") if row.label
-    ]
-    return [*harm_examples(), *refusals, *(Example(text, label, OWN) for text, label in lines())]
+def is_abuse(row: Row) -> bool:
+    """Whether a row of the task harm is about abuse."""
+    return row.source in ABUSE_IN_HARM or (row.source == "xsafety" and row.kind == "insult")
 
 
-def trained(rows: Sequence[Example]) -> NgramModel:
-    """The model of some of the examples; abuse is not among what it learns."""
-    model = train([row for row in rows if not (row.label and row.source in ABUSIVE_SOURCES)], RECIPE)
-    model.bias -= ALLOWANCE_LOG_ODDS
+def requests_task() -> Task:
+    """What texts ask for."""
+    rows = [row for row in corpora.in_view("harm") if not (is_abuse(row) and row.label)]
+    rows += [row for row in corpora.in_view("abuse") if not row.label]
+    rows += [row._replace(label=0) for row in corpora.in_view("refusal") if row.label and hash_of(row.text) % 3 == 0]
+    rows += [Row(text, label, OWN) for text, label in (*harm_lines.lines(), *harm_grammar.lines())]
+    rows += [Row(text, label, OWN_ELSEWHERE, lang=lang) for text, label, lang in harm_lines_elsewhere.lines()]
+    return Task("harm", [*rows, *_honest(2)], REQUEST_TABLE, signs_of_requests().read)
+
+
+def abuse_task() -> Task:
+    """What is said of whom."""
+    rows = [row for row in corpora.in_view("harm") if is_abuse(row) or not row.label]
+    return Task("abuse", [*rows, *corpora.in_view("abuse"), *_honest(3)], ABUSE_TABLE, signs_of_abuse().read)
+
+
+def _honest(one_in: int) -> Iterator[Row]:
+    return (row for row in corpora.in_view("honest") if hash_of(row.text) % one_in == 0)
+
+
+def shortened(row: Row) -> Example:
+    """A row as it is trained on: of a long honest text, a piece from anywhere."""
+    text, chars_max = row.text, HONEST_CHARS if not row.label else CHARS_MAX
+    if len(text) > chars_max and not row.label and row.source not in OUR_LINES:
+        begin = hash_of(text) % (len(text) - chars_max)
+        text = text[begin : begin + chars_max]
+    return Example(text[:chars_max], row.label, row.source)
+
+
+class Preparation(NamedTuple):
+    """A task with everything computed that models of parts of it share."""
+
+    task: Task
+    prepared: sign_training.Prepared
+    importance: Floats
+
+
+def prepare(task: Task) -> Preparation:
+    """Features and weights of all rows."""
+    examples = [shortened(row) for row in task.rows]
+
+    def features_of(text: str) -> list[str]:
+        return task.table.features(task.read(plain(text).encode("utf-8", "replace")))
+
+    prepared = sign_training.prepared(examples, RECIPE, features_of)
+    return Preparation(task, prepared, _importance(task.rows, examples))
+
+
+def _importance(rows: Sequence[Row], examples: Sequence[Example]) -> Floats:
+    factors = np.array([WEAK_LABELS.get(row.source, 1.0) if row.label else 1.0 for row in rows])
+    weights = row_weights(examples, np.arange(len(rows)), RECIPE) * factors
+    totals: dict[tuple[str, int], float] = defaultdict(float)
+    for row, weight in zip(rows, weights.tolist(), strict=True):
+        totals[row.lang, row.label] += weight
+    for number, row in enumerate(rows):
+        if not row.label and totals[row.lang, 1] > totals[row.lang, 0]:
+            factors[number] *= min(totals[row.lang, 1] / totals[row.lang, 0], LANGUAGE_FACTOR_MAX)
+    return factors
+
+
+def trained(preparation: Preparation, chosen: npt.NDArray[np.bool_] | None = None) -> sign_training.Trained:
+    """The model of some of the rows, or of all."""
+    every = np.ones(len(preparation.task.rows), bool)
+    model = sign_training.trained(
+        preparation.prepared, every if chosen is None else chosen, RECIPE, preparation.importance
+    )
+    model.ngrams.bias = float(np.float32(model.ngrams.bias - ALLOWANCES[preparation.task.name]))
     return model
 
 
+def models_of(requests: sign_training.Trained, abuse: sign_training.Trained) -> HarmModels:
+    """What a detector takes."""
+    return HarmModels(
+        requests.ngrams,
+        SignModel(REQUEST_TABLE, requests.signs),
+        abuse.ngrams,
+        SignModel(ABUSE_TABLE, abuse.signs),
+    )
+
+
 def main() -> None:
-    """Train on everything and write the weights."""
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    WEIGHTS.write_bytes(trained(examples()).to_bytes())
-    print(f"{WEIGHTS.relative_to(ROOT)}: {WEIGHTS.stat().st_size:,} bytes")
+    """Train on everything in view and write the weights."""
+    for task in (requests_task(), abuse_task()):
+        model = trained(prepare(task))
+        (WEIGHTS / f"{task.name}.ngrams").write_bytes(model.ngrams.to_bytes())
+        (WEIGHTS / f"{task.name}.signs.json").write_text(json.dumps(model.signs, indent=0) + "\n")
+        print(f"{task.name}: {len(model.signs)} signs, {(WEIGHTS / f'{task.name}.ngrams').stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

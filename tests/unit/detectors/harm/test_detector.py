@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.harm.detector import HarmDetector
-from extproc.detectors.harm.lexicon import CATEGORIES
+from extproc.detectors.harm.topics import CATEGORIES
 
 detector = HarmDetector(CATEGORIES, 0.5)
 
