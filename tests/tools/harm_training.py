@@ -23,10 +23,12 @@ from extproc.detectors.harm.detector import (
     ABUSE_TABLE,
     REQUEST_TABLE,
     HarmModels,
+    gate_of,
     signs_of_abuse,
     signs_of_requests,
 )
 from extproc.detectors.harm.signs import SignModel, SignTable
+from extproc.detectors.harm.topics import CATEGORIES
 from extproc.detectors.text.ngram_model import NgramShape
 from extproc.detectors.text.normalize import plain
 from tests.tools import corpora, harm_grammar, harm_lines, harm_lines_elsewhere, sign_training
@@ -39,17 +41,22 @@ OWN: Final = "own"
 OWN_ELSEWHERE: Final = "own_elsewhere"
 OUR_LINES: Final = frozenset({OWN, OWN_ELSEWHERE})
 """Trained on, and never judged."""
-ABUSE_IN_HARM: Final = frozenset({"davidson_tweets", "surge_toxicity"})
+ABUSIVE_SOURCES: Final = frozenset({"davidson_tweets", "surge_toxicity"})
 """Sources of abuse that are kept with the older ones of the task harm."""
+OURS: Final = frozenset({"own_attacks", "own_planted", "own_hard_benign"})
+"""Sources of the task injection that were made for it."""
 WEAK_LABELS: Final = {"harmfulqa": 0.3, "xsafety": 0.6}
 """About half, and a third, of their rows are honest, their table says."""
 RECIPE: Final = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)), rounds=30)
 CHARS_MAX: Final = 480
 HONEST_CHARS: Final = 310
+PIECES_MAX: Final = 4
 LANGUAGE_FACTOR_MAX: Final = 20.0
 ALLOWANCES: Final = {"harm": 0.6, "abuse": 0.3}
 """Taken off all scores: then .5, the guard's threshold, lets one honest text in a hundred be found, as a mean over the
 honest sources that a model never saw (``harm_report``)."""
+
+
 
 
 class Task(NamedTuple):
@@ -70,7 +77,7 @@ class Task(NamedTuple):
 
 def is_abuse(row: Row) -> bool:
     """Whether a row of the task harm is about abuse."""
-    return row.source in ABUSE_IN_HARM or (row.source == "xsafety" and row.kind == "insult")
+    return row.source in ABUSIVE_SOURCES or (row.source == "xsafety" and row.kind == "insult")
 
 
 def requests_task() -> Task:
@@ -80,26 +87,37 @@ def requests_task() -> Task:
     rows += [row._replace(label=0) for row in corpora.in_view("refusal") if row.label and hash_of(row.text) % 3 == 0]
     rows += [Row(text, label, OWN) for text, label in (*harm_lines.lines(), *harm_grammar.lines())]
     rows += [Row(text, label, OWN_ELSEWHERE, lang=lang) for text, label, lang in harm_lines_elsewhere.lines()]
-    return Task("harm", [*rows, *_honest(2)], REQUEST_TABLE, signs_of_requests().read)
+    return Task("harm", [*rows, *_honest()], REQUEST_TABLE, signs_of_requests().read)
 
 
 def abuse_task() -> Task:
     """What is said of whom."""
     rows = [row for row in corpora.in_view("harm") if is_abuse(row) or not row.label]
-    return Task("abuse", [*rows, *corpora.in_view("abuse"), *_honest(3)], ABUSE_TABLE, signs_of_abuse().read)
+    return Task("abuse", [*rows, *corpora.in_view("abuse"), *_honest()], ABUSE_TABLE, signs_of_abuse().read)
 
 
-def _honest(one_in: int) -> Iterator[Row]:
-    return (row for row in corpora.in_view("honest") if hash_of(row.text) % one_in == 0)
+def _honest() -> Iterator[Row]:
+    """Pieces of texts of the task honest, and of what is no attack in the task injection."""
+    known = {row.text for row in corpora.in_view("harm")}
+    for row in corpora.in_view("honest"):
+        yield from _pieces(row)
+    for row in corpora.in_view("injection"):
+        if not row.label and row.source not in OURS and row.text not in known:
+            yield from _pieces(row)
+
+
+def _pieces(row: Row) -> Iterator[Row]:
+    """The first pieces of a text that the guard would judge, and of one text in four another: most have no such word."""
+    pieces = [row.text[begin : begin + HONEST_CHARS] for begin in range(0, len(row.text), HONEST_CHARS)]
+    judged = [piece for piece in pieces if gate_of(CATEGORIES).any(plain(piece).encode("utf-8", "replace"))][:PIECES_MAX]
+    if hash_of(row.text) % 4 == 0:
+        judged.append(pieces[hash_of(row.text) % len(pieces)])
+    yield from (row._replace(text=piece) for piece in dict.fromkeys(judged))
 
 
 def shortened(row: Row) -> Example:
-    """A row as it is trained on: of a long honest text, a piece from anywhere."""
-    text, chars_max = row.text, HONEST_CHARS if not row.label else CHARS_MAX
-    if len(text) > chars_max and not row.label and row.source not in OUR_LINES:
-        begin = hash_of(text) % (len(text) - chars_max)
-        text = text[begin : begin + chars_max]
-    return Example(text[:chars_max], row.label, row.source)
+    """A row as it is trained on: its beginning, which holds most of what is asked."""
+    return Example(row.text[: CHARS_MAX if row.label else HONEST_CHARS], row.label, row.source)
 
 
 class Preparation(NamedTuple):

@@ -9,7 +9,7 @@ and how it is meant (``abuse``). A linear model does not see what is only implie
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -33,10 +33,10 @@ ABUSE_GROUPS: Final = (*CLEAR_WORDS, *OTHER_WORDS, *TARGETS, *MEANT)
 _IN_ENGLISH: Final = "asked for in plain English"
 _ELSEWHERE: Final = "asked for in another language"
 REQUEST_TABLE: Final = SignTable(
-    (*(group.name for group in REQUEST_GROUPS), _IN_ENGLISH, _ELSEWHERE), words=len(TOPICS), pooled=True
+    (*(group.name for group in REQUEST_GROUPS), _IN_ENGLISH, _ELSEWHERE), len(TOPICS), len(TOPICS), pooled=True
 )
 ABUSE_TABLE: Final = SignTable(
-    tuple(group.name for group in ABUSE_GROUPS), words=len(CLEAR_WORDS) + len(OTHER_WORDS), pooled=False
+    tuple(group.name for group in ABUSE_GROUPS), len(CLEAR_WORDS) + len(OTHER_WORDS), len(CLEAR_WORDS), pooled=False
 )
 _TOPIC_BITS: Final = (1 << len(TOPICS)) - 1
 _CLEAR_BITS: Final = (1 << len(CLEAR_WORDS)) - 1
@@ -103,6 +103,13 @@ def signs_of_abuse() -> SignReader:
 
 
 @cache
+def gate_of(categories: tuple[str, ...]) -> SignReader:
+    """The words of which a text must have one to be judged at all."""
+    topics = [group for group in TOPICS if group.name in categories]
+    return SignReader([*topics, *(CLEAR_WORDS if _ABUSE_CATEGORY in categories else ())])
+
+
+@cache
 def _shipped() -> HarmModels:
     return HarmModels.shipped()
 
@@ -120,8 +127,7 @@ class HarmDetector:
         self._models = models or _shipped()
         self._judged = sum(1 << place for place, name in enumerate(CATEGORIES) if name in categories)
         self._judges_abuse = _ABUSE_CATEGORY in categories
-        topics = [group for group in TOPICS if group.name in categories]
-        self._gate = SignReader([*topics, *(CLEAR_WORDS if self._judges_abuse else ())])
+        self._gate = gate_of(tuple(categories))
         self._refusals = refusal_detector()
 
     def might_match(self, text: str) -> bool:
@@ -136,29 +142,28 @@ class HarmDetector:
         Args:
             of_model: text of a language model; it often names what it refuses to do, and that is no request.
         """
+        kind, score, reader = max(self.scores(text, of_model), key=lambda reading: reading[1], default=("", -1.0, ""))
+        return None if score < self._threshold else Finding(kind, 0, len(text), score, reader)
+
+    def scores(self, text: str, of_model: bool = False) -> list[tuple[str, float, str]]:
+        """Kind, score and reader of each reading that the words of a window suggest."""
         plain_utf8 = plain(text).encode("utf-8")
         if not self._gate.any(plain_utf8):
-            return None
-        kind, score, reader = max(self._readings(plain_utf8), key=lambda reading: reading[1], default=("", -1.0, ""))
-        if score < self._threshold:
-            return None
-        if of_model and reader != _ABUSE_READER and self._refusals.refuses(plain_utf8):
-            return None
-        return Finding(kind, 0, len(text), score, reader)
-
-    def _readings(self, plain_utf8: bytes) -> Iterable[tuple[str, float, str]]:
-        """Kind, score and reader of each reading that the words suggest."""
+            return []
+        readings: list[tuple[str, float, str]] = []
         found = signs_of_requests().read(plain_utf8)
         topics = found & self._judged
         if topics:
             kind = CATEGORIES[(topics & -topics).bit_length() - 1].upper()
             log_odds = self._models.requests.log_odds(plain_utf8) + self._models.request_signs.log_odds(found)
-            yield kind, _chance(log_odds), "harm.requests"
+            if not (of_model and self._refusals.refuses(plain_utf8)):
+                readings.append((kind, _chance(log_odds), "harm.requests"))
         if self._judges_abuse:
             found = signs_of_abuse().read(plain_utf8)
             if topics or found & _CLEAR_BITS:
                 log_odds = self._models.abuse.log_odds(plain_utf8) + self._models.abuse_signs.log_odds(found)
-                yield _ABUSE_CATEGORY.upper(), _chance(log_odds), _ABUSE_READER
+                readings.append((_ABUSE_CATEGORY.upper(), _chance(log_odds), _ABUSE_READER))
+        return readings
 
     def reasons(self, text: str, finding: Finding) -> list[Reason]:
         """What led to a finding in this window: words, signs, n-grams. Not for the path."""

@@ -23,6 +23,8 @@ from extproc.detectors.text.automata import utf8_options
 from extproc.detectors.text.normalize import plain
 
 _PATTERN_BYTES_MAX: Final = 64 << 20
+_SHORT: Final = ((0x400, 0x52F, 3), (0x600, 0x6FF, 2), (0x900, 0x97F, 3))
+"""First and last code point of Cyrillic, Arabic and Devanagari, and up to how many characters a word is short there."""
 _NEVER: Final = rb"[^\x00-\x{10FFFF}]"
 _PUNCTUATION: Final = b'!#$%&()*+,-./:;<=>?[\\]^_`{|}~\n\r\t"'
 _TO_BLANK: Final = bytes(0x20 if byte in _PUNCTUATION else byte for byte in range(256))
@@ -51,7 +53,7 @@ class SignReader:
         bits: dict[bytes, int] = defaultdict(int)
         for place, group in enumerate(groups):
             for written in [*expanded(plain(group.words)), *filter(None, group.elsewhere.split("|"))]:
-                bits[plain(written).encode()] |= 1 << place
+                bits[plain(written).removesuffix(" *").strip().encode()] |= 1 << place
         self._marks = [(group.mark.encode(), 1 << place) for place, group in enumerate(groups) if group.mark]
         self._pattern = _pattern_of(bits)
         self._bits = dict(_with_words_inside(bits))
@@ -64,7 +66,7 @@ class SignReader:
         """The groups of a text in plain form. Linear in the text."""
         found = 0
         for word in set(self._pattern.findall(plain_utf8.translate(_TO_BLANK))):
-            found |= self._bits[word]
+            found |= self._bits[word.strip()]
         for mark, bit in self._marks:
             if plain_utf8.count(mark) > 1:
                 found |= bit
@@ -73,7 +75,7 @@ class SignReader:
     def words_of(self, plain_utf8: bytes, groups: int) -> list[str]:
         """The words of a text that belong to some groups, once each; explains a score, not for the path."""
         words = self._pattern.findall(plain_utf8.translate(_TO_BLANK))
-        return list(dict.fromkeys(word.decode() for word in words if self._bits[word] & groups))
+        return list(dict.fromkeys(word.strip().decode() for word in words if self._bits[word.strip()] & groups))
 
 
 def _pattern_of(words: Mapping[bytes, int]) -> "re2._Regexp[bytes]":
@@ -81,9 +83,19 @@ def _pattern_of(words: Mapping[bytes, int]) -> "re2._Regexp[bytes]":
     longest_first = sorted(words, key=lambda word: (-len(word), word))
     latin = [word for word in longest_first if word.isascii()]
     parts = [re2.escape(word[:-1]) if word.endswith(b"*") else re2.escape(word) + rb"\b" for word in latin]
-    elsewhere = b"|".join(re2.escape(word) for word in longest_first if not word.isascii())
+    elsewhere = b"|".join(_elsewhere(word) for word in longest_first if not word.isascii())
     either = [rb"\b(?:" + b"|".join(parts) + rb")"] * bool(parts) + [elsewhere] * bool(elsewhere)
     return re2.compile(b"|".join(either) or _NEVER, utf8_options(_PATTERN_BYTES_MAX))
+
+
+def _elsewhere(word: bytes) -> bytes:
+    """Anywhere; but a short word of a script with blanks stands between two, since its letters are in many others.
+
+    Not at an edge of the text either: what is found in a part must be found in the whole.
+    """
+    text = word.decode()
+    short = any(first <= ord(text[0]) <= last and len(text) <= length for first, last, length in _SHORT)
+    return rb"\x20" + re2.escape(word) + rb"\x20" if short else re2.escape(word)
 
 
 def _with_words_inside(words: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
@@ -108,11 +120,13 @@ class SignTable(NamedTuple):
     Attributes:
         names: of all groups; the place of a group is its bit.
         words: how many of the first groups are words that may make a finding.
+        clear: how many of these count as evidence in themselves; several of them together are a feature.
         pooled: whether pairs are of any of these words with each other group, instead of each with each.
     """
 
     names: tuple[str, ...]
     words: int
+    clear: int
     pooled: bool
 
     def features(self, found: int) -> list[str]:
@@ -125,7 +139,8 @@ class SignTable(NamedTuple):
             return names
         lefts = ["any"] if self.pooled else words
         pairs = [f"{left} + {right}" for left in lefts for right in others]
-        several = [f"of {count} kinds" for count in (1, 2, 3) if len(words) >= count]
+        clear = sum([place < self.clear for place in places])
+        several = [f"of {count} kinds" for count in (1, 2, 3) if clear >= count]
         return [*names, *pairs, *several]
 
 
