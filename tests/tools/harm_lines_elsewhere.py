@@ -110,5 +110,7 @@ def lines() -> list[tuple[str, int, str]]:
             (language.twins, language.acts, 0),
             (language.asked, language.harmless, 0),
         ):
-            found += [(frame.format(act), label, language.code) for frame in frames.split("|") for act in acts.split("|")]
+            found += [
+                (frame.format(act), label, language.code) for frame in frames.split("|") for act in acts.split("|")
+            ]
     return found

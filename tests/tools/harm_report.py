@@ -121,7 +121,9 @@ def _some(rows: Iterable[Row], one_in: int) -> list[Row]:
 def _folds() -> dict[str, int]:
     """Of each source in view, in which fold it is left out, together with all of its repository."""
     known = {name.split("/")[1]: family for name, family in corpora.families().items()}
-    sources = {row.source for task in ("harm", "abuse", "honest", "refusal", "injection") for row in corpora.in_view(task)}
+    sources = {
+        row.source for task in ("harm", "abuse", "honest", "refusal", "injection") for row in corpora.in_view(task)
+    }
     families = {source: SAME_FAMILY.get(source) or known.get(source, source) for source in sources}
     in_turn = sorted(set(families.values()), key=hash_of)
     return {source: in_turn.index(family) % FOLDS for source, family in families.items()}

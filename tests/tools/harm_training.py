@@ -33,7 +33,7 @@ from extproc.detectors.text.ngram_model import NgramShape
 from extproc.detectors.text.normalize import plain
 from tests.tools import corpora, harm_grammar, harm_lines, harm_lines_elsewhere, sign_training
 from tests.tools.corpora import Row
-from tests.tools.ngram_training import Example, Floats, Recipe, hash_of, row_weights
+from tests.tools.ngram_training import Example, Floats, Recipe, hash_of, read_examples, row_weights
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WEIGHTS: Final = ROOT / "extproc" / "detectors" / "weights"
@@ -47,6 +47,8 @@ OURS: Final = frozenset({"own_attacks", "own_planted", "own_hard_benign"})
 """Sources of the task injection that were made for it."""
 WEAK_LABELS: Final = {"harmfulqa": 0.3, "xsafety": 0.6}
 """About half, and a third, of their rows are honest, their table says."""
+ELSEWHERE_FACTOR: Final = 2.0
+"""Of most languages there is little else."""
 RECIPE: Final = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)), rounds=30)
 CHARS_MAX: Final = 480
 HONEST_CHARS: Final = 310
@@ -57,16 +59,14 @@ ALLOWANCES: Final = {"harm": 0.6, "abuse": 0.3}
 honest sources that a model never saw (``harm_report``)."""
 
 
-
-
 class Task(NamedTuple):
     """One of the two questions.
 
     Attributes:
         name: of its weights.
         rows: what may be trained on.
-        table, read: signs, and how they are read of a text in plain form.
-        importance: factors of sources whose labels are weak.
+        table: of its signs.
+        read: which signs a text in plain form has.
     """
 
     name: str
@@ -107,17 +107,31 @@ def _honest() -> Iterator[Row]:
 
 
 def _pieces(row: Row) -> Iterator[Row]:
-    """The first pieces of a text that the guard would judge, and of one text in four another: most have no such word."""
+    """The first pieces of a text that the guard would judge, and of one text in four any other."""
     pieces = [row.text[begin : begin + HONEST_CHARS] for begin in range(0, len(row.text), HONEST_CHARS)]
-    judged = [piece for piece in pieces if gate_of(CATEGORIES).any(plain(piece).encode("utf-8", "replace"))][:PIECES_MAX]
+    judged = [piece for piece in pieces if gate_of(CATEGORIES).any(_plain_utf8(piece))][:PIECES_MAX]
     if hash_of(row.text) % 4 == 0:
         judged.append(pieces[hash_of(row.text) % len(pieces)])
     yield from (row._replace(text=piece) for piece in dict.fromkeys(judged))
 
 
+def _plain_utf8(text: str) -> bytes:
+    return plain(text).encode("utf-8", "replace")
+
+
 def shortened(row: Row) -> Example:
     """A row as it is trained on: its beginning, which holds most of what is asked."""
     return Example(row.text[: CHARS_MAX if row.label else HONEST_CHARS], row.label, row.source)
+
+
+def examples() -> list[Example]:
+    """Older sources, refusals and our own lines: what the transformer's head of this task is trained on."""
+    refusals = [
+        Example(row.text[:HONEST_CHARS], 0, row.source)
+        for row in read_examples(corpora.SHARED / "refusal")
+        if row.label
+    ]
+    return [*read_examples(corpora.SHARED / "harm"), *refusals, *(Example(*line, OWN) for line in harm_lines.lines())]
 
 
 class Preparation(NamedTuple):
@@ -133,7 +147,7 @@ def prepare(task: Task) -> Preparation:
     examples = [shortened(row) for row in task.rows]
 
     def features_of(text: str) -> list[str]:
-        return task.table.features(task.read(plain(text).encode("utf-8", "replace")))
+        return task.table.features(task.read(_plain_utf8(text)))
 
     prepared = sign_training.prepared(examples, RECIPE, features_of)
     return Preparation(task, prepared, _importance(task.rows, examples))
@@ -141,13 +155,15 @@ def prepare(task: Task) -> Preparation:
 
 def _importance(rows: Sequence[Row], examples: Sequence[Example]) -> Floats:
     factors = np.array([WEAK_LABELS.get(row.source, 1.0) if row.label else 1.0 for row in rows])
+    factors[[row.source == OWN_ELSEWHERE for row in rows]] = ELSEWHERE_FACTOR
     weights = row_weights(examples, np.arange(len(rows)), RECIPE) * factors
     totals: dict[tuple[str, int], float] = defaultdict(float)
     for row, weight in zip(rows, weights.tolist(), strict=True):
         totals[row.lang, row.label] += weight
     for number, row in enumerate(rows):
-        if not row.label and totals[row.lang, 1] > totals[row.lang, 0]:
-            factors[number] *= min(totals[row.lang, 1] / totals[row.lang, 0], LANGUAGE_FACTOR_MAX)
+        if not row.label:
+            wanted = totals[row.lang, 1] / totals[row.lang, 0]
+            factors[number] *= min(max(wanted, 1.0), LANGUAGE_FACTOR_MAX)
     return factors
 
 

@@ -52,9 +52,7 @@ def prepared(examples: Sequence[Example], recipe: Recipe, features_of: FeaturesO
     return Prepared(examples, matrix_of([example.text for example in examples], recipe), signs, tuple(places))
 
 
-def trained(
-    all_of: Prepared, chosen: npt.NDArray[np.bool_], recipe: Recipe, importance: Floats
-) -> Trained:
+def trained(all_of: Prepared, chosen: npt.NDArray[np.bool_], recipe: Recipe, importance: Floats) -> Trained:
     """A model of the chosen examples; the same every time.
 
     Args:

@@ -200,7 +200,7 @@ TARGETS: Final = (
     ),
     SignGroup(
         "you",
-        "you|your|you're|youre|u|ur|yours|yourself|@user|du|dich|dir|dein(e|er|en)?|ihr|euch|eu(re|er|ren)|voce|vc|vcs|voces|seu|sua|tu|teu|tua|te"
+        "you|your|you're|youre|u|ur|yours|yourself|du|dich|dir|dein(e|er|en)?|ihr|euch|eu(re|er|ren)|voce|vc|vcs|voces|seu|sua|tu|teu|tua|te"
         "|tus?|usted|ustedes|vosotros|toi|ta|vous|votre|vos|ti|tuo|voi|lei|jij|je|jullie|ty|ciebie|twoj*|sen|siz|senin",
         "ты|тебя|тебе|твой|вы |вас|你|妳|您|お前|おまえ|てめえ|貴様|あなた|너|니가|네가|당신|انت|انتم|तू|तुम",
     ),
@@ -237,7 +237,7 @@ MEANT: Final = (
     SignGroup(
         "of oneself",
         "i|i'm|im|i am|me|my|myself|mine|we|we're|us|our|ich|mir|mich|mein(e|er|en)?|wir|uns|eu|meu|minha|mim|to|tou|estou|sou|nos|yo|soy|mi"
-        "|nosotros|je|j'|moi|mon|ma|nous|io|sono|noi|ik|mijn|wij|ja|jestem|my|ben|biz",
+        "|nosotros|je|moi|mon|ma|nous|io|sono|noi|ik|mijn|wij|ja|jestem|my|ben|biz",
         "я |мне|меня|мы |我|我们|咱们|俺|私|僕|俺|나는|내가|우리|انا|نحن|मैं|मेर|हम",
     ),
     SignGroup(
@@ -252,7 +252,7 @@ MEANT: Final = (
     SignGroup(
         "question",
         "what|why|how|who|when|where|warum|wie|was|wer|por que|como|quem|quien|pourquoi|comment",
-        "?|吗|呢",
+        "吗|呢",
     ),
 )
 """How a word may be meant."""

@@ -121,7 +121,7 @@ AIMS: Final = (
     SignGroup(
         "of code",
         "(write|create|develop|generate|implement|build) (a|an|the) (program|script|tool|app|bot|function|class|code)|(write|create|develop|"
-        "generate|implement|build) (a|an) (python|java|c|rust|shell|bash|c++) (program|script|tool)|write (code|malware)|programs?|scripts?|"
+        "generate|implement|build) (a|an) (python|java|c|rust|shell|bash) (program|script|tool)|write (code|malware)|programs?|scripts?|"
         "python script|shell script|bash script|source code|run (the |this )?(code|command|script)|execute|shell|terminal|payload*|exploit*",
         "编写|脚本|代码|程序|скрипт|программу|プログラム|スクリプト|프로그램|스크립트",
     ),
@@ -131,7 +131,7 @@ AIMS: Final = (
         "|my (ex|wife|husband|boss|neighbou?r|coworker|girlfriend|boyfriend|roommate|classmate|partner|teacher)('s)?|child|children|kids?|minors?"
         "|teen(ager)?s?|elderly|strangers?|customers|users|voters|victims?|animals?|jemand*|leute|menschen|quelqu'un|alguien|qualcuno|alguem|iemand"
         "|kogos|birini|nguoi khac|ai do",
-        "кого-то|человека|людей|别人|他人|某人|孩子|儿童|老人|邻居|同事|誰か|他人|人を|누군가|타인|شخص|الناس|किसी|लोगों",
+        "кого то|человека|людей|别人|他人|某人|孩子|儿童|老人|邻居|同事|誰か|他人|人を|누군가|타인|شخص|الناس|लोगों",
     ),
 )
 """What a text on a topic is for, and how it asks."""

@@ -20,7 +20,7 @@ def expanded(written: str) -> list[str]:
     if notation.place < len(written):
         raise ValueError(f"a closing parenthesis without an opening one at {notation.place} of {written[:40]!r}…")
     for phrase in found:
-        if "*" in phrase.split(" ")[0][:-1] or phrase.split(" ")[0].endswith("*") and " " in phrase:
+        if "*" in phrase.split(" ")[0][:-1] or (phrase.split(" ")[0].endswith("*") and " " in phrase):
             raise ValueError(f"only the last words of a phrase may be stems: {phrase!r}")
     return [phrase for phrase in found if phrase]
 

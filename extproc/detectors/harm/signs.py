@@ -78,7 +78,7 @@ class SignReader:
         return list(dict.fromkeys(word.strip().decode() for word in words if self._bits[word.strip()] & groups))
 
 
-def _pattern_of(words: Mapping[bytes, int]) -> "re2._Regexp[bytes]":
+def _pattern_of(words: Mapping[bytes, int]) -> re2._Regexp[bytes]:
     """One alternative for each word, the longest that begins at a place first; stems end anywhere."""
     longest_first = sorted(words, key=lambda word: (-len(word), word))
     latin = [word for word in longest_first if word.isascii()]
@@ -95,7 +95,8 @@ def _elsewhere(word: bytes) -> bytes:
     """
     text = word.decode()
     short = any(first <= ord(text[0]) <= last and len(text) <= length for first, last, length in _SHORT)
-    return rb"\x20" + re2.escape(word) + rb"\x20" if short else re2.escape(word)
+    literal: bytes = re2.escape(word)
+    return rb"\x20" + literal + rb"\x20" if short else literal
 
 
 def _with_words_inside(words: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
@@ -156,6 +157,10 @@ class SignModel:
         """The packaged weights ``weights/NAME.signs.json``."""
         packed = resources.files("extproc.detectors").joinpath("weights", f"{name}.signs.json").read_bytes()
         return cls(table, json.loads(packed))
+
+    def names(self) -> list[str]:
+        """The features that have a weight."""
+        return list(self._weights)
 
     def log_odds(self, found: int) -> float:
         """The sum over all features of what a reader found."""

@@ -91,7 +91,7 @@ TOPICS: Final = (
         "ing) (the )?(firewall|security|logging|monitoring|alarm)|social security number|personal (information|data)|private (information|"
         "messages|photos|conversations|life)|spy|spies|track(ing)? (her|his|him|my wife|my girlfriend|a person)|without (permission|"
         "authorization|their knowledge|her knowledge|consent)|fork bomb|shellcode|two factor|denial of service|flood(ing)? (the|a) (server|"
-        "network|website|site)|c(and|&) ?c server|"
+        "network|website|site)|"
         "malware|ransomware|spyware|adware|scareware|keylog*|botnets?|rootkits?|trojans?"
         "|(computer|undetectable|malicious|mobile|self-replicating|dangerous) (virus|worm)(es|s)?|viruses|virus|worms?|backdoors?"
         "|malicious (code|software|program|script|payload|app|link|attachment|file|website)*|logic bombs?|cryptojack*|infect(s|ing)?"
