@@ -31,7 +31,7 @@ from extproc.detectors.harm.signs import SignModel, SignTable
 from extproc.detectors.harm.topics import CATEGORIES
 from extproc.detectors.text.ngram_model import NgramShape
 from extproc.detectors.text.normalize import plain
-from tests.tools import corpora, harm_grammar, harm_lines, harm_lines_elsewhere, sign_training
+from tests.tools import abuse_lines, corpora, harm_grammar, harm_lines, harm_lines_elsewhere, sign_training
 from tests.tools.corpora import Row
 from tests.tools.ngram_training import Example, Floats, Recipe, hash_of, read_examples, row_weights
 
@@ -93,6 +93,7 @@ def requests_task() -> Task:
 def abuse_task() -> Task:
     """What is said of whom."""
     rows = [row for row in corpora.in_view("harm") if is_abuse(row) or not row.label]
+    rows += [Row(text, label, OWN, lang=lang) for text, label, lang in abuse_lines.lines()]
     return Task("abuse", [*rows, *corpora.in_view("abuse"), *_honest()], ABUSE_TABLE, signs_of_abuse().read)
 
 
