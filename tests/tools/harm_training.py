@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -53,8 +54,9 @@ RECIPE: Final = Recipe(shape=NgramShape(bits=17, byte_lengths=(5,)), rounds=30)
 CHARS_MAX: Final = 480
 HONEST_CHARS: Final = 310
 PIECES_MAX: Final = 4
+JOINED: Final = 8
 LANGUAGE_FACTOR_MAX: Final = 20.0
-ALLOWANCES: Final = {"harm": 0.6, "abuse": 0.3}
+ALLOWANCES: Final = {"harm": 0.7, "abuse": 0.5}
 """Taken off all scores: then .5, the guard's threshold, lets one honest text in a hundred be found, as a mean over the
 honest sources that a model never saw (``harm_report``)."""
 
@@ -100,11 +102,22 @@ def abuse_task() -> Task:
 def _honest() -> Iterator[Row]:
     """Pieces of texts of the task honest, and of what is no attack in the task injection."""
     known = {row.text for row in corpora.in_view("harm")}
-    for row in corpora.in_view("honest"):
+    rows = corpora.in_view("honest")
+    rows += [
+        row
+        for row in corpora.in_view("injection")
+        if not row.label and row.source not in OURS and row.text not in known
+    ]
+    for row in (*rows, *_joined(rows)):
         yield from _pieces(row)
-    for row in corpora.in_view("injection"):
-        if not row.label and row.source not in OURS and row.text not in known:
-            yield from _pieces(row)
+
+
+def _joined(rows: Iterable[Row]) -> Iterator[Row]:
+    """Short texts of a source one behind the other: the guard reads a sentence together with those before it."""
+    for _, of_source in groupby(rows, key=lambda row: row.source):
+        short = [row for row in of_source if len(row.text) < HONEST_CHARS]
+        for begin in range(0, len(short), JOINED):
+            yield short[begin]._replace(text=" ".join(row.text for row in short[begin : begin + JOINED]))
 
 
 def _pieces(row: Row) -> Iterator[Row]:

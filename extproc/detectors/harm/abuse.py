@@ -61,7 +61,7 @@ CLEAR_WORDS: Final = (
     SignGroup(
         "vulgar",
         "fuck(in|ing|en|ed|s|wit)?|fck*|fuk*|wtf|shit(s|ty|hole|holes|show)?|bullshit|ass|asses|crap|damn|goddamn|tits|cocks?|dicks?|sucks?"
-        "|suckers?|stinks?|butt|boobs?|horny|turds?|poop*|piss*|scheiss*|scheiße|scheisse|kack*|arsch|verfickt*|fick*|kotz*|caralho|krl|carai|porra"
+        "|stinks?|butt|boobs?|horny|turds?|poop*|piss*|scheiss*|scheiße|scheisse|kack*|arsch|verfickt*|fick*|kotz*|caralho|krl|carai|porra"
         "|merda|bosta|buceta|pau|foda|fode*|foder|vtnc|vsf|vsfd|pqp|puta que pariu|vai se foder|tomar no cu|vai tomar|cacete|mierda|joder|cono"
         "|verga|chinga*|pinche|culo|carajo|merde|putain|bordel|cul|bite|nique*|cazzo|merda|vaffanculo|fanculo|culo|kut|kanker*|tering*|tyfus*|lul"
         "|chuj*|pierdol*|pierdal*|gowno|zajeb*|siktir*|amk|aq|amina|du ma|vcl",

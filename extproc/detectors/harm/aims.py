@@ -26,8 +26,7 @@ AIMS: Final = (
     ),
     SignGroup(
         "orders",
-        ""
-        "(write|create|develop|generate|draft|compose|design|provide|give|tell|teach|show|help|explain|describe|outline|list|make|build|plan|produce|suggest|instruct)( me| us| a| an| the| people| users| others)?"
+        "(write|create|develop|generate|draft|compose|design|provide|give|tell|teach|show|help|explain|describe|outline|list|suggest|instruct)( me| us| a| an| the| people| users| others)?"
         "|step by step|instructions|tutorial|guide|blueprint|schritt fur schritt|anleitung|schreib*|erklar*|hilf mir|sag mir|etape par etape|ecris"
         "|donne moi|explique*|aide moi|paso a paso|escribe*|dame|dime|ayudame|explica*|passo (a|dopo) passo|scrivi|dimmi|aiutami|escreva"
         "|me (diga|de|ajude|ensine)|stap voor stap|schrijf|vertel|krok po kroku|napisz|powiedz|adim adim|yaz|anlat|hay|viet|huong dan|giup toi",

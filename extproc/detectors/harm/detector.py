@@ -43,6 +43,7 @@ _CLEAR_BITS: Final = (1 << len(CLEAR_WORDS)) - 1
 _AUTOMATON_BYTES_MAX: Final = 8 << 20
 _ABUSE_CATEGORY: Final = "hate"
 _ABUSE_READER: Final = "harm.abuse"
+_HATE_BIT: Final = 1 << CATEGORIES.index(_ABUSE_CATEGORY)
 _NGRAMS_SHOWN: Final = 6
 
 
@@ -160,7 +161,7 @@ class HarmDetector:
                 readings.append((kind, _chance(log_odds), "harm.requests"))
         if self._judges_abuse:
             found = signs_of_abuse().read(plain_utf8)
-            if topics or found & _CLEAR_BITS:
+            if topics & _HATE_BIT or found & _CLEAR_BITS:
                 log_odds = self._models.abuse.log_odds(plain_utf8) + self._models.abuse_signs.log_odds(found)
                 readings.append((_ABUSE_CATEGORY.upper(), _chance(log_odds), _ABUSE_READER))
         return readings
