@@ -19,7 +19,7 @@ from extproc.filters.scanning import SpeakersGuard
 
 CONTEXT_CHARS_MAX = 200
 """How much text before a sentence is checked with it. [characters]"""
-TOGETHER_CHARS = 1_000
+TOGETHER_CHARS = 500
 """About so much text is first looked at together: most has no word of a topic. [characters]"""
 
 _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
@@ -74,6 +74,9 @@ class HarmStage:
     def feed(self, text: str) -> str:
         """Process the next piece. Returns: the sentences that passed."""
         whole = self._open + text
+        if sentence_end(whole, 0) < 0:  # as with most events of a stream
+            self._open = whole
+            return ""
         start = 0
         while ends := _next_ends(whole, start):
             if len(ends) > 1 and not self._detector.might_match(self._before + whole[start : ends[-1]]):

@@ -39,12 +39,17 @@ ABUSE_TABLE: Final = SignTable(
     tuple(group.name for group in ABUSE_GROUPS), len(CLEAR_WORDS) + len(OTHER_WORDS), len(CLEAR_WORDS), pooled=False
 )
 _TOPIC_BITS: Final = (1 << len(TOPICS)) - 1
-_CLEAR_BITS: Final = (1 << len(CLEAR_WORDS)) - 1
+_ASKING_BITS: Final = sum(
+    1 << place for place, group in enumerate(REQUEST_GROUPS) if group.name in ("asks how", "orders", "of oneself")
+)
 _AUTOMATON_BYTES_MAX: Final = 8 << 20
 _ABUSE_CATEGORY: Final = "hate"
 _ABUSE_READER: Final = "harm.abuse"
-_HATE_BIT: Final = 1 << CATEGORIES.index(_ABUSE_CATEGORY)
+_NEAR_ABUSE: Final = sum(1 << CATEGORIES.index(name) for name in ("hate", "sexual", "violence", "self_harm"))
+"""Topics of texts that may be abuse without a clear word of it."""
 _NGRAMS_SHOWN: Final = 6
+SIGNS_MIN: Final = 0.5
+"""Log odds from which on n-grams are read: below are half of honest sentences on a topic, and 4 % of what is found."""
 
 
 class HarmModels(NamedTuple):
@@ -79,7 +84,7 @@ class SignsOfRequests:
     def read(self, plain_utf8: bytes) -> int:
         """The bits of ``REQUEST_TABLE``."""
         found = self._reader.read(plain_utf8)
-        if found & _TOPIC_BITS:
+        if found & _TOPIC_BITS and found & _ASKING_BITS:
             if self._english.search(plain_utf8):
                 found |= 1 << REQUEST_TABLE.names.index(_IN_ENGLISH)
             if set(self._wanted.Match(plain_utf8) or ()).intersection(self._asked.Match(plain_utf8) or ()):
@@ -101,6 +106,12 @@ def signs_of_requests() -> SignsOfRequests:
 def signs_of_abuse() -> SignReader:
     """The same for abuse."""
     return SignReader(ABUSE_GROUPS)
+
+
+@cache
+def clear_words() -> SignReader:
+    """The words of abuse of which one is enough for a closer look."""
+    return SignReader(CLEAR_WORDS)
 
 
 @cache
@@ -154,16 +165,14 @@ class HarmDetector:
         readings: list[tuple[str, float, str]] = []
         found = signs_of_requests().read(plain_utf8)
         topics = found & self._judged
-        if topics:
+        signs = self._models.request_signs.log_odds(found) if topics else 0.0
+        if topics and signs >= SIGNS_MIN and not (of_model and self._refusals.refuses(plain_utf8)):
             kind = CATEGORIES[(topics & -topics).bit_length() - 1].upper()
-            log_odds = self._models.requests.log_odds(plain_utf8) + self._models.request_signs.log_odds(found)
-            if not (of_model and self._refusals.refuses(plain_utf8)):
-                readings.append((kind, _chance(log_odds), "harm.requests"))
-        if self._judges_abuse:
+            readings.append((kind, _chance(signs + self._models.requests.log_odds(plain_utf8)), "harm.requests"))
+        if self._judges_abuse and (topics & _NEAR_ABUSE or clear_words().any(plain_utf8)):
             found = signs_of_abuse().read(plain_utf8)
-            if topics & _HATE_BIT or found & _CLEAR_BITS:
-                log_odds = self._models.abuse.log_odds(plain_utf8) + self._models.abuse_signs.log_odds(found)
-                readings.append((_ABUSE_CATEGORY.upper(), _chance(log_odds), _ABUSE_READER))
+            log_odds = self._models.abuse.log_odds(plain_utf8) + self._models.abuse_signs.log_odds(found)
+            readings.append((_ABUSE_CATEGORY.upper(), _chance(log_odds), _ABUSE_READER))
         return readings
 
     def reasons(self, text: str, finding: Finding) -> list[Reason]:

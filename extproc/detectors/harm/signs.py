@@ -14,6 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from itertools import accumulate
 from typing import Final, NamedTuple, Self
 
 import re2
@@ -22,6 +23,8 @@ from extproc.detectors.harm.notation import expanded
 from extproc.detectors.text.automata import utf8_options
 from extproc.detectors.text.normalize import plain
 
+SEVERAL_MAX: Final = 3
+"""More groups of clear words than this count no more."""
 _PATTERN_BYTES_MAX: Final = 64 << 20
 _SHORT: Final = ((0x400, 0x52F, 3), (0x600, 0x6FF, 2), (0x900, 0x97F, 3))
 """First and last code point of Cyrillic, Arabic and Devanagari, and up to how many characters a word is short there."""
@@ -141,7 +144,7 @@ class SignTable(NamedTuple):
         lefts = ["any"] if self.pooled else words
         pairs = [f"{left} + {right}" for left in lefts for right in others]
         clear = sum([place < self.clear for place in places])
-        several = [f"of {count} kinds" for count in (1, 2, 3) if clear >= count]
+        several = [f"of {count} kinds" for count in range(1, SEVERAL_MAX + 1) if clear >= count]
         return [*names, *pairs, *several]
 
 
@@ -151,6 +154,13 @@ class SignModel:
     def __init__(self, table: SignTable, weights: Mapping[str, float]) -> None:
         self._table = table
         self._weights = weights
+        groups = range(len(table.names))
+        self._single = [weights.get(name, 0.0) for name in table.names]
+        lefts = ["any"] if table.pooled else list(table.names[: table.words])
+        self._pairs = [[weights.get(f"{left} + {table.names[right]}", 0.0) for right in groups] for left in lefts]
+        self._several = [0.0, *accumulate(weights.get(f"of {count} kinds", 0.0) for count in range(1, SEVERAL_MAX + 1))]
+        self._clear_bits = (1 << table.clear) - 1
+        self._word_bits = (1 << table.words) - 1
 
     @classmethod
     def shipped(cls, name: str, table: SignTable) -> Self:
@@ -164,8 +174,16 @@ class SignModel:
 
     def log_odds(self, found: int) -> float:
         """The sum over all features of what a reader found."""
-        weights = self._weights
-        return sum([weights.get(feature, 0.0) for feature in self._table.features(found)])
+        single, pairs = self._single, self._pairs
+        places = [place for place in range(found.bit_length()) if found >> place & 1]
+        total = sum([single[place] for place in places])
+        if not found & self._word_bits:
+            return total
+        words = self._table.words
+        others = [place for place in places if place >= words]
+        for row in pairs if self._table.pooled else [pairs[place] for place in places if place < words]:
+            total += sum([row[place] for place in others])
+        return total + self._several[min((found & self._clear_bits).bit_count(), SEVERAL_MAX)]
 
     def parts(self, found: int) -> Iterator[tuple[str, float]]:
         """Each feature and what it adds, the largest first."""

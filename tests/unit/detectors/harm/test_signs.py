@@ -91,6 +91,14 @@ def test_a_model_adds_up_what_it_knows() -> None:
     assert next(iter(model.parts(0b101))) == ("insult", 1.5)
 
 
+@given(st.integers(0, (1 << len(ABUSE_TABLE.names)) - 1))
+def test_the_score_is_the_sum_over_the_features(found: int) -> None:
+    """However it is added up in the path."""
+    for name, table in (("abuse", ABUSE_TABLE), ("harm", REQUEST_TABLE)):
+        model, some = SignModel.shipped(name, table), found & ((1 << len(table.names)) - 1)
+        assert model.log_odds(some) == pytest.approx(sum(weight for _, weight in model.parts(some)))
+
+
 @pytest.mark.parametrize("group", EVERY_GROUP, ids=lambda one: one.name)
 def test_each_group_finds_each_of_its_words(group: SignGroup) -> None:
     """None is lost by the plain form, by a longer word, or by the notation."""
