@@ -86,10 +86,19 @@ LANGUAGES: Final = (
 )
 # fmt: on
 POSITIVE_OF_GROUPS: Final = (
-    "{} deserve the same rights as everybody.", "I love and support {}.", "{} in science: a history.", "We welcome {} in our town.",
-    "Discrimination against {} is illegal.", "As one of many {}, I am proud of my community.", "How can our school support {}?",
-    "{} face prejudice every day, a study says.", "Thank you to all {} who helped us.", "Stop saying that {} are inferior; it is not true.",
-    "It is wrong to say that {} are dirty.", "My friends and I made a film about {}.", "Not all {} think alike.",
+    "{} deserve the same rights as everybody.",
+    "I love and support {}.",
+    "{} in science: a history.",
+    "We welcome {} in our town.",
+    "Discrimination against {} is illegal.",
+    "As one of many {}, I am proud of my community.",
+    "How can our school support {}?",
+    "{} face prejudice every day, a study says.",
+    "Thank you to all {} who helped us.",
+    "Stop saying that {} are inferior; it is not true.",
+    "It is wrong to say that {} are dirty.",
+    "My friends and I made a film about {}.",
+    "Not all {} think alike.",
 )  # fmt: skip
 RECLAIMED: Final = (
     "As a proud {} I love my community.", "We are {}s and we are proud.", "My best friend is a proud {} like me ❤", "{} pride march on Saturday!",

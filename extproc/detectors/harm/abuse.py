@@ -1,7 +1,7 @@
 """Signs of abuse: what is said, of whom, and how it is meant.
 
 A word alone is no abuse: it is quoted, denied, reclaimed, or said of a thing. So words are kept in groups of one kind,
-pooled over languages, and the model (``HARM_SIGNS``) learns from labelled texts what a group is worth next to a target,
+pooled over languages, and the model learns from labelled texts what a group is worth next to a target,
 a negation or a quotation. What it learns of a group in one language holds for the others.
 """
 

@@ -1,7 +1,7 @@
 """Signs of a request for harm: its topic in other languages than English, and what the text is for.
 
 A topic alone says nothing: people ask how to protect themselves, report a crime, or write a novel. The model
-(``HARM_SIGNS``) learns from labelled texts what a topic is worth next to each aim, for all languages together.
+learns from labelled texts what a topic is worth next to each aim, for all languages together.
 """
 
 # ruff: noqa: E501 - lists of words are easier to compare in few rows

@@ -20,7 +20,7 @@ from extproc.detectors.harm.abuse import CLEAR_WORDS, MEANT, OTHER_WORDS, TARGET
 from extproc.detectors.harm.aims import AIMS
 from extproc.detectors.harm.english import PLAIN_ENGLISH
 from extproc.detectors.harm.languages import PLAIN_REQUESTS
-from extproc.detectors.harm.signs import SignModel, SignReader, SignTable
+from extproc.detectors.harm.signs import GroupReader, SignModel, SignTable
 from extproc.detectors.harm.topics import CATEGORIES, TOPICS
 from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.ngram_model import NgramModel
@@ -76,7 +76,7 @@ class SignsOfRequests:
 
     def __init__(self) -> None:
         options = utf8_options(_AUTOMATON_BYTES_MAX)
-        self._reader = SignReader(REQUEST_GROUPS)
+        self._reader = GroupReader(REQUEST_GROUPS)
         self._english = re2.compile(PLAIN_ENGLISH.encode(), options)
         self._wanted = automaton([request.wanted for request in PLAIN_REQUESTS], options)
         self._asked = automaton([request.asked for request in PLAIN_REQUESTS], options)
@@ -103,22 +103,22 @@ def signs_of_requests() -> SignsOfRequests:
 
 
 @cache
-def signs_of_abuse() -> SignReader:
+def signs_of_abuse() -> GroupReader:
     """The same for abuse."""
-    return SignReader(ABUSE_GROUPS)
+    return GroupReader(ABUSE_GROUPS)
 
 
 @cache
-def clear_words() -> SignReader:
+def clear_words() -> GroupReader:
     """The words of abuse of which one is enough for a closer look."""
-    return SignReader(CLEAR_WORDS)
+    return GroupReader(CLEAR_WORDS)
 
 
 @cache
-def gate_of(categories: tuple[str, ...]) -> SignReader:
+def gate_of(categories: tuple[str, ...]) -> GroupReader:
     """The words of which a text must have one to be judged at all."""
     topics = [group for group in TOPICS if group.name in categories]
-    return SignReader([*topics, *(CLEAR_WORDS if _ABUSE_CATEGORY in categories else ())])
+    return GroupReader([*topics, *(CLEAR_WORDS if _ABUSE_CATEGORY in categories else ())])
 
 
 @cache

@@ -1,7 +1,7 @@
 """Groups of words that mean the same to a judge, and what the groups in a text add to the log odds of a model.
 
-N-grams know only the words they were trained on. A group is learned as a whole: what labelled texts tell of one of its
-words, in one language, holds for all of them. So does what two groups are worth together, such as an insult next to
+N-grams know only the words they were trained on. A group is learned as a whole: what labelled texts say about one
+of its words, in one language, holds for all of them. So does what two groups are worth together, such as an insult next to
 "you", or a topic next to "protect".
 
 One pattern finds all words, and a table tells the groups of each. A set of patterns, one a group, would have to keep
@@ -49,7 +49,7 @@ class SignGroup(NamedTuple):
     mark: str = ""
 
 
-class SignReader:
+class GroupReader:
     """Which groups a text has, as the bits of a number: bit i for the group at place i."""
 
     def __init__(self, groups: Sequence[SignGroup]) -> None:

@@ -10,7 +10,7 @@ from extproc.detectors.harm.abuse import CLEAR_WORDS, MEANT, OTHER_WORDS, TARGET
 from extproc.detectors.harm.aims import AIMS
 from extproc.detectors.harm.detector import ABUSE_TABLE, REQUEST_TABLE, gate_of
 from extproc.detectors.harm.notation import expanded
-from extproc.detectors.harm.signs import SignGroup, SignModel, SignReader, SignTable
+from extproc.detectors.harm.signs import GroupReader, SignGroup, SignModel, SignTable
 from extproc.detectors.harm.topics import CATEGORIES, TOPICS
 from extproc.detectors.text.normalize import plain
 
@@ -20,7 +20,7 @@ GROUPS = (
     SignGroup("quoted", "said", mark='"'),
 )
 EVERY_GROUP = (*TOPICS, *AIMS, *CLEAR_WORDS, *OTHER_WORDS, *TARGETS, *MEANT)
-READER = SignReader(GROUPS)
+READER = GroupReader(GROUPS)
 TABLE = SignTable(tuple(group.name for group in GROUPS), words=1, clear=1, pooled=False)
 
 
@@ -52,7 +52,7 @@ def test_whole_words_stems_phrases_and_literals(text: str, groups: set[str]) -> 
 @given(st.lists(st.sampled_from(["you", "fool", "old", "said", "дурак", "x", '"', "poisoned"])).map(" ".join))
 def test_the_short_look_agrees_with_the_long_one(text: str) -> None:
     """Any word is found by both, or by none."""
-    words = SignReader([SignGroup(group.name, group.words, group.elsewhere) for group in GROUPS])
+    words = GroupReader([SignGroup(group.name, group.words, group.elsewhere) for group in GROUPS])
     plain_utf8 = plain(text).encode()
     assert words.any(plain_utf8) == bool(words.read(plain_utf8))
 
@@ -64,14 +64,14 @@ def test_the_words_of_a_group_are_told() -> None:
 
 def test_a_reader_without_words_finds_nothing() -> None:
     """Such as the gate of a guard whose categories are all off."""
-    empty = SignReader([])
+    empty = GroupReader([])
     assert not empty.any(b"you fool")
     assert empty.read(b"you fool") == 0
 
 
 def test_a_short_word_of_a_script_with_blanks_stands_alone() -> None:
     """Its letters are in many other words."""
-    reader = SignReader([SignGroup("poison", elsewhere="яд")])
+    reader = GroupReader([SignGroup("poison", elsewhere="яд")])
     assert reader.any(plain("это яд для крыс").encode())
     assert not reader.any(plain("рядом с домом").encode())
 
@@ -102,7 +102,7 @@ def test_the_score_is_the_sum_over_the_features(found: int) -> None:
 @pytest.mark.parametrize("group", EVERY_GROUP, ids=lambda one: one.name)
 def test_each_group_finds_each_of_its_words(group: SignGroup) -> None:
     """None is lost by the plain form, by a longer word, or by the notation."""
-    reader = SignReader([group])
+    reader = GroupReader([group])
     for word in (*expanded(plain(group.words)), *filter(None, group.elsewhere.split("|"))):
         plain_utf8 = plain(f"x {word.replace('*', 'e')} x").encode()
         assert reader.read(plain_utf8) == 1, word
