@@ -1,7 +1,7 @@
-"""Signs of a request for harm: its topic in other languages than English, and what the text is for.
+"""Signs of what a text on a topic is for, and of how it asks.
 
-A topic alone says nothing: people ask how to protect themselves, report a crime, or write a novel. The model
-learns from labelled texts what a topic is worth next to each aim, for all languages together.
+A topic alone says nothing: people ask how to protect themselves, report a crime, or write a novel. The model learns
+from labelled texts what a topic is worth next to each aim, for all languages together.
 """
 
 # ruff: noqa: E501 - lists of words are easier to compare in few rows

@@ -1,8 +1,8 @@
 """Groups of words that mean the same to a judge, and what the groups in a text add to the log odds of a model.
 
-N-grams know only the words they were trained on. A group is learned as a whole: what labelled texts say about one
-of its words, in one language, holds for all of them. So does what two groups are worth together, such as an insult next to
-"you", or a topic next to "protect".
+N-grams know only the words they were trained on. A group is learned as a whole: what labelled texts say about one of
+its words, in one language, holds for all of them. So does what two groups are worth together, such as an insult next
+to "you", or a topic next to "protect".
 
 One pattern finds all words, and a table tells the groups of each. A set of patterns, one a group, would have to keep
 track of which have matched: with thousands of words in groups that overlap, its states multiply.
