@@ -19,6 +19,8 @@ from extproc.filters.scanning import SpeakersGuard
 
 CONTEXT_CHARS_MAX = 200
 """How much text before a sentence is checked with it. [characters]"""
+TOGETHER_CHARS = 500
+"""About so much text is first looked at together: most has no word of a topic. [characters]"""
 
 _JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 
@@ -72,12 +74,20 @@ class HarmStage:
     def feed(self, text: str) -> str:
         """Process the next piece. Returns: the sentences that passed."""
         whole = self._open + text
+        if sentence_end(whole, 0) < 0:  # as with most events of a stream
+            self._open = whole
+            return ""
         start = 0
-        while (end := sentence_end(whole, start)) >= 0:
-            if not self._passes(whole[start:end]):
-                self._open = ""
-                return whole[:start]
-            start = end
+        while ends := _next_ends(whole, start):
+            if len(ends) > 1 and not self._detector.might_match(self._before + whole[start : ends[-1]]):
+                self._note_passed(whole[start : ends[-1]])
+                start = ends[-1]
+                continue
+            for end in ends:
+                if not self._passes(whole[start:end]):
+                    self._open = ""
+                    return whole[:start]
+                start = end
         self._open = whole[start:]
         return whole[:start]
 
@@ -112,7 +122,20 @@ class HarmStage:
             )  # reviewers also read the text before it
             self.rejected = True
             return False
-        self._reporter.note_released(sentence)
+        self._note_passed(sentence)
+        return True
+
+    def _note_passed(self, sentences: str) -> None:
+        window = self._before + sentences
+        self._reporter.note_released(sentences)
         self._before = window[-CONTEXT_CHARS_MAX:]
         self._whole = len(window) <= CONTEXT_CHARS_MAX
-        return True
+
+
+def _next_ends(text: str, start: int) -> list[int]:
+    """Ends of the next sentences that are whole, up to some ``TOGETHER_CHARS``."""
+    ends: list[int] = []
+    end = start
+    while end < start + TOGETHER_CHARS and (end := sentence_end(text, end)) >= 0:
+        ends.append(end)
+    return ends

@@ -20,9 +20,11 @@ DATA = "data without code"
 PROTOCOL = "a protocol, or a base class of nothing but"
 ELSEWHERE = {
     "detectors/answers/refusal_phrases.py": "a table: `unit/detectors/answers/test_refusal.py`",
+    "detectors/harm/abuse.py": "tables: `unit/detectors/harm/test_signs.py`",
+    "detectors/harm/aims.py": "tables: `unit/detectors/harm/test_signs.py`",
     "detectors/harm/english.py": "a table: `unit/detectors/harm/test_detector.py`",
     "detectors/harm/languages.py": "a table: `unit/detectors/harm/test_detector.py`",
-    "detectors/harm/lexicon.py": "a table: `unit/detectors/harm/test_detector.py`",
+    "detectors/harm/topics.py": "tables: `unit/detectors/harm/test_signs.py`",
     "detectors/injection/patterns.py": "a table: `unit/detectors/injection/test_detector.py`",
     "detectors/pii/gitleaks_shapes.py": "a generated table: `unit/test_tables.py`",
     "detectors/pii/id_numbers.py": "with all validators of numbers: `unit/detectors/pii/test_number_oracles.py`",

@@ -1,1 +1,1 @@
-"""Harmful requests and abusive words: lexicons in several languages, and a linear model."""
+"""Requests for harm, and abuse: signs in several languages, and two linear models."""

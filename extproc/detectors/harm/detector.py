@@ -1,69 +1,150 @@
-"""Detects requests for harm, and abuse: words first, then a linear model that decides about intent.
+"""Detects requests for harm, and abuse: two questions, each with a model of its own.
 
-Three readers, cheapest first. One automaton searches for the topics of all categories: a text without any is done.
-Abuse is scored by weighted words. A request is scored by an n-gram model trained on benign and harmful texts about the
-same topics; in languages it was not trained on, by verb and object near words that ask for instructions. The model is
-linear: it does not see what is only implied.
+A text without any word of a topic, and without any clear word of abuse, is done: one pattern finds them all. Both
+models are linear, over n-grams and over signs, groups of words in many languages. What a request is for decides
+(``aims``): to do harm, or to stop it, report it, study it, tell a story of it. For abuse it is of whom a word is said,
+and how it is meant (``abuse``). A linear model does not see what is only implied.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
 
 import re2
 
 from extproc.detectors.answers.refusal import refusal_detector
+from extproc.detectors.harm.abuse import CLEAR_WORDS, MEANT, OTHER_WORDS, TARGETS
+from extproc.detectors.harm.aims import AIMS
 from extproc.detectors.harm.english import PLAIN_ENGLISH
 from extproc.detectors.harm.languages import PLAIN_REQUESTS
-from extproc.detectors.harm.lexicon import ABUSE, CATEGORIES, TOPIC_WORDS
+from extproc.detectors.harm.signs import GroupReader, SignModel, SignTable
+from extproc.detectors.harm.topics import CATEGORIES, TOPICS
 from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import plain
 from extproc.domain.finding import Finding
 from extproc.domain.reasons import Reason
 
-PLAIN_REQUEST_SCORE = 0.8
-_PLAIN_ENGLISH_LOG_ODDS = 2.0
-"""What a request in plain English adds to the model's score; calibrated on sources that it was not trained on."""
-_AUTOMATON_BYTES_MAX = 8 << 20
-_NEVER = r"[^\x00-\x{10FFFF}]"  # never matches; replaces a disabled pattern
-_ABUSE_CATEGORY = "hate"
-_ABUSE_READER = "harm.abuse"
-_NGRAMS_SHOWN = 6
+REQUEST_GROUPS: Final = (*TOPICS, *AIMS)
+ABUSE_GROUPS: Final = (*CLEAR_WORDS, *OTHER_WORDS, *TARGETS, *MEANT)
+_IN_ENGLISH: Final = "asked for in plain English"
+_ELSEWHERE: Final = "asked for in another language"
+REQUEST_TABLE: Final = SignTable(
+    (*(group.name for group in REQUEST_GROUPS), _IN_ENGLISH, _ELSEWHERE), len(TOPICS), len(TOPICS), pooled=True
+)
+ABUSE_TABLE: Final = SignTable(
+    tuple(group.name for group in ABUSE_GROUPS), len(CLEAR_WORDS) + len(OTHER_WORDS), len(CLEAR_WORDS), pooled=False
+)
+_TOPIC_BITS: Final = (1 << len(TOPICS)) - 1
+_ASKING_BITS: Final = sum(
+    1 << place for place, group in enumerate(REQUEST_GROUPS) if group.name in ("asks how", "orders", "of oneself")
+)
+_AUTOMATON_BYTES_MAX: Final = 8 << 20
+_ABUSE_CATEGORY: Final = "hate"
+_ABUSE_READER: Final = "harm.abuse"
+_NEAR_ABUSE: Final = sum(1 << CATEGORIES.index(name) for name in ("hate", "sexual", "violence", "self_harm"))
+"""Topics of texts that may be abuse without a clear word of it."""
+_NGRAMS_SHOWN: Final = 6
+SIGNS_MIN: Final = 0.5
+"""Log odds from which on n-grams are read: below are half of honest sentences on a topic, and 4 % of what is found."""
+
+
+class HarmModels(NamedTuple):
+    """A model for each question: n-grams with the bias, and signs."""
+
+    requests: NgramModel
+    request_signs: SignModel
+    abuse: NgramModel
+    abuse_signs: SignModel
+
+    @classmethod
+    def shipped(cls) -> HarmModels:
+        """Those of the package."""
+        return cls(
+            NgramModel.shipped("harm"),
+            SignModel.shipped("harm", REQUEST_TABLE),
+            NgramModel.shipped("abuse"),
+            SignModel.shipped("abuse", ABUSE_TABLE),
+        )
+
+
+class SignsOfRequests:
+    """Reads what a text asks for: topics, aims, and plain requests."""
+
+    def __init__(self) -> None:
+        options = utf8_options(_AUTOMATON_BYTES_MAX)
+        self._reader = GroupReader(REQUEST_GROUPS)
+        self._english = re2.compile(PLAIN_ENGLISH.encode(), options)
+        self._wanted = automaton([request.wanted for request in PLAIN_REQUESTS], options)
+        self._asked = automaton([request.asked for request in PLAIN_REQUESTS], options)
+
+    def read(self, plain_utf8: bytes) -> int:
+        """The bits of ``REQUEST_TABLE``."""
+        found = self._reader.read(plain_utf8)
+        if found & _TOPIC_BITS and found & _ASKING_BITS:
+            if self._english.search(plain_utf8):
+                found |= 1 << REQUEST_TABLE.names.index(_IN_ENGLISH)
+            if set(self._wanted.Match(plain_utf8) or ()).intersection(self._asked.Match(plain_utf8) or ()):
+                found |= 1 << REQUEST_TABLE.names.index(_ELSEWHERE)
+        return found
+
+    def words_of(self, plain_utf8: bytes, found: int) -> list[str]:
+        """The words of some groups in a text."""
+        return self._reader.words_of(plain_utf8, found)
+
+
+@cache
+def signs_of_requests() -> SignsOfRequests:
+    """One for all detectors: it does not depend on their configuration."""
+    return SignsOfRequests()
+
+
+@cache
+def signs_of_abuse() -> GroupReader:
+    """The same for abuse."""
+    return GroupReader(ABUSE_GROUPS)
+
+
+@cache
+def clear_words() -> GroupReader:
+    """The words of abuse of which one is enough for a closer look."""
+    return GroupReader(CLEAR_WORDS)
+
+
+@cache
+def gate_of(categories: tuple[str, ...]) -> GroupReader:
+    """The words of which a text must have one to be judged at all."""
+    topics = [group for group in TOPICS if group.name in categories]
+    return GroupReader([*topics, *(CLEAR_WORDS if _ABUSE_CATEGORY in categories else ())])
+
+
+@cache
+def _shipped() -> HarmModels:
+    return HarmModels.shipped()
 
 
 class HarmDetector:
     """Checks windows of a text for some categories.
 
     Args:
-        categories: of ``harm_lexicon.CATEGORIES``.
+        categories: of ``topics.CATEGORIES``.
         threshold: lowest score of a finding, 0 to 1; at .5 about one benign text in a hundred is a false positive.
     """
 
-    def __init__(self, categories: Sequence[str], threshold: float, model: NgramModel | None = None) -> None:
+    def __init__(self, categories: Sequence[str], threshold: float, models: HarmModels | None = None) -> None:
         self._threshold = threshold
-        self._model = model or NgramModel.shipped("harm")
-        self._categories = [category for category in CATEGORIES if category in categories]
-        self._kinds = [category.upper() for category in self._categories]
-        requests = [request for request in PLAIN_REQUESTS if request.category in categories]
-        topics = [rf"\b(?:{TOPIC_WORDS[category]})\b" for category in self._categories]
-        abuse = [rf"\b(?:{words})\b" for _, words in ABUSE] if _ABUSE_CATEGORY in categories else []
-        self._abuse_weights = [weight for weight, _ in ABUSE]
-        options = utf8_options(_AUTOMATON_BYTES_MAX)
-        self._abuse = automaton(abuse, options)
-        self._wanted = automaton([request.wanted for request in requests], options)
-        self._asked = automaton([request.asked for request in requests], options)
-        self._request_kinds = [request.category.upper() for request in requests]
-        wanted = sorted({request.wanted for request in requests})
-        self._topics = automaton([*topics, "|".join(abuse) or _NEVER, "|".join(wanted) or _NEVER], options)
-        self._abuse_place = len(topics)
-        self._english = automaton([PLAIN_ENGLISH], options)
+        self._models = models or _shipped()
+        self._judged = sum(1 << place for place, name in enumerate(CATEGORIES) if name in categories)
+        self._judges_abuse = _ABUSE_CATEGORY in categories
+        self._gate = gate_of(tuple(categories))
         self._refusals = refusal_detector()
 
     def might_match(self, text: str) -> bool:
         """Prefilter: whether a text contains any word that a finding needs. One pass."""
-        return bool(self._topics.Match(plain(text).encode("utf-8")))
+        return self._gate.any(plain(text).encode("utf-8"))
 
     def find(self, text: str, of_model: bool = False) -> Finding | None:
         """The worst finding in a window of up to some hundred characters, if its score reaches the threshold.
@@ -73,68 +154,46 @@ class HarmDetector:
         Args:
             of_model: text of a language model; it often names what it refuses to do, and that is no request.
         """
+        kind, score, reader = max(self.scores(text, of_model), key=lambda reading: reading[1], default=("", -1.0, ""))
+        return None if score < self._threshold else Finding(kind, 0, len(text), score, reader)
+
+    def scores(self, text: str, of_model: bool = False) -> list[tuple[str, float, str]]:
+        """Kind, score and reader of each reading that the words of a window suggest."""
         plain_utf8 = plain(text).encode("utf-8")
-        found = self._topics.Match(plain_utf8)
-        if not found:
-            return None
-        kind, score, reader = max(self._readings(plain_utf8, sorted(found)), key=lambda reading: reading[1])
-        if score < self._threshold:
-            return None
-        if of_model and reader != _ABUSE_READER and self._refusals.refuses(plain_utf8):
-            return None
-        return Finding(kind, 0, len(text), score, reader)
+        if not self._gate.any(plain_utf8):
+            return []
+        readings: list[tuple[str, float, str]] = []
+        found = signs_of_requests().read(plain_utf8)
+        topics = found & self._judged
+        signs = self._models.request_signs.log_odds(found) if topics else 0.0
+        if topics and signs >= SIGNS_MIN and not (of_model and self._refusals.refuses(plain_utf8)):
+            kind = CATEGORIES[(topics & -topics).bit_length() - 1].upper()
+            readings.append((kind, _chance(signs + self._models.requests.log_odds(plain_utf8)), "harm.requests"))
+        if self._judges_abuse and (topics & _NEAR_ABUSE or clear_words().any(plain_utf8)):
+            found = signs_of_abuse().read(plain_utf8)
+            log_odds = self._models.abuse.log_odds(plain_utf8) + self._models.abuse_signs.log_odds(found)
+            readings.append((_ABUSE_CATEGORY.upper(), _chance(log_odds), _ABUSE_READER))
+        return readings
 
     def reasons(self, text: str, finding: Finding) -> list[Reason]:
-        """What led to a finding in this window: words, patterns, n-grams. Not for the path."""
-        plain_text = plain(text)
+        """What led to a finding in this window: words, signs, n-grams. Not for the path."""
+        plain_utf8 = plain(text).encode("utf-8")
+        models = self._models
         if finding.detector == _ABUSE_READER:
-            return [
-                Reason("words", match.group(), weight)
-                for weight, words in ABUSE
-                for match in [re2.search(rf"\b(?:{words})\b", plain_text)]
-                if match is not None
-            ]
-        if finding.detector == "harm.requests":
-            return [
-                Reason("pattern", match.group())
-                for request in PLAIN_REQUESTS
-                if request.category == finding.kind.lower()
-                for match in [re2.search(request.asked, plain_text), re2.search(request.wanted, plain_text)]
-                if match is not None
-            ]
-        topic = re2.search(rf"\b(?:{TOPIC_WORDS[finding.kind.lower()]})\b", plain_text)
-        causes = [] if topic is None else [Reason("words", topic.group())]
-        asked = re2.search(PLAIN_ENGLISH, plain_text)
-        if asked is not None:
-            causes.append(Reason("pattern", asked.group(), _PLAIN_ENGLISH_LOG_ODDS))
-        parts = self._model.contributions(plain_text.encode("utf-8"))[:_NGRAMS_SHOWN]
-        return causes + [Reason("n-gram", part.ngram, part.log_odds) for part in parts if part.log_odds > 0]
-
-    def _readings(self, plain_utf8: bytes, found: list[int]) -> Iterable[tuple[str, float, str]]:
-        """Kind, score and reader of each reading that the words suggest."""
-        if found[0] < self._abuse_place:
-            yield self._kinds[found[0]], self._request_score(plain_utf8), "harm.ngrams"
-        if self._abuse_place in found:
-            yield _ABUSE_CATEGORY.upper(), self._abuse_score(plain_utf8), _ABUSE_READER
-        if found[-1] > self._abuse_place:
-            yield self._plain_request(plain_utf8)
-
-    def _request_score(self, plain_utf8: bytes) -> float:
-        log_odds = self._model.log_odds(plain_utf8)
-        if log_odds >= -_PLAIN_ENGLISH_LOG_ODDS and self._english.Match(plain_utf8):
-            log_odds += _PLAIN_ENGLISH_LOG_ODDS
-        return _chance(log_odds)
-
-    def _abuse_score(self, plain_utf8: bytes) -> float:
-        doubt: float = math.prod(1.0 - self._abuse_weights[index] for index in self._abuse.Match(plain_utf8) or ())
-        return 1.0 - doubt
-
-    def _plain_request(self, plain_utf8: bytes) -> tuple[str, float, str]:
-        asked = self._asked.Match(plain_utf8)
-        both = set(asked or ()).intersection(self._wanted.Match(plain_utf8) or ())
-        if not both:
-            return "", 0.0, ""
-        return self._request_kinds[min(both)], PLAIN_REQUEST_SCORE, "harm.requests"
+            found = signs_of_abuse().read(plain_utf8)
+            words = signs_of_abuse().words_of(plain_utf8, found & ((1 << ABUSE_TABLE.words) - 1))
+            signs, ngrams = models.abuse_signs, models.abuse
+        else:
+            found = signs_of_requests().read(plain_utf8)
+            words = signs_of_requests().words_of(plain_utf8, found & _TOPIC_BITS)
+            signs, ngrams = models.request_signs, models.requests
+        parts = [(name, weight) for name, weight in signs.parts(found) if weight > 0][:_NGRAMS_SHOWN]
+        shown = ngrams.contributions(plain_utf8)[:_NGRAMS_SHOWN]
+        return [
+            *(Reason("words", word) for word in words),
+            *(Reason("pattern", name, weight) for name, weight in parts),
+            *(Reason("n-gram", part.ngram, part.log_odds) for part in shown if part.log_odds > 0),
+        ]
 
 
 def _chance(log_odds: float) -> float:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extproc.detectors.answers.passages import SENTENCE_CHARS_MAX
 from extproc.detectors.harm.detector import HarmDetector
-from extproc.detectors.harm.lexicon import CATEGORIES
+from extproc.detectors.harm.topics import CATEGORIES
 from extproc.domain.text import Direction, Kind, Speaker, TextSource
 from extproc.filters.base import NULL_REPORTER
 from extproc.filters.chain import Channels
