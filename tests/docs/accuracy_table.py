@@ -22,6 +22,10 @@ LINES: Final = (
     _Line("`injection`: attacks in what tools and documents say, at 1 %", "injection.{}.indirect.recall_at_fpr_0.01"),
     _Line("`injection`: honest text that is flagged, by default", "injection.{}.flag.false_alarms"),
     _Line("`injection`: honest text that is refused, by default", "injection.{}.block.false_alarms"),
+    _Line("`harm`: harmful requests found at 1 % false alarms", "harm.requests.{}.recall_at_fpr_0.01"),
+    _Line("`harm`: harmless requests that look like them, found", "harm.requests.{}.look_alikes.false_alarms"),
+    _Line("`harm`: abuse, area under the curve", "harm.abuse.{}.auc"),
+    _Line("`harm`: honest answers found", "harm.answers.{}.false_alarms"),
     _Line("`refusal`: answers that decline, found", "refusal.{}.recall"),
     _Line("`refusal`: answers said to decline, that do", "refusal.{}.precision"),
 )

@@ -15,6 +15,7 @@ from tests.tools.guard_report import record, recorded
 
 QUOTED = {
     "injection": ("injection.locked.recall_at_fpr_0.01", "injection.locked.recall_at_fpr_0.001"),
+    "harm": ("harm.requests.locked.recall_at_fpr_0.01", "harm.abuse.locked.auc"),
     "refusal": ("refusal.locked.precision", "refusal.locked.recall"),
 }
 """The figures in bold type of a guard's row, in their order."""
