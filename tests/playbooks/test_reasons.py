@@ -95,7 +95,7 @@ def test_without_a_pattern_the_ngrams_are_named() -> None:
     ("action", "speaker", "expected"),
     [
         ("block", "user", {"flag": 0.2, "block": 0.6}),
-        ("block", "tool", {"flag": 0.15, "block": 0.35}),
+        ("block", "tool", {"flag": 0.25, "block": 0.35}),
         ("flag", "user", {"flag": 0.2}),
         ("shadow", "user", {"shadow": 0.2}),
     ],
