@@ -205,10 +205,11 @@ class InjectionDetector:
         weight, pattern = self._patterns.score(plain_utf8, opened.families) if opened.families else (0.0, -1)
         if self._model is None or len(plain_utf8) < _MODEL_BYTES_MIN:
             return _Look(weight, pattern)
-        log_odds, start, end = self._model.best(plain_utf8, narrow=True, repeats_from=_REPEATS_LOG_ODDS)
+        folded = fold(plain_utf8)
+        log_odds, start, end = self._model.best_of_folded(folded, narrow=True, repeats_from=_REPEATS_LOG_ODDS)
         if weight >= _PATTERN_WEIGHT_MIN:
             log_odds = max(0.0, log_odds)
-        log_odds += _PATTERN_LOG_ODDS * weight - _doubt_of_length(len(fold(plain_utf8))) - _LOG_ODDS_AT_HALF
+        log_odds += _PATTERN_LOG_ODDS * weight - _doubt_of_length(len(folded)) - _LOG_ODDS_AT_HALF
         return _Look(_share(log_odds), pattern if weight >= SCORE_MIN else -1, start, end)
 
     def _span(self, window: str, plain_text: str, plain_utf8: bytes, look: _Look) -> tuple[int, int]:

@@ -220,7 +220,10 @@ class NgramModel:
             counts.
             repeats_from: log odds from which a window is scored again, with each feature counted once.
         """
-        folded = fold(plain_utf8)
+        return self.best_of_folded(fold(plain_utf8), narrow, repeats_from)
+
+    def best_of_folded(self, folded: bytes, narrow: bool = False, repeats_from: float = REPEATS_LOG_ODDS) -> Best:
+        """The same for a text that is folded already (``fold``)."""
         if len(folded) <= SLICE_BYTES_MAX:
             return self._best_in_slice(folded, narrow, repeats_from)
         found = (
