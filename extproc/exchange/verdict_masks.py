@@ -30,31 +30,41 @@ def mask(state: ExchangeState, body: bytes) -> bytes:
     masks, exchange.outbox.masks = exchange.outbox.masks, {}
     request = exchange.facts.dialect.read_request(body, state.snapshot.requests)
     for guard, values in masks.items():
+        masker = Masker(values)
         for field in request.texts:
             if guard.applies_to(field.source):
-                request.replace_text(field, masked(field.text, values))
+                request.replace_text(field, masker.masked(field.text))
         kept = state.record.texts or {}
         for name in kept:
             if name.startswith(_KEPT_PREFIX):
-                kept[name] = masked(kept[name], values)
+                kept[name] = masker.masked(kept[name])
     after = request.body_after()
     hops.note_body(state, after)
     return after
 
 
-def masked(text: str, values: Mapping[str, str]) -> str:
-    """The text with each value replaced by its mask, of two at one place the longer; not within a word."""
-    longest_first = sorted(values, key=lambda one: (-len(one), one))
-    pattern = re2.compile("|".join(map(re2.escape, longest_first)).encode("utf-8", "replace"), _OPTIONS)
-    data = text.encode("utf-8", "surrogatepass")
-    pieces: list[bytes] = []
-    done = 0
-    for match in pattern.finditer(data):
-        start, end = match.span()
-        if not (_continues(data, start) or _continues(data, end)):
-            pieces += (data[done:start], values[match[0].decode("utf-8")].encode())
-            done = end
-    return text if not pieces else b"".join((*pieces, data[done:])).decode("utf-8", "surrogatepass")
+class Masker:
+    """Replaces values by their masks, of two at one place the longer; not within a word.
+
+    Args: values: the mask of each.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        longest_first = sorted(values, key=lambda one: (-len(one), one))
+        self._values = values
+        self._pattern = re2.compile("|".join(map(re2.escape, longest_first)).encode("utf-8", "replace"), _OPTIONS)
+
+    def masked(self, text: str) -> str:
+        """The text with masks in place of values."""
+        data = text.encode("utf-8", "surrogatepass")
+        pieces: list[bytes] = []
+        done = 0
+        for match in self._pattern.finditer(data):
+            start, end = match.span()
+            if not (_continues(data, start) or _continues(data, end)):
+                pieces += (data[done:start], self._values[match[0].decode("utf-8")].encode())
+                done = end
+        return text if not pieces else b"".join((*pieces, data[done:])).decode("utf-8", "surrogatepass")
 
 
 def _continues(data: bytes, place: int) -> bool:
