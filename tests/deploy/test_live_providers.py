@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import pytest
 
 from extproc.envoy_config.istio import providers
 from extproc.envoy_config.istio.mesh import MeshPlace
-from extproc.envoy_config.providers import LEAVING_HEADERS
 from tests.deploy.mesh_stack import MeshStack
-from tests.e2e.apis import APIS, CHAT, Api, events_of
-from tests.e2e.far_provider import KEYS, OURS, ROOT, TEXT, Far
-from tests.e2e.harness import Answer, curl, require_envoy, wait_until
+from tests.e2e.apis import APIS, CHAT, Api
+from tests.e2e.far_provider import KEYS, ROOT, TEXT, Far, ask, assert_no_more_has_left, replace_key_and_back, said
+from tests.e2e.harness import curl, require_envoy
 
 AGE_MS = 100
 """After which a key is read again."""
@@ -72,20 +70,6 @@ def stack(gateway: MeshStack, far: Far) -> MeshStack:
     return gateway
 
 
-def ask(stack: MeshStack, api: Api, model: str, *, stream: bool = False) -> Answer:
-    """One request, with all that must not leave."""
-    headers = OURS | ({"anthropic-version": "2023-06-01"} if api.name == "messages" else {})
-    options = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    return stack.curl(api.path, *options, body={**api.request("Hello", stream=stream), "model": model}, timeout_s=20.0)
-
-
-def said(api: Api, answered: Answer, *, stream: bool) -> str:
-    """The text of an answer."""
-    if not stream:
-        return api.text_of_answer(answered.document)
-    return "".join(api.text_of_event(event) for event in events_of(answered.body))
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("api", [api for api in APIS if api.name in ("chat", "messages")], ids=lambda api: api.name)
 def test_a_provider_answers(stack: MeshStack, far: Far, api: Api, stream: bool) -> None:
@@ -95,15 +79,7 @@ def test_a_provider_answers(stack: MeshStack, far: Far, api: Api, stream: bool) 
     assert said(api, answered, stream=stream) == TEXT
     name = "claude" if api.name == "messages" else "cloud"
     assert answered.headers["x-llm-served-version"] == f"far/{name}"
-    (seen,) = far.server.seen
-    assert seen.path == (api.path if name == "claude" else api.path.replace("/v1", ROOT))
-    sent = dict(seen.headers)
-    key = {"x-api-key": KEYS["claude"]} if name == "claude" else {"authorization": f"Bearer {KEYS['cloud']}"}
-    assert key.items() <= sent.items()
-    assert sent.pop("host") == f"localhost:{far.server.port}"
-    assert sent.keys() - key.keys() <= set(LEAVING_HEADERS)
-    assert not {value for value in sent.values() if value in OURS.values()}
-    assert json.loads(seen.body)["model"] == f"{name}-model"
+    assert_no_more_has_left(far, api, name)
 
 
 @pytest.mark.parametrize("model", ["keyless", "stranger"])
@@ -119,14 +95,7 @@ def test_no_key_and_no_certificate_send_nothing(stack: MeshStack, far: Far, mode
 
 def test_a_key_is_replaced(stack: MeshStack, far: Far) -> None:
     """The next requests have the new one, without a restart."""
-
-    def is_used(key: str) -> bool:
-        assert ask(stack, CHAT, "far").status == 200
-        return dict(list(far.server.seen)[-1].headers)["authorization"] == f"Bearer {key}"
-
-    for key in ("sk-rotated-fedcba9876543210", KEYS["cloud"]):
-        far.write_key("cloud", key)
-        wait_until(partial(is_used, key), "the new key is used", 5.0)
+    replace_key_and_back(stack, far)
 
 
 def test_the_key_is_nowhere(stack: MeshStack) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import ssl
+from functools import partial
 from pathlib import Path
 
 from extproc.demo.model_server import ModelServer
 from extproc.demo.scripted import Scripted
 from extproc.demo.seen import Request
-from tests.e2e.apis import APIS, JSON_TYPE, SSE_TYPE
+from extproc.envoy_config.providers import LEAVING_HEADERS
+from tests.e2e.apis import APIS, CHAT, JSON_TYPE, SSE_TYPE, Api, events_of
+from tests.e2e.harness import Answer, Stack, wait_until
 from tests.unit.server.authority import Authority
 
 TEXT = "Good morning from far away."
@@ -78,3 +81,45 @@ class Far:
         os.replace(folder / "..new", folder / "..data")
         if not self.key_file(name).is_symlink():
             self.key_file(name).symlink_to("..data/key")
+
+
+def ask(stack: Stack, api: Api, model: str, *, stream: bool = False, team: str = "search") -> Answer:
+    """One request, with all that must not leave."""
+    headers = OURS | {"x-team": team} | ({"anthropic-version": "2023-06-01"} if api.name == "messages" else {})
+    options = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    return stack.curl(api.path, *options, body={**api.request("Hello", stream=stream), "model": model}, timeout_s=20.0)
+
+
+def said(api: Api, answered: Answer, *, stream: bool) -> str:
+    """The text of an answer."""
+    if not stream:
+        return api.text_of_answer(answered.document)
+    return "".join(api.text_of_event(event) for event in events_of(answered.body))
+
+
+def assert_no_more_has_left(far: Far, api: Api, name: str) -> None:
+    """What the provider has seen of one request: its own path, key and model, and no header but those that it needs.
+
+    Args: name: of the version, and of its key.
+    """
+    (seen,) = far.server.seen
+    assert seen.path == (api.path if name == "claude" else api.path.replace("/v1", ROOT))
+    sent = dict(seen.headers)
+    key = {"x-api-key": KEYS["claude"]} if name == "claude" else {"authorization": f"Bearer {KEYS['cloud']}"}
+    assert key.items() <= sent.items()
+    assert sent.pop("host") == f"localhost:{far.server.port}"
+    assert sent.keys() - key.keys() <= set(LEAVING_HEADERS)
+    assert not {value for value in sent.values() if value in OURS.values()}
+    assert json.loads(seen.body)["model"] == f"{name}-model"
+
+
+def replace_key_and_back(stack: Stack, far: Far) -> None:
+    """The next requests have the new key, and then the old one again, without a restart."""
+
+    def is_used(key: str) -> bool:
+        assert ask(stack, CHAT, "far").status == 200
+        return dict(list(far.server.seen)[-1].headers)["authorization"] == f"Bearer {key}"
+
+    for key in ("sk-rotated-fedcba9876543210", KEYS["cloud"]):
+        far.write_key("cloud", key)
+        wait_until(partial(is_used, key), "the new key is used", 5.0)

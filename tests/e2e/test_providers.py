@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from extproc.envoy_config.providers import LEAVING_HEADERS
-from tests.e2e.apis import APIS, CHAT, Api, events_of
-from tests.e2e.far_provider import KEYS, OURS, ROOT, TEXT, Far
-from tests.e2e.harness import Answer, Stack, curl, free_ports, require_envoy, wait_until
+from tests.e2e.apis import APIS, CHAT, Api
+from tests.e2e.far_provider import KEYS, ROOT, TEXT, Far, ask, assert_no_more_has_left, replace_key_and_back, said
+from tests.e2e.harness import Stack, curl, free_ports, require_envoy
 from tests.e2e.measured import Measured
 
 
@@ -83,20 +81,6 @@ def stack(gateway: Stack, far: Far) -> Stack:
     return gateway
 
 
-def ask(stack: Stack, api: Api, model: str, *, stream: bool = False, team: str = "search") -> Answer:
-    """One request, with all that must not leave."""
-    headers = OURS | {"x-team": team} | ({"anthropic-version": "2023-06-01"} if api.name == "messages" else {})
-    options = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    return stack.curl(api.path, *options, body={**api.request("Hello", stream=stream), "model": model}, timeout_s=20.0)
-
-
-def said(api: Api, answered: Answer, *, stream: bool) -> str:
-    """The text of an answer."""
-    if not stream:
-        return api.text_of_answer(answered.document)
-    return "".join(api.text_of_event(event) for event in events_of(answered.body))
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
 @pytest.mark.parametrize("model", ["far", "down"])
@@ -110,15 +94,7 @@ def test_a_provider_answers(stack: Stack, far: Far, model: str, api: Api, stream
     assert f"{name}-model" not in answered.body.decode()
     assert not {"set-cookie", "openai-organization"} & answered.headers.keys()
     assert answered.headers["x-llm-served-version"] == f"far/{name}"
-    (seen,) = far.server.seen
-    assert seen.path == (api.path if name == "claude" else api.path.replace("/v1", ROOT))
-    sent = dict(seen.headers)
-    key = {"x-api-key": KEYS["claude"]} if name == "claude" else {"authorization": f"Bearer {KEYS['cloud']}"}
-    assert key.items() <= sent.items()
-    assert sent.pop("host") == f"localhost:{far.server.port}"
-    assert sent.keys() - key.keys() <= set(LEAVING_HEADERS)
-    assert not {value for value in sent.values() if value in OURS.values()}
-    assert json.loads(seen.body)["model"] == f"{name}-model"
+    assert_no_more_has_left(far, api, name)
     assert measured.outcomes() == {"completed": 1}
     assert measured.rise("llm_requests_total", model="far", version=name) == 1
     assert measured.rise("llm_fallback_total", to=f"far/{name}") == (1 if model == "down" else 0)
@@ -173,14 +149,7 @@ def test_a_stranger_gets_nothing(stack: Stack, far: Far) -> None:
 @pytest.mark.parametrize("gateway", ["watched"], indirect=True)
 def test_a_key_is_replaced(stack: Stack, far: Far) -> None:
     """The next requests have the new one, without a restart."""
-
-    def is_used(key: str) -> bool:
-        assert ask(stack, CHAT, "far").status == 200
-        return dict(list(far.server.seen)[-1].headers)["authorization"] == f"Bearer {key}"
-
-    for key in ("sk-rotated-fedcba9876543210", KEYS["cloud"]):
-        far.write_key("cloud", key)
-        wait_until(partial(is_used, key), "the new key is used", 5.0)
+    replace_key_and_back(stack, far)
 
 
 def test_a_key_that_is_missing_harms_nobody_else(tmp_path: Path, far: Far) -> None:
