@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from extproc.config.classifiers import Classifier, EnsembleSection, RemoteSection
 from extproc.config.document import Document
+from extproc.config.guards.asking import AskingSection
 from extproc.config.guards.classifier import ClassifierSection
 from extproc.config.problems import Places, Problem, Severity, shown
 from extproc.config.secrecy import is_key_itself
@@ -14,7 +15,7 @@ from extproc.config.secrecy import is_key_itself
 def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
     """All problems of classifiers that do not depend on a guard."""
     guards = [guard for policy in document.policies for guard in policy.guards]
-    used = {guard.classifier for guard in guards if isinstance(guard, ClassifierSection)}
+    used = {guard.classifier for guard in guards if isinstance(guard, ClassifierSection | AskingSection)}
     for name, classifier in document.classifiers.items():
         yield from _detector_problems(name, classifier, places)
         yield from _key_problems(name, classifier, places)

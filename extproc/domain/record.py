@@ -77,6 +77,14 @@ class Fencing(StrEnum):
     LEFT = "left"  # JSON, text that citations count in, or a request to which no model answers in words
 
 
+class Asked(StrEnum):
+    """What a classifier said of a text of which a guard was unsure."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNANSWERED = "unanswered"  # in time
+
+
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
     """The model version of an exchange, as needed for measurements.
@@ -193,6 +201,7 @@ class ExchangeRecord:
     finding_count: int = 0
     coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, outcome): texts
     fences: dict[tuple[str, Fencing], int] = field(default_factory=dict)  # (guard, what became of them): texts
+    asked: dict[tuple[str, Asked], int] = field(default_factory=dict)  # (guard, what the classifier said): texts
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the coverage total of each guard
     details: list[str] = field(default_factory=list)  # of findings with a detail: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
@@ -228,6 +237,11 @@ class ExchangeRecord:
         """Count a text that a guard has fenced, or left."""
         key = (guard_name, fencing)
         self.fences[key] = self.fences.get(key, 0) + 1
+
+    def note_asked(self, guard_name: str, said: Asked) -> None:
+        """Count a text about which a guard has asked a classifier."""
+        key = (guard_name, said)
+        self.asked[key] = self.asked.get(key, 0) + 1
 
     def note_detail(self, guard_name: str, kind: str, detail: str) -> None:
         """Keep a finding's detail, once each, up to a limit."""

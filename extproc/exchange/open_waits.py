@@ -48,7 +48,10 @@ class OpenWaits:
         guard = self._guards[event.check.guard]
         if isinstance(event, VerdictMissing):
             note_failure(guard, self._exchange, NoVerdict(event.reason))
-        elif (error := guard.on_verdict(event.found, self._exchange)) is not None:
+            error = guard.on_no_verdict(self._exchange)
+        else:
+            error = guard.on_verdict(event.found, self._exchange)
+        if error is not None:
             raise PayloadRefused(error)
         return self.close(event.check)
 

@@ -203,6 +203,10 @@ class Filter:
         """Process the verdict that this filter asked for; an error refuses the request."""
         return None
 
+    def on_no_verdict(self, exchange: ExchangeContext) -> ApiError | None:
+        """Go on without the verdict that this filter asked for, as it fails open; an error refuses the request."""
+        return None
+
     def on_end(self, exchange: ExchangeContext, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
         """The exchange has ended; called if ``judges_out_of_band``, no matter how much of it the filter has seen.
 

@@ -51,6 +51,7 @@ class ExchangeLog:
             details=record.details,
             duration_ms=(record.ended_ns - record.started_ns) // _MS_NS,
             **({"fences": {"/".join(key): texts for key, texts in record.fences.items()}} if record.fences else {}),
+            **({"asked": {"/".join(key): texts for key, texts in record.asked.items()}} if record.asked else {}),
             **({"identity_refused": record.identity_refused} if record.identity_refused else {}),
             **({"exceeded_claims": record.exceeded_claims} if record.exceeded_claims else {}),
             **({} if record.mark is None else {"hop_mark": record.mark, "front_exchange": record.front_exchange}),

@@ -137,6 +137,12 @@ class ExchangeMetrics:
             "Texts of tools and documents by what became of them: `fenced`, or `left` (JSON, documents to rank).",
             ("policy", "guard", "outcome"),
         )
+        self._asked = counter(
+            "llm_guard_asked_total",
+            "Texts of which a guard was unsure, by what its classifier said: `confirmed`, `refuted`, or `unanswered` in"
+            " time.",
+            ("policy", "guard", "outcome"),
+        )
         self._texts = counter(
             "llm_policy_texts_total",
             "Texts received; equals the coverage total of each guard for that direction.",
@@ -167,6 +173,8 @@ class ExchangeMetrics:
             self.coverage.add((record.policy, guard, direction, what.value), texts)
         for (guard, fencing), texts in record.fences.items():
             self._fences.add((record.policy, guard, fencing.value), texts)
+        for (guard, said), texts in record.asked.items():
+            self._asked.add((record.policy, guard, said.value), texts)
         for direction, texts in record.text_counts.items():
             self._texts.add((record.policy, direction), texts)
         if record.dropped_texts:

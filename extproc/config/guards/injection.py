@@ -7,11 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from extproc.config.guards.base import Around, GuardSection
+from extproc.config.guards.asking import AskingSection
+from extproc.config.guards.base import Around
 from extproc.config.problems import KeyPath, Places, Problem
 
 
-class InjectionSection(GuardSection):
+class InjectionSection(AskingSection):
     """Detects prompt injection and jailbreaks in text from users, tools and documents; optionally in tool schemas."""
 
     guard: Literal["injection"]
@@ -45,7 +46,8 @@ class InjectionSection(GuardSection):
     )
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        """A flag threshold above its block threshold, or a fence in shadow mode."""
+        """A flag threshold above its block threshold, a fence in shadow mode, and what cannot be asked."""
+        yield from super().problems(at, around, places)
         for prefix in ("", "tool_"):
             flag, block = f"{prefix}flag_threshold", f"{prefix}block_threshold"
             if getattr(self, flag) > getattr(self, block):

@@ -8,7 +8,7 @@ from typing import Any
 
 from extproc.config.document import Log
 from extproc.domain.hop_results import MarkResult
-from extproc.domain.record import Coverage, ExchangeRecord, Fencing, Outcome, VersionFacts
+from extproc.domain.record import Asked, Coverage, ExchangeRecord, Fencing, Outcome, VersionFacts
 from extproc.domain.usage import Prices, Usage
 from extproc.server.operations.json_log import open_log
 from extproc.sinks.exchange_log import ExchangeLog
@@ -59,6 +59,15 @@ def test_a_line_tells_what_was_fenced() -> None:
     assert "fences" not in line_of(record)
     record.note_fence("injection", Fencing.FENCED)
     assert line_of(record)["fences"] == {"injection/fenced": 1}
+
+
+def test_a_line_tells_what_a_classifier_was_asked() -> None:
+    """Only where a guard was unsure."""
+    record = ExchangeRecord("id-1", "rev", 0)
+    assert "asked" not in line_of(record)
+    record.note_asked("injection", Asked.REFUTED)
+    record.note_asked("injection", Asked.REFUTED)
+    assert line_of(record)["asked"] == {"injection/refuted": 2}
 
 
 def test_texts_are_in_the_line_only_where_they_were_kept() -> None:

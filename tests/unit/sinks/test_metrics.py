@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.domain.classification import ClassificationJob, Origin
 from extproc.domain.hop_results import MarkResult
-from extproc.domain.record import Action, Coverage, ExchangeRecord, Fencing, Outcome, VersionFacts
+from extproc.domain.record import Action, Asked, Coverage, ExchangeRecord, Fencing, Outcome, VersionFacts
 from extproc.domain.refusal_kinds import RefusalKind
 from extproc.domain.text import Direction
 from extproc.domain.usage import Prices, Usage
@@ -41,6 +41,7 @@ LABELS = {
     "llm_guard_findings_total": {"guard", "direction", "kind"},
     "llm_guard_coverage_total": {"policy", "guard", "direction", "outcome"},
     "llm_guard_fences_total": {"policy", "guard", "outcome"},
+    "llm_guard_asked_total": {"policy", "guard", "outcome"},
     "llm_policy_texts_total": {"policy", "direction"},
     "llm_guard_hold_limit_total": {"guard"},
     "llm_extproc_identity_refused_total": {"source", "reason"},
@@ -119,6 +120,7 @@ def populated() -> Metrics:
     record.note_coverage("pii", "request", Coverage.CHECKED, 3)
     record.note_coverage("pii", "request", Coverage.SKIPPED_SOURCE, 1)
     record.note_fence("injection", Fencing.FENCED)
+    record.note_asked("injection", Asked.CONFIRMED)
     record.text_counts["request"] = 4
     record.dropped_texts = 2
     record.identity_source, record.identity_refused = "api_key", "unknown"
