@@ -44,6 +44,7 @@ ELSEWHERE = {
     "exchange/response.py": PROTOCOL,
     "exchange/response_steps.py": "the rows of a table, which is played row by row: `playbooks/test_phases.py`",
     "exchange/stream_terms.py": DATA,
+    "filters/asking.py": "what it asks, and when: `playbooks/test_unsure_texts.py`",
     "server/transport/fast/health.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
     "server/transport/fast/server.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
     "server/transport/grpc/server.py": "both transports are asked alike: `unit/server/transport/test_transports.py`",
