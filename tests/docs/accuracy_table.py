@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tests.tools.guard_report import recorded
@@ -31,11 +32,24 @@ LINES: Final = (
 )
 
 
-def accuracy_table() -> str:
+ENCODER_LINES: Final = (
+    _Line("`injection`: attacks found at 1 % false alarms", "encoder.injection.{}.recall_at_fpr_0.01"),
+    _Line("`injection`: the same at 0.1 %", "encoder.injection.{}.recall_at_fpr_0.001"),
+    _Line("ensemble: at 1 %", "encoder.ensemble.{}.recall_at_fpr_0.01"),
+    _Line("ensemble: at 0.1 %", "encoder.ensemble.{}.recall_at_fpr_0.001"),
+    _Line("cascade: at 1 %", "encoder.cascade.{}.recall_at_fpr_0.01"),
+    _Line("cascade: attacks refused, by default", "encoder.cascade.{}.recall"),
+    _Line("cascade: honest text that is refused, by default", "encoder.cascade.{}.false_alarms"),
+    _Line("cascade: honest text that is asked about", "encoder.cascade.{}.asked_of_honest"),
+    _Line("`abuse`: area under the curve", "encoder.abuse.{}.auc"),
+)
+
+
+def accuracy_table(lines: Sequence[_Line] = LINES) -> str:
     """One row for each line; an interval where the report has one, a dash where a group has no such texts."""
     figures, date = recorded()
     rows = ["| what | in view | left out | locked |", "|---|---|---|---|"]
-    for line in LINES:
+    for line in lines:
         cells = [_cell(figures, line.figure.format(group)) for group in GROUPS]
         rows.append(f"| {line.what} | {' | '.join(cells)} |")
     return "\n".join([*rows, "", f"Recorded on {date} by `make guard-report ARGS=--record`."])

@@ -18,7 +18,7 @@ from extproc.config.guards import SECTIONS_BY_GUARD
 from extproc.config.section import Section
 from extproc.sinks.metrics import Metrics
 from tests.bench.figures import OTHERS, RATIOS
-from tests.docs.accuracy_table import accuracy_table
+from tests.docs.accuracy_table import ENCODER_LINES, accuracy_table
 from tests.docs.case_table import case_table, front_matter_table
 from tests.docs.cli_tables import cli_tables, exit_code_table
 from tests.docs.configuration_tables import configuration_tables, variables_table
@@ -80,6 +80,7 @@ def tables() -> dict[str, str]:
         "filters": filters_table(),
         "guards": guards_table(),
         "accuracy": accuracy_table(),
+        "encoder accuracy": accuracy_table(ENCODER_LINES),
         "kinds of personal data": pii_kinds_table(),
         "transport limits": transport_limits_table(),
         "benchmark goals": goals_table(),

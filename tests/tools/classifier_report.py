@@ -1,9 +1,8 @@
-"""What the packaged classifier is worth, and what judging beside costs an exchange.
+"""What judging out of band costs an exchange, and what the packaged classifier takes.
 
     python -m tests.tools.classifier_report
 
-Accuracy is what the heads' training measured on sources that were left out (see ``train_heads``). Times are of this
-machine; those of the model need the extra ``packaged``.
+Times are of this machine; those of the model need the extra ``packaged``. How good it is says ``encoder_report``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from importlib.util import find_spec
 
 import orjson
@@ -40,16 +38,7 @@ _KIB_MIB = 1_024
 
 def report() -> dict[str, float]:
     """Figures by name; rates are 0 to 1, times and sizes have their unit last."""
-    return {**_accuracy(), **_costs(), **_model()}
-
-
-def _accuracy() -> dict[str, float]:
-    heads = orjson.loads(files("extproc.classifiers.adapters").joinpath("heads.json").read_bytes())
-    return {
-        f"classifier.{head}.left_out.{name}": float(figure)
-        for head, trained in heads.items()
-        for name, figure in trained["leave_one_source_out"].items()
-    }
+    return {**_costs(), **_model()}
 
 
 def _costs() -> dict[str, float]:

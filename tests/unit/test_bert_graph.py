@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from tests.tools.models_wheel.bert_graph import INPUTS, bert_model
-from tests.tools.models_wheel.safetensors import float_tensors
+from tests.tools.models_wheel.safetensors import float_tensors, packed_tensors, unpacked_tensors
 
 WIDTH, HEADS, LAYERS, WORDS, PLACES = 32, 4, 2, 50, 16
 Array = npt.NDArray[np.float64]
@@ -100,6 +100,15 @@ def test_with_int8_the_vectors_hardly_differ() -> None:
     assert 0.999 < min(cosines) < max(cosines) < 1 - 1e-7
 
 
+def test_with_heads_it_has_an_output_for_each() -> None:
+    """Of the mean of all tokens."""
+    chance = np.random.default_rng(3)
+    weights, bias = chance.normal(0, 1, (3, WIDTH)).astype(np.float32), np.array([0.5, -1.0, 2.0], np.float32)
+    model = bert_model({**TENSORS, "heads.weight": weights, "heads.bias": bias}, HEADS, is_int8=False)
+    expected = computed().mean(axis=0) @ weights.T + bias
+    assert np.abs(output_of(model, IDS, np.ones_like(IDS)) - expected).max() < 1e-4
+
+
 def test_padding_changes_nothing() -> None:
     """What the mask leaves out."""
     model = bert_model(TENSORS, HEADS)
@@ -127,3 +136,15 @@ def test_tensors_are_read_by_name() -> None:
     values = np.array([[1.5, -2.0]], dtype="<f4")
     read = float_tensors(len(header).to_bytes(8, "little") + header + bytes(8) + values.tobytes())
     assert {name: tensor.tolist() for name, tensor in read.items()} == {"weights": [[1.5, -2.0]]}
+
+
+def test_trained_tensors_are_kept_as_whole_numbers() -> None:
+    """Matrices nearly, vectors exactly; what is kept once is kept again as it is, in the same bytes."""
+    layer = {name: tensor for name, tensor in TENSORS.items() if name.startswith("encoder.layer.1")}
+    packed = packed_tensors(layer)
+    kept = unpacked_tensors(packed)
+    assert kept.keys() == layer.keys()
+    for name, tensor in layer.items():
+        assert np.abs(kept[name] - tensor).max() <= (np.abs(tensor).max() / 127 if tensor.ndim > 1 else 0)
+    assert packed_tensors(kept) == packed_tensors(unpacked_tensors(packed_tensors(kept)))
+    assert len(packed) < sum(tensor.nbytes for tensor in layer.values()) / 2

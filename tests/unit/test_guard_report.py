@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.tools import grounding_report, trained_report
+from tests.tools import grounding_report
 from tests.tools.guard_report import TARGETS, Target, flat, reached, report_of, target_of
 
 
@@ -62,18 +62,3 @@ def test_the_packaged_classifier_is_measured_as_it_is_configured() -> None:
         pytest.importorskip(package, reason="the extra `packaged` is not installed")
     figures = report_of("classifier")
     assert {"classifier.packaged.short_us", "classifier.packaged.worker_mib"} <= figures.keys()
-
-
-def test_figures_of_a_trained_model_are_those_that_lie_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without any the task is left out, and what is missing is told."""
-    monkeypatch.setattr(trained_report, "OUTPUT", tmp_path)
-    with pytest.raises(ImportError) as missing:
-        report_of("trained")
-    assert "make train" in str(missing.value.name)
-    (tmp_path / "injection").mkdir()
-    (tmp_path / "injection" / "figures.json").write_text('{"all.recall_at_fpr_0.01": 0.5}')
-    figures = report_of("trained")
-    assert figures == {"trained.injection.all.recall_at_fpr_0.01": 0.5}
-    assert target_of(*figures) is not None

@@ -17,7 +17,7 @@ import numpy as np
 from tokenizers import Encoding
 
 from extproc.classifiers.adapters.base import worst
-from extproc.classifiers.adapters.packaged import minilm
+from extproc.classifiers.adapters.packaged import MINILM, encoder
 from extproc.detectors.answers.compared_words import FREQUENT
 from extproc.detectors.answers.grounding import Context, Tally, context_of
 from extproc.detectors.text.sentences import sentences_of
@@ -34,7 +34,7 @@ class GroundingModel:
     """Compares words. Raises: ModelUnusable."""
 
     def __init__(self, window_tokens_max: int) -> None:
-        self._encoder = minilm(window_tokens_max)
+        self._encoder = encoder(MINILM, window_tokens_max)
 
     def scores_against(self, context: str, texts: Sequence[str]) -> list[dict[str, float]]:
         """For each text, the distance of its worst sentence."""

@@ -1,9 +1,8 @@
 """An ensemble of a model and the in-path injection detector.
 
 The model reads meaning, the detector reads letters and patterns in several languages, so their errors are weakly
-correlated: their odds are multiplied. The detector counts twice, since it generalizes better to unseen sources: in
-ensembles, three small models had a recall of 0.70 there at a false positive rate of 1 %, compared with 0.48 alone, and
-0.68 for the detector alone. A detector score at the guard's flag threshold is neutral.
+correlated: their odds are multiplied. The detector counts twice, since it generalizes better to unseen sources. A
+detector score at the guard's flag threshold is neutral.
 """
 
 from __future__ import annotations

@@ -24,6 +24,12 @@ class ModelFile(NamedTuple):
 
 FILES = (
     ModelFile(
+        "guards.onnx",
+        "6f7bc2314d307f5100d2546e39590aec9b6b7538c84a17df1c6beebce7aa31f5",
+        "Apache-2.0",
+        f"{_MINILM}: model.safetensors, its upper half trained by `make train`, as an ONNX graph with int8 weights",
+    ),
+    ModelFile(
         "minilm.onnx",
         "0eaa02e4f497d4946bcef7d8820a1cb6fbad9563d9af4ef1a19040501135630e",
         "Apache-2.0",

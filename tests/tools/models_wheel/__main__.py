@@ -3,7 +3,7 @@
     python -m tests.tools.models_wheel [--carriers FOLDER] [--output FOLDER]
 
 Makes everything twice, compares, and holds each file to the SHA-256 that ``FILES`` of the package states. After a
-change of the export it says what the new SHA-256 is: state it there, and train the heads again.
+change of the export it says what the new SHA-256 is: state it there.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from pathlib import Path
 import orjson
 
 from tests.tools.models_wheel.bert_graph import bert_model
-from tests.tools.models_wheel.safetensors import float_tensors
+from tests.tools.models_wheel.safetensors import float_tensors, unpacked_tensors
 from tests.tools.models_wheel.sources import CARRIERS, ROOT, Source, SourceUnusable, content_of, recorded_sources
 from tests.tools.models_wheel.wheel import wheel_bytes, wheel_name
 
 PROJECT = ROOT / "packages" / "models"
 PACKAGE = "llm_extproc_models"
 WEIGHTS, CONFIG = "all-MiniLM-L6-v2/model.safetensors", "all-MiniLM-L6-v2/config.json"
-MODEL = "minilm.onnx"
+TRAINED = PROJECT / "trained" / "guards.safetensors"
+"""What `make train` has made of the upper layers, with heads."""
 
 
 def made_files(sources: Mapping[str, Source], carriers: Path) -> dict[str, bytes]:
     """The model files of the wheel by name. Raises: SourceUnusable."""
     copied = {source.in_wheel: content_of(source, carriers) for source in sources.values() if source.in_wheel}
     heads = orjson.loads(content_of(sources[CONFIG], carriers))["num_attention_heads"]
-    return {**copied, MODEL: bert_model(float_tensors(content_of(sources[WEIGHTS], carriers)), heads)}
+    tensors = float_tensors(content_of(sources[WEIGHTS], carriers))
+    trained = {**tensors, **unpacked_tensors(TRAINED.read_bytes())}
+    return {**copied, "minilm.onnx": bert_model(tensors, heads), "guards.onnx": bert_model(trained, heads)}
 
 
 def stated_hashes() -> dict[str, str]:

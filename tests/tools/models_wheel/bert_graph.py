@@ -12,23 +12,22 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
 from tests.tools.models_wheel.graph_writer import GraphWriter
+from tests.tools.models_wheel.safetensors import Floats, quantized
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-OUTPUT = "last_hidden_state"
+OUTPUT, LOG_ODDS = "last_hidden_state", "log_odds"
+HEADS = "heads"
+"""The name of what turns the mean of all tokens into an output for each head, where a model has any."""
 _NORM_EPSILON = 1e-12
-_INT8_MAX = 127
 _MASKED = -10_000.0
 _FLOAT, _INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 
-Floats = npt.NDArray[np.float32]
-
 
 def bert_model(tensors: Mapping[str, Floats], heads: int, is_int8: bool = True) -> bytes:
-    """The bytes of a model's file.
+    """The bytes of a model's file. Its output is a vector for each token, or log odds for each head if it has heads.
 
     Args:
         tensors: by the names that the transformers library gives them.
@@ -54,8 +53,18 @@ class _Bert:
             hidden = self._layer(f"encoder.layer.{number}", hidden, mask)
         shape = ["batch", "sequence"]
         inputs = [onnx.helper.make_tensor_value_info(name, _INT64, shape) for name in INPUTS]
-        output = onnx.helper.make_tensor_value_info(OUTPUT, _FLOAT, [*shape, self._width])
-        return self._graph.model(inputs, output, hidden)
+        if f"{HEADS}.weight" not in self._tensors:
+            output = onnx.helper.make_tensor_value_info(OUTPUT, _FLOAT, [*shape, self._width])
+            return self._graph.model(inputs, output, hidden)
+        output = onnx.helper.make_tensor_value_info(LOG_ODDS, _FLOAT, ["batch", len(self._tensors[f"{HEADS}.bias"])])
+        return self._graph.model(inputs, output, self._log_odds(hidden))
+
+    def _log_odds(self, hidden: str) -> str:
+        """Of a batch without padding, since all tokens count. [batch, heads]"""
+        node, constant = self._graph.node, self._graph.constant
+        mean = node("ReduceMean", hidden, self._graph.integers([1]), keepdims=0)
+        weights = constant(f"{HEADS}.weight", self._tensors[f"{HEADS}.weight"].T)
+        return node("Add", node("MatMul", mean, weights), constant(f"{HEADS}.bias", self._tensors[f"{HEADS}.bias"]))
 
     def _embeddings(self) -> str:
         node, integers = self._graph.node, self._graph.integers
@@ -108,7 +117,7 @@ class _Bert:
         node, constant = self._graph.node, self._graph.constant
         if not self._is_int8:
             return constant(name, values)
-        whole, scales = _quantized(values, axis=0)
+        whole, scales = quantized(values, axis=0)
         return node("Mul", node("Cast", constant(name, whole), to=_FLOAT), constant(f"{name}.scales", scales))
 
     def _rows(self, name: str, places: str) -> str:
@@ -116,7 +125,7 @@ class _Bert:
         node, constant = self._graph.node, self._graph.constant
         if not self._is_int8:
             return node("Gather", self._tensor(name), places)
-        whole, scales = _quantized(self._tensors[name], axis=1)
+        whole, scales = quantized(self._tensors[name], axis=1)
         rows = node("Cast", node("Gather", constant(name, whole), places), to=_FLOAT)
         return node("Mul", rows, node("Gather", constant(f"{name}.scales", scales), places))
 
@@ -126,10 +135,3 @@ class _Bert:
 
     def _tensor(self, name: str) -> str:
         return self._graph.constant(name, self._tensors[name])
-
-
-def _quantized(values: Floats, axis: int) -> tuple[npt.NDArray[np.int8], Floats]:
-    """Whole numbers, and the scales along an axis that make the greatest of them 127."""
-    greatest = np.abs(values).max(axis=axis, keepdims=True)
-    scales = (np.maximum(greatest, np.finfo(np.float32).tiny) / np.float32(_INT8_MAX)).astype(np.float32)
-    return np.rint(values / scales).astype(np.int8), scales
