@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
 
-from extproc.config.classifiers import Classifier, EnsembleSection, PackagedClassifier, RemoteSection
+from extproc.config.classifiers import Classifier, EnsembleSection, RemoteSection
 from extproc.config.document import Document
 from extproc.config.guards.asking import AskingSection
 from extproc.config.guards.classifier import ClassifierSection
 from extproc.config.problems import Places, Problem, Severity, shown
 from extproc.config.secrecy import is_key_itself
-
-_OTHER_HEADS = frozenset(get_args(PackagedClassifier.model_fields["head"].annotation)) - {"injection"}
 
 
 def classifier_problems(document: Document, places: Places) -> Iterator[Problem]:
@@ -33,7 +30,7 @@ def _detector_problems(name: str, classifier: Classifier, places: Places) -> Ite
     """A detector finds one kind only, so a model in an ensemble with it must have that single label."""
     if not isinstance(classifier, EnsembleSection) or classifier.with_detector is None:
         return
-    if classifier.judges_pairs or len(classifier.counts) > 1 or _OTHER_HEADS.intersection(classifier.counts):
+    if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
         hint = "Remove `with_detector`, or keep only the injection label in `labels`."
         what = "the detector finds only injections, and the classifier has other labels"
         yield places.problem(("classifiers", name, "with_detector"), what, hint=hint)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from extproc.config.guards.base import Around, GuardSection
-from extproc.config.problems import KeyPath, Places, Problem, did_you_mean, names, shown
+from extproc.config.problems import KeyPath, Places, Problem, names, shown
 from extproc.config.section import Name
 
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -55,15 +55,12 @@ class AskingSection(GuardSection):
             yield places.problem((*at, "ask_between"), f"no score is between {low:g} and {high:g}", hint=hint)
 
     def _classifier_problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
-        known = list(around.classifiers)
         if self.classifier is None:
+            known = list(around.classifiers)
             hint = f"Add `classifier:`. Known classifiers: {names(known)}." if known else "Add one to `classifiers:`."
             yield places.problem((*at, "ask_between"), "no `classifier` to ask", hint=hint)
-        elif self.classifier not in known:
-            hint = did_you_mean(self.classifier, known) or (
-                f"Known classifiers: {names(known)}." if known else "Add it to `classifiers:`."
-            )
-            yield places.problem((*at, "classifier"), f"unknown classifier {shown(self.classifier)}", hint=hint)
+        elif self.classifier not in around.classifiers:
+            yield from around.unknown_classifier(self.classifier, at, places)
         elif around.classifiers[self.classifier].judges_pairs:
             hint = "Use one that classifies single texts."
             what = f"{shown(self.classifier)} classifies responses together with documents"

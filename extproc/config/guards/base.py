@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from extproc.config.classifiers import Classifier
-from extproc.config.problems import KeyPath, Places, Problem
+from extproc.config.problems import KeyPath, Places, Problem, did_you_mean, names, shown
 from extproc.config.section import Name, OnError, Section
 from extproc.config.text_files import TextFile
 
@@ -29,6 +29,15 @@ class Around:
     classifiers: Mapping[str, Classifier]
     has_prompt: bool
     message_timeout_ms: int
+
+    def unknown_classifier(self, name: str, at: KeyPath, places: Places) -> Iterator[Problem]:
+        """The problem of a guard that names a classifier that there is not. Args: at: key path of the guard."""
+        known = list(self.classifiers)
+        if name not in known:
+            hint = did_you_mean(name, known) or (
+                f"Known classifiers: {names(known)}." if known else "Add it to `classifiers:`."
+            )
+            yield places.problem((*at, "classifier"), f"unknown classifier {shown(name)}", hint=hint)
 
 
 class GuardSection(Section):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from extproc.config.guards.base import Around, GuardSection, On
 from extproc.config.guards.judged import SpeakerName
-from extproc.config.problems import KeyPath, Places, Problem, did_you_mean, names, shown
+from extproc.config.problems import KeyPath, Places, Problem, shown
 from extproc.config.section import Name
 
 
@@ -67,12 +67,7 @@ class ClassifierSection(GuardSection):
 
     def problems(self, at: KeyPath, around: Around, places: Places) -> Iterator[Problem]:
         """An unknown or unsuitable classifier, or a result that would come too late."""
-        known = list(around.classifiers)
-        if self.classifier not in known:
-            hint = did_you_mean(self.classifier, known) or (
-                f"Known classifiers: {names(known)}." if known else "Add it to `classifiers:`."
-            )
-            yield places.problem((*at, "classifier"), f"unknown classifier {shown(self.classifier)}", hint=hint)
+        yield from around.unknown_classifier(self.classifier, at, places)
         if self.action == "block" and self.await_ms is None:
             hint = "Add `await_ms`, or write `action: flag`."
             yield places.problem(
