@@ -11,6 +11,7 @@ from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiSection
 from extproc.detectors.pii.custom_recognizer import CustomRecognizer
 from extproc.detectors.pii.detector import PiiDetector
+from extproc.detectors.pii.postal_addresses import POSTAL_ADDRESS, may_hold_address, prepare_addresses
 from extproc.detectors.pii.reasons import reasons_of
 from extproc.detectors.text.cells import has_long_word, word_chars_max
 from extproc.detectors.text.folding import read
@@ -25,6 +26,7 @@ from extproc.filters.base import ExchangeContext, FindingReporter, Guard, Resour
 from extproc.filters.in_turn import InTurn, PassingStage
 from extproc.filters.json_text import JsonTextStage, WholeNumbers, may_hide
 from extproc.filters.observe import ObservingStage
+from extproc.filters.postal_addresses import PostalAddressStage
 from extproc.filters.private_keys import KIND as KEY_BLOCK
 from extproc.filters.private_keys import PrivateKeyStage, may_hold_private_key
 from extproc.filters.span_detectors import Mask
@@ -61,6 +63,9 @@ class PiiGuard(Guard):
         self._detector = detector_of(section)
         self._recognizers = section.recognizers
         self._finds_keys = KEY_BLOCK in section.entities
+        self._finds_addresses = POSTAL_ADDRESS in section.entities
+        if self._finds_addresses:
+            prepare_addresses()
         self._numbers = WholeNumbers(self._detector)
         self._masking = section.masking
         self._style = section.masking.type
@@ -110,7 +115,9 @@ class PiiGuard(Guard):
         if in_response and any(has_long_word(text, self._word_chars_max) for _, text in texts):
             return True
         joined = "\n".join([text for _, text in texts])
-        return self._detector.might_match(joined) or (self._finds_keys and may_hold_private_key(joined))
+        if self._detector.might_match(joined) or (self._finds_keys and may_hold_private_key(joined)):
+            return True
+        return self._finds_addresses and may_hold_address(joined)
 
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
@@ -131,8 +138,10 @@ class PiiGuard(Guard):
         return stage
 
     def _span_stage(self, mask: Mask | None, reporter: FindingReporter, limit: HoldLimit) -> Stage:
-        """Finds spans in cells, and around that key blocks, which exceed a cell."""
-        spans = SpanStage(self._detector, mask, reporter.report, limit=limit, on_text=reporter.set_text)
+        """Finds spans in cells, and around that addresses and key blocks, which exceed a cell."""
+        spans: Stage = SpanStage(self._detector, mask, reporter.report, limit=limit, on_text=reporter.set_text)
+        if self._finds_addresses:
+            spans = PostalAddressStage(spans, mask, reporter.report, limit=limit, on_text=reporter.set_text)
         return self._key_blocks(spans, mask, reporter) if self._finds_keys else spans
 
     def _with_key_blocks(self, stage: Stage, mask: Mask | None, reporter: FindingReporter) -> Stage:

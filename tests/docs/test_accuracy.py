@@ -31,6 +31,18 @@ def test_a_guard_is_told_by_its_locked_sources(guard: str) -> None:
         assert f"{figures[name]:.2f}" in said, f"{guard}.md: {name} is {figures[name]:.2f}"
 
 
+@pytest.mark.parametrize("group", ["in_view", "left_out.our_locales", "left_out"])
+def test_addresses_are_told_by_the_report(group: str) -> None:
+    """A row for each group, on the page of the guard that finds them if it is told to."""
+    figures, _ = recorded()
+    told = {name: figures.get(f"pii.addresses.{group}.{name}", 0.0) for name in ("precision", "recall", "f1", "spans")}
+    row = f"| {told['spans']:.0f} | {told['precision']:.3f} | {told['recall']:.3f} | {told['f1']:.3f}"
+    if group != "in_view":
+        low, high = (figures[f"pii.addresses.{group}.f1.{end}"] for end in ("low", "high"))
+        row += f" ({low:.3f} to {high:.3f})"
+    assert f"{row} |" in (GUARD_PAGES / "pii.md").read_text()
+
+
 def test_every_line_has_a_figure_of_locked_sources() -> None:
     """A figure that is renamed would leave a dash."""
     figures, date = recorded()

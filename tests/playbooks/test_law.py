@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from extproc.detectors.pii.kinds import DEFAULT_ENTITIES
+from extproc.detectors.pii.postal_addresses import POSTAL_ADDRESS
 from extproc.domain.record import ExchangeRecord, Outcome
 from extproc.exchange.events import RequestBody, ResponseBody
 from tests.playbooks.answers import DIALECTS, Call, Choice
@@ -34,6 +36,8 @@ PERSONAL = (
     "078-05-1120",
     "ghp_1234567890abcdefghij1234567890abcdefgh",
     "a@b.co",
+    "12 Oak Street, Boston, MA 02110",
+    "Am Markt 5\n10115 Berlin",
 )
 ORDINARY = (
     "hello",
@@ -43,6 +47,9 @@ ORDINARY = (
     "Please consult a lawyer about it.",
     "The card is",
     "call me at",
+    "I live at",
+    "12 Oak Street",
+    "Lindenweg",
     "12",
     "AB",
     "+",
@@ -91,9 +98,10 @@ def calls(draw: st.DrawFn) -> Call:
 
 CHOICES = st.builds(Choice, texts(), texts(), st.lists(calls(), max_size=2).map(tuple))
 PII_GUARDS = st.builds(
-    lambda action, on: {**PII, "action": action, "on": on},
+    lambda action, on, entities: {**PII, "action": action, "on": on, "entities": entities},
     st.sampled_from(["mask", "mask", "block", "block", "flag", "shadow"]),
     st.sampled_from(["both", "response"]),
+    st.sampled_from([DEFAULT_ENTITIES, (*DEFAULT_ENTITIES, POSTAL_ADDRESS)]),
 )
 REFUSAL_GUARDS = st.builds(
     lambda action, chars: {**REFUSAL, "action": action, "prefix_chars": chars},
@@ -103,7 +111,7 @@ REFUSAL_GUARDS = st.builds(
 SEVERAL = st.lists(
     st.builds(
         lambda entities, action: {**PII, "name": "_".join(entities).lower(), "entities": entities, "action": action},
-        st.sampled_from([["EMAIL"], ["PHONE", "IBAN"], ["CREDIT_CARD", "US_SSN", "IP_ADDRESS"]]),
+        st.sampled_from([["EMAIL"], ["PHONE", "IBAN"], ["CREDIT_CARD", "US_SSN", "IP_ADDRESS"], [POSTAL_ADDRESS]]),
         st.sampled_from(["mask", "block", "block", "flag"]),
     ),
     min_size=2,

@@ -7,8 +7,12 @@ FOLDER holds ``SOURCE.jsonl.gz`` or ``SOURCE.jsonl``; default: ``tests/corpus/sh
 of its type overlaps it by half or more of the longer of the two; parts of one date with nothing but blanks and commas
 between are one span.
 
+Postal addresses, which a guard does not look for by default, have figures of their own: ``pii.addresses``. An address
+that is found counts as false unless it overlaps a labelled one as above.
+
 Nobody who wrote a pattern has read the sentences of ``UNSEEN`` sources; how Faker writes their numbers was in view.
-Intervals are over languages, since a number is written alike within one.
+Intervals are over languages, since a number is written alike within one. How Faker writes addresses was in view too;
+``ADDRESS_LOCALES`` are those for whose countries the forms of addresses are written.
 """
 
 from __future__ import annotations
@@ -30,7 +34,9 @@ from typing import Any
 
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
+from extproc.detectors.pii.postal_addresses import POSTAL_ADDRESS, postal_addresses
 from extproc.domain.finding import Finding
+from tests.tools import corpora
 
 Row = dict[str, Any]
 Span = tuple[str, int, int]
@@ -49,6 +55,10 @@ FINDING_KINDS = {"JWT": "SECRET", "URL_CREDENTIALS": "SECRET"}
 """Kinds that the corpora do not tell apart."""
 SECRET_KINDS = frozenset({"SECRET", "JWT", "URL_CREDENTIALS"})
 UNSEEN = ("presidio_templates",)
+ADDRESS_LOCALES = frozenset((
+    "en_US", "en_CA", "en_GB", "en_IE", "en_AU", "en_IN", "de_DE", "de_AT", "de_CH", "nl_NL", "nl_BE", "sv_SE", "no_NO",
+    "da_DK", "fi_FI", "pl_PL", "cs_CZ", "fr_FR", "fr_CH", "es_ES", "it_IT", "pt_PT", "pt_BR",
+))  # fmt: skip
 RESAMPLES = 1_000
 CODE_LINES = 10_000
 ROUNDS = 7
@@ -72,6 +82,9 @@ def main() -> None:
         low, high = interval(group)
         numbers = " | ".join(f"{value:.3f}" for value in rates(total(group.values())))
         print(f"| {kind} | {numbers} | {low:.3f} to {high:.3f} |")
+    print("\n| addresses, if they are looked for | figure |\n|---|---|")
+    for name, value in address_figures(folder).items():
+        print(f"| {name} | {value:.3f} |")
     print(f"\nSecrets found in {CODE_LINES} lines of code and lock files: {secrets_in_code(detector)}")
     print("\n| text | us a call |\n|---|---|")
     for name, text in cost_texts().items():
@@ -81,6 +94,7 @@ def main() -> None:
 def report() -> dict[str, float]:
     """Every figure by a flat name: ``pii.SOURCE.KIND.f1``, ``pii.SOURCE.rows_flagged``, ``pii.code.secrets``,
     ``pii.detector_us.TEXT``, and of the unseen sources ``pii.left_out.KIND.f1``; the kind ``all`` has every finding.
+    ``pii.addresses.in_view`` are those of own_faker, ``left_out`` of the unseen sources.
     """
     detector = PiiDetector(ENTITIES)
     by_kind, flagged = accuracy(detector, CORPUS)
@@ -95,6 +109,7 @@ def report() -> dict[str, float]:
         for name, value in zip(("precision", "recall", "f1"), rates(total(group.values())), strict=True):
             figures[f"pii.left_out.{kind}.{name}"] = value
         figures[f"pii.left_out.{kind}.f1_low"], figures[f"pii.left_out.{kind}.f1_high"] = interval(group)
+    figures |= address_figures(CORPUS)
     figures["pii.code.secrets"] = secrets_in_code(detector)
     for name, text in cost_texts().items():
         figures[f"pii.detector_us.{name}"] = call_us(partial(detector.find, text))
@@ -129,7 +144,7 @@ def rows_of(folder: Path) -> Iterator[tuple[str, Row]]:
 
 
 def kind_of(corpus_type: str) -> str | None:
-    """Our kind for a type of the corpora; None for what is not looked for (names, addresses)."""
+    """Our kind for a type of the corpora; None for what is not looked for by default (names, addresses)."""
     kind = CORPUS_KINDS.get(corpus_type, corpus_type)
     return kind if kind in ENTITIES else None
 
@@ -211,6 +226,44 @@ def interval(by_language: dict[str, Counter[str]]) -> tuple[float, float]:
     draw, groups = random.Random(7), list(by_language.values())
     drawn = sorted(rates(total(draw.choices(groups, k=len(groups))))[2] for _ in range(RESAMPLES))
     return drawn[RESAMPLES // 40], drawn[-RESAMPLES // 40]
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+
+def address_figures(folder: Path) -> dict[str, float]:
+    """Figures of postal addresses: in view, in the unseen sources, there in the locales they are written for, and how
+    many honest texts have one.
+    """
+    in_view, unseen_by_language = addresses(folder, ("own_faker",)), addresses(folder, UNSEEN)
+    ours = {lang: counts for lang, counts in unseen_by_language.items() if lang in ADDRESS_LOCALES}
+    groups = {"in_view": in_view, "left_out": unseen_by_language, "left_out.our_locales": ours}
+    figures: dict[str, float] = {}
+    for group, by_language in groups.items():
+        counts = total(by_language.values())
+        for name, value in zip(("precision", "recall", "f1"), rates(counts), strict=True):
+            figures[f"pii.addresses.{group}.{name}"] = value
+        if len(by_language) > 1:
+            figures[f"pii.addresses.{group}.f1.low"], figures[f"pii.addresses.{group}.f1.high"] = interval(by_language)
+        figures[f"pii.addresses.{group}.spans"] = counts["hit"] + counts["missed"]
+    honest = corpora.in_view("honest")
+    flagged = sum(bool(postal_addresses(row.text)) for row in honest)
+    figures["pii.addresses.in_view.honest_flagged"] = flagged / len(honest)
+    return figures
+
+
+def addresses(folder: Path, sources: Iterable[str]) -> dict[str, Counter[str]]:
+    """Counts of addresses in some sources by language, empty where a row has none."""
+    groups: dict[str, Counter[str]] = {}
+    for source, row in rows_of(folder):
+        if source in sources:
+            found = [(POSTAL_ADDRESS, one.start, one.end) for one in postal_addresses(row["text"])]
+            labelled = [span for span in row["spans"] if span["type"] == "ADDRESS"]
+            wanted = [(POSTAL_ADDRESS, span["start"], span["end"]) for span in labelled]
+            by_kind: dict[tuple[str, str], Counter[str]] = {}
+            count_spans(source, found, wanted, by_kind)
+            groups.setdefault(row.get("lang", ""), Counter()).update(total(by_kind.values()))
+    return groups
 
 
 # --- code ----------------------------------------------------------------------------------------------------------

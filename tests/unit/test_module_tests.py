@@ -31,6 +31,8 @@ ELSEWHERE = {
     "detectors/pii/ids_elsewhere.py": "with all validators of numbers: `unit/detectors/pii/test_number_oracles.py`",
     "detectors/pii/ids_of_europe.py": "with all validators of numbers: `unit/detectors/pii/test_number_oracles.py`",
     "detectors/pii/kind.py": DATA,
+    "detectors/pii/postal_cues.py": "what it reads before addresses: `unit/detectors/pii/test_postal_addresses.py`",
+    "detectors/pii/postal_parts.py": "patterns of addresses: `unit/detectors/pii/test_postal_addresses.py`",
     "detectors/pii/private_keys.py": "the patterns of one stage: `unit/filters/test_private_keys.py`",
     "detectors/text/look_alike_letters.py": "a generated table: `unit/test_tables.py`",
     "detectors/text/scanned.py": PROTOCOL,

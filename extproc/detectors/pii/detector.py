@@ -10,7 +10,7 @@ must wait for the words that follow.
 A cell with disguised characters (``folding``) is scanned twice: as it reads, and as it is written, so that nothing is
 lost if a hyphen or an escape is part of another value.
 
-Not detected here: private key blocks (longer than a cell), names and addresses.
+Not detected here: private key blocks and postal addresses (longer than a cell), names.
 """
 
 from __future__ import annotations

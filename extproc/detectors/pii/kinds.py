@@ -13,6 +13,7 @@ from extproc.detectors.pii import (
 )
 from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.national_ids import NATIONAL_ID_KINDS
+from extproc.detectors.pii.postal_addresses import POSTAL_ADDRESS
 
 BEFORE_NATIONAL_IDS: tuple[PiiKind, ...] = (
     *credentials.KINDS,
@@ -30,7 +31,7 @@ BEHIND_NATIONAL_IDS: tuple[PiiKind, ...] = (
 """In order of precedence: a span of an earlier kind is never given to a later one."""
 
 KINDS: tuple[PiiKind, ...] = (*BEFORE_NATIONAL_IDS, *BEHIND_NATIONAL_IDS)
-"""All but national ids, which are found in one pass, and private keys, which are longer than a cell."""
+"""All but national ids, which are found in one pass, and private keys and addresses, which are longer than a cell."""
 
 PRIVATE_KEY = "PRIVATE_KEY"
 NATIONAL_ID = "NATIONAL_ID"
@@ -44,6 +45,7 @@ DEFAULT_ENTITIES = (*(one.name for one in KINDS if one.by_default), PRIVATE_KEY,
 ENTITIES = (
     *DEFAULT_ENTITIES,
     *(one.name for one in KINDS if not one.by_default),
+    POSTAL_ADDRESS,
     *sorted(NATIONAL_ID_KINDS),
 )
 """Every kind that may be requested."""

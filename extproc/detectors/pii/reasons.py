@@ -15,6 +15,7 @@ from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import KINDS, PRIVATE_KEY
 from extproc.detectors.pii.national_ids import NATIONAL_ID_KINDS
 from extproc.detectors.pii.phone_cues import BEHIND_CHARS_MAX, cue_behind
+from extproc.detectors.pii.postal_addresses import ABOUT, POSTAL_ADDRESS
 from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, cells
 from extproc.detectors.text.folding import folded
 from extproc.domain.finding import Finding
@@ -23,7 +24,7 @@ from extproc.domain.reasons import Reason
 _WORD = re.compile(r"[^\W_]+")
 _CHANGED_CHARS = 3
 _BLANKED = "~"
-_ABOUT = {kind.name: kind.about for kind in KINDS} | {PRIVATE_KEY: "a private key in PEM"}
+_ABOUT = {kind.name: kind.about for kind in KINDS} | {PRIVATE_KEY: "a private key in PEM", POSTAL_ADDRESS: ABOUT}
 
 
 def reasons_of(detector: PiiDetector, patterns: Mapping[str, str], text: str, finding: Finding) -> list[Reason]:
@@ -46,7 +47,7 @@ def reasons_of(detector: PiiDetector, patterns: Mapping[str, str], text: str, fi
     moved = replace(finding, start=finding.start - base, end=finding.end - base)
     cell = _Cell(detector, start - base, moved, text[end : end + BEHIND_CHARS_MAX])
     seen = text[base:end]
-    if not cell.is_found(seen):  # a key block, or a value that stands in several cells
+    if not cell.is_found(seen):  # a key block, an address, or a value that stands in several cells
         return reasons
     reasons += [Reason("context", word) for word in cell.context(seen)]
     if cell.has_check_digits(seen):

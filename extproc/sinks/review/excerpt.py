@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import ENTITIES
 from extproc.detectors.pii.phone_cues import BEHIND_CHARS_MAX
+from extproc.detectors.pii.postal_addresses import postal_addresses, prepare_addresses
 from extproc.detectors.text.cells import CONTEXT_CHARS_MAX, CellBuffer, cells
 from extproc.detectors.text.folding import folded
 from extproc.domain.review import FindingNote
@@ -54,6 +55,8 @@ class Excerpts:
         self._texts = texts
         self._chars_max = chars_max
         self._detector = PiiDetector(ENTITIES)
+        if texts == "masked":
+            prepare_addresses()
 
     def of_all(self, notes: Sequence[FindingNote]) -> list[Excerpt]:
         """The excerpts of one exchange's notes: data found by one guard is masked in the context of other findings."""
@@ -100,7 +103,9 @@ class Excerpts:
         return hidden
 
     def _personal_data(self, text: str) -> Iterator[_Span]:
-        """What the pii guard would find: it scans cell by cell."""
+        """What the pii guard would find: it scans for addresses, and then cell by cell."""
+        for finding in postal_addresses(text):
+            yield _Span(finding.start, finding.end, finding.kind)
         if not self._detector.might_match(text):
             return
         for first, last in cells(folded(text)):

@@ -77,7 +77,13 @@ def test_the_beginning_of_a_value_is_called_one() -> None:
 
 
 def test_a_value_of_several_cells_has_its_rule_alone() -> None:
-    """A key block: the detector does not find it in a cell."""
-    text = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"
-    finding = Finding("PRIVATE_KEY", 0, len(text), 1.0, "pii.private_key")
-    assert [one.cause for one in reasons_of(DETECTOR, {}, text, finding)] == ["rule"]
+    """A key block, an address: the detector does not find it in a cell."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"
+    for kind, text, said in (
+        ("PRIVATE_KEY", key, "private key"),
+        ("POSTAL_ADDRESS", "12 Oak Street, Boston", "address"),
+    ):
+        finding = Finding(kind, 0, len(text), 1.0, f"pii.{kind.lower()}")
+        (reason,) = reasons_of(DETECTOR, {}, text, finding)
+        assert reason.cause == "rule"
+        assert said in reason.said

@@ -69,6 +69,12 @@ def test_data_inside_what_was_found_is_masked() -> None:
     assert found_in(excerpt) == "send all mails to <EMAIL>, now"
 
 
+def test_addresses_are_masked_whether_or_not_a_guard_looks_for_them() -> None:
+    """Across lines too."""
+    excerpt = MASKED.of(note_of(f"{ATTACK} and ship it to 12 Oak Street\nBoston, MA 02110 today.", ATTACK))
+    assert excerpt.text == f"{ATTACK} and ship it to <POSTAL_ADDRESS> today."
+
+
 def test_no_text_and_plain_text() -> None:
     """What the configuration may ask for instead."""
     note = note_of("Mail ann@example.org", "ann@example.org", "EMAIL", is_data=True)
