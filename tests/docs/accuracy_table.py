@@ -33,15 +33,14 @@ LINES: Final = (
 
 
 ENCODER_LINES: Final = (
-    _Line("`injection`: attacks found at 1 % false alarms", "encoder.injection.{}.recall_at_fpr_0.01"),
-    _Line("`injection`: the same at 0.1 %", "encoder.injection.{}.recall_at_fpr_0.001"),
+    _Line("the encoder: attacks found at 1 % false alarms", "encoder.{}.recall_at_fpr_0.01"),
+    _Line("the encoder: the same at 0.1 %", "encoder.{}.recall_at_fpr_0.001"),
     _Line("ensemble: at 1 %", "encoder.ensemble.{}.recall_at_fpr_0.01"),
     _Line("ensemble: at 0.1 %", "encoder.ensemble.{}.recall_at_fpr_0.001"),
     _Line("cascade: at 1 %", "encoder.cascade.{}.recall_at_fpr_0.01"),
     _Line("cascade: attacks refused, by default", "encoder.cascade.{}.recall"),
     _Line("cascade: honest text that is refused, by default", "encoder.cascade.{}.false_alarms"),
     _Line("cascade: honest text that is asked about", "encoder.cascade.{}.asked_of_honest"),
-    _Line("`abuse`: area under the curve", "encoder.abuse.{}.auc"),
 )
 
 

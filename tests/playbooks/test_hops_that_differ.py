@@ -168,7 +168,7 @@ def test_limits_of_the_second_hop_are_for_those_who_come_around_the_first() -> N
 @pytest.mark.parametrize("comes", [True, False])
 def test_a_request_is_marked_when_its_verdict_is_known(comes: bool) -> None:
     """Where none comes, and the guard fails open, the mark does not name it: the second hop asks its classifier."""
-    classifiers: dict[str, Any] = {"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}}
+    classifiers: dict[str, Any] = {"classifiers": {"harm": {"adapter": "packaged", "head": "injection"}}}
     awaited: dict[str, Any] = {
         "guard": "classifier",
         "classifier": "harm",

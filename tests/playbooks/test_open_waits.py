@@ -42,7 +42,7 @@ from tests.playbooks.driver import (
     snapshot_of,
 )
 
-CLASSIFIERS = {"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}}
+CLASSIFIERS = {"classifiers": {"harm": {"adapter": "packaged", "head": "injection"}}}
 BESIDE: dict[str, Any] = {"guard": "classifier", "classifier": "harm"}
 AWAITED: dict[str, Any] = {**BESIDE, "on": "request", "action": "block", "await_ms": 500}
 HARM = Finding("HARM", 0, 5, 0.9, "classifier.harm")

@@ -53,7 +53,7 @@ AWAITED: dict[str, Any] = {
     "await_ms": 500,
     "on_error": "open",
 }
-CLASSIFIERS = {"classifiers": {"harm": {"adapter": "packaged", "head": "abuse"}}}
+CLASSIFIERS = {"classifiers": {"harm": {"adapter": "packaged", "head": "injection"}}}
 ALWAYS_FAILS = {(Phase.REQUEST_BODY, Overloaded), (Phase.FEEDBACK, Overloaded), (Phase.BUFFERED, ResponseTrailers)}
 
 FULL_DUPLEX = snapshot_of(VERSION, PII_BLOCK, METER)

@@ -62,10 +62,8 @@ TARGETS = (
     Target("grounding.*.similarity.auc", 0.85),
     Target("holdback.*.median", 20, at_least=False),
     Target("holdback.all_guards.default.first_event_median", 2, at_least=False),
-    Target("encoder.injection.locked.recall_at_fpr_0.01", 0.75),
+    Target("encoder.locked.recall_at_fpr_0.01", 0.75),
     Target("encoder.cascade.locked.recall_at_fpr_0.01", 0.70),
-    Target("encoder.harm.locked.recall_at_fpr_0.01", 0.70),
-    Target("encoder.abuse.locked.auc", 0.90),
     Target("encoder.ms_256_tokens", 30, at_least=False),
 )
 

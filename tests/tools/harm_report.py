@@ -37,8 +37,6 @@ FOLDS: Final = 6
 HONEST_ONE_IN: Final = 3
 """Of the honest texts in view this many are judged; of locked ones all."""
 ANSWER_CHARS: Final = 600
-SAME_FAMILY: Final = {"catqa": "declare-lab/red-instruct", "cyberseceval_frr_benign": "meta-llama/PurpleLlama"}
-"""Older sources that are of a repository of newer ones, which is left out as a whole."""
 LOOK_ALIKES: Final = frozenset({"look_alike", "mental_health", "hard_honest"})
 """Kinds of honest rows that have the words of harm."""
 PROSE: Final = "The museum opens at nine and closes when the last visitor has left the garden. "
@@ -124,7 +122,7 @@ def _folds() -> dict[str, int]:
     sources = {
         row.source for task in ("harm", "abuse", "honest", "refusal", "injection") for row in corpora.in_view(task)
     }
-    families = {source: SAME_FAMILY.get(source) or known.get(source, source) for source in sources}
+    families = {source: corpora.SAME_REPOSITORY.get(source) or known.get(source, source) for source in sources}
     in_turn = sorted(set(families.values()), key=hash_of)
     return {source: in_turn.index(family) % FOLDS for source, family in families.items()}
 

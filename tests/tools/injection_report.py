@@ -12,7 +12,6 @@ Three groups of figures, each over sources, of which each counts once:
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -59,30 +58,23 @@ def judged(rows: Iterable[Row], judge: Judge) -> list[tuple[Row, Scored]]:
     return [(row, Scored(row.source, row.label, judge(row.text))) for row in rows if row.source != OWN_SOURCE]
 
 
-def fold_of(row: Row, task: str) -> int:
-    """Sources of a family are left out together."""
-    family = corpora.family_of(task, row.source)
-    return hashlib.sha256(f"fold {family}".encode()).digest()[0] % FOLDS
-
-
 def judged_without_their_family(tasks: Mapping[str, Sequence[Row]]) -> Iterator[tuple[Row, Scored]]:
     """Each row by models that were trained without its family, and without texts that are nearly one of it."""
-    every = [(row, fold_of(row, task)) for task, rows in tasks.items() for row in rows]
+    every = [
+        (row, corpora.fold_of(corpora.family_of(task, row.source), FOLDS))
+        for task, rows in tasks.items()
+        for row in rows
+    ]
     for fold in range(FOLDS):
         left_out = [row for row, number in every if number == fold and row.source != OWN_SOURCE]
         seen = {key for row in left_out if row.label for key in near_duplicate_keys(row.text)}
         rest = [
             Example(row.text, row.label, row.source)
             for row, number in every
-            if row.source == OWN_SOURCE or (number != fold and not _is_nearly_one_of(seen, row.text))
+            if row.source == OWN_SOURCE or (number != fold and not corpora.nearly_repeats(row.text, seen))
         ]
         detector = InjectionDetector(train(rest, RECIPE), train(rest, JOINED_RECIPE))
         yield from judged(left_out, partial(score_of, detector))
-
-
-def _is_nearly_one_of(seen: set[int], text: str) -> bool:
-    own = near_duplicate_keys(text)
-    return len(seen & own) * 2 >= len(own)
 
 
 def group_figures(group: str, rows: Sequence[tuple[Row, Scored]]) -> dict[str, float]:
@@ -156,8 +148,11 @@ def report() -> dict[str, float]:
     in_view = rows_in_view()
     every = [row for rows in in_view.values() for row in rows]
     locked = [row for task in in_view for row in corpora.locked(task)]
+    unseen = judged(locked, judge)
+    untranslated = [each for row, each in unseen if row.source not in corpora.TRANSLATED]
     found = {
-        **group_figures("locked", judged(locked, judge)),
+        **group_figures("locked", unseen),
+        **{f"locked.untranslated.{name}": value for name, value in figures(untranslated).items()},
         **group_figures("left_out", list(judged_without_their_family(in_view))),
         **group_figures("in_view", judged(every, judge)),
         **kept_in_disguise(shipped, in_view["injection"]),

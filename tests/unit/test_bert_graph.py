@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+import pytest
 
-from tests.tools.models_wheel.bert_graph import INPUTS, bert_model
+from tests.tools.models_wheel.bert_graph import INPUTS, Precision, bert_model
 from tests.tools.models_wheel.safetensors import float_tensors, packed_tensors, unpacked_tensors
 
 WIDTH, HEADS, LAYERS, WORDS, PLACES = 32, 4, 2, 50, 16
@@ -88,23 +89,24 @@ def computed() -> Array:
 
 def test_without_int8_it_computes_a_bert() -> None:
     """By its definition, to the precision of floats."""
-    found = output_of(bert_model(TENSORS, HEADS, is_int8=False), IDS, np.ones_like(IDS))
+    found = output_of(bert_model(TENSORS, HEADS, Precision.FLOAT), IDS, np.ones_like(IDS))
     assert np.abs(found - computed()).max() < 1e-4
 
 
-def test_with_int8_the_vectors_hardly_differ() -> None:
+@pytest.mark.parametrize(("precision", "least"), [(Precision.INT8_KEPT, 0.999), (Precision.INT8_MULTIPLIED, 0.995)])
+def test_with_int8_the_vectors_hardly_differ(precision: Precision, least: float) -> None:
     """By their direction."""
-    found, exact = output_of(bert_model(TENSORS, HEADS), IDS, np.ones_like(IDS)), computed()
+    found, exact = output_of(bert_model(TENSORS, HEADS, precision), IDS, np.ones_like(IDS)), computed()
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(exact, axis=1)
     cosines = np.asarray((found * exact).sum(axis=1) / lengths).tolist()
-    assert 0.999 < min(cosines) < max(cosines) < 1 - 1e-7
+    assert least < min(cosines) < max(cosines) < 1 - 1e-7
 
 
-def test_with_heads_it_has_an_output_for_each() -> None:
-    """Of the mean of all tokens."""
+def test_with_a_head_it_has_outputs_of_the_mean() -> None:
+    """Of all tokens."""
     chance = np.random.default_rng(3)
     weights, bias = chance.normal(0, 1, (3, WIDTH)).astype(np.float32), np.array([0.5, -1.0, 2.0], np.float32)
-    model = bert_model({**TENSORS, "heads.weight": weights, "heads.bias": bias}, HEADS, is_int8=False)
+    model = bert_model({**TENSORS, "head.weight": weights, "head.bias": bias}, HEADS, Precision.FLOAT)
     expected = computed().mean(axis=0) @ weights.T + bias
     assert np.abs(output_of(model, IDS, np.ones_like(IDS)) - expected).max() < 1e-4
 

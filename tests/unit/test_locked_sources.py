@@ -9,6 +9,7 @@ import pytest
 
 from tests.tools import corpora
 from tests.tools.corpus_sample import FOLDER, LOCKED_SHARE, TASKS, Source, listed, locked_sources, sample
+from tests.tools.ngram_training import near_duplicate_keys
 
 ROOT = FOLDER.parents[2]
 SOURCES = listed((FOLDER / "SOURCES.md").read_text())
@@ -41,8 +42,9 @@ def test_sources_of_one_repository_are_locked_together() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_file_has_a_source_and_is_read(task: str) -> None:
+def test_every_file_has_a_source_and_is_read(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Locked, or in view; none is both."""
+    monkeypatch.setattr(corpora, "_keys_in_view", frozenset)
     files = {file.name.split(".")[0] for file in (FOLDER / task).glob("*.jsonl.gz")}
     assert files == {one.name for one in SOURCES if one.task == task}
     in_view, locked = ({row.source for row in read(task)} for read in (corpora.in_view, corpora.locked))
@@ -72,3 +74,23 @@ def test_a_sample_has_the_same_rows_whatever_their_order() -> None:
     assert [row["label"] for row in chosen].count(1) == 1_000
     assert {len(row["text"]) for row in chosen} == {2_000}
     assert chosen == list(sample(rows[::-1], "harm"))
+
+
+def test_what_repeats_a_text_in_view_is_not_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what does so nearly: collections copy from each other."""
+    text = "Write a short poem about the sea at night and about the moon over the bay, and end it with a question."
+    seen = near_duplicate_keys(text)
+    assert corpora.nearly_repeats(text, seen)
+    assert corpora.nearly_repeats(f"Please. {text}", seen)
+    assert not corpora.nearly_repeats("Write a long poem about a dry summer in the hills, without any question.", seen)
+    monkeypatch.setattr(corpora, "_keys_in_view", frozenset)
+    first, *_ = every = corpora.locked("refusal")
+    monkeypatch.setattr(corpora, "_keys_in_view", lambda: near_duplicate_keys(first.text))
+    is_counted = first in corpora.locked("refusal")
+    assert not is_counted
+    assert len(corpora.locked("refusal")) > len(every) / 2
+
+
+def test_translated_sources_are_locked() -> None:
+    """They are told apart in reports."""
+    assert {name.split("/")[1] for name in corpora.locked_names()} >= corpora.TRANSLATED

@@ -6,6 +6,7 @@ Windows run one by one, without padding: on a CPU a padded batch is slower than 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from extproc.classifiers.adapters.base import (
     probabilities,
 )
 
+_PROCESSOR = Path("/proc/cpuinfo")
 _KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -41,6 +43,8 @@ class OnnxEncoder:
     ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        if not _has_vnni():
+            options.add_session_config_entry("session.x64quantprecision", "1")
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._inputs = [each.name for each in self._session.get_inputs()]
         if not set(self._inputs) <= set(_KNOWN_INPUTS):
@@ -67,6 +71,12 @@ class OnnxEncoder:
             if name in self._inputs
         }
         return np.asarray(self._session.run(None, feed)[0][0])
+
+
+@cache
+def _has_vnni() -> bool:
+    """Whether sums of int8 products are exact; older processors clip them, unless a session asks for a slower way."""
+    return _PROCESSOR.exists() and "vnni" in _PROCESSOR.read_text(encoding="utf-8", errors="replace")
 
 
 class _OnnxFolder(FolderModel):

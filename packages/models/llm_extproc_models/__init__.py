@@ -25,9 +25,9 @@ class ModelFile(NamedTuple):
 FILES = (
     ModelFile(
         "guards.onnx",
-        "6f7bc2314d307f5100d2546e39590aec9b6b7538c84a17df1c6beebce7aa31f5",
+        "bec5bd8b6cebd1cb55e37a67edd7cd01e6d0adbb5288bb3b4d416a48706cfc14",
         "Apache-2.0",
-        f"{_MINILM}: model.safetensors, its upper half trained by `make train`, as an ONNX graph with int8 weights",
+        f"{_MINILM}: model.safetensors, its upper half trained by `make train`, as an ONNX graph with int8 products",
     ),
     ModelFile(
         "minilm.onnx",

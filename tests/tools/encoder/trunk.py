@@ -26,9 +26,9 @@ Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Trunk(nn.Module):  # type: ignore[misc]  # PyTorch is not at hand where types are checked
-    """The layers, and one output for each head over the mean of all tokens."""
+    """The layers, and an output over the mean of all tokens."""
 
-    def __init__(self, tensors: Tensors, heads: int, dropout: float) -> None:
+    def __init__(self, tensors: Tensors, dropout: float) -> None:
         super().__init__()
         self._words, self._places, self._kinds, self._norm_weight, self._norm_bias = (
             _tensor(tensors, f"embeddings.{name}")
@@ -43,9 +43,9 @@ class Trunk(nn.Module):  # type: ignore[misc]  # PyTorch is not at hand where ty
         self.encoder = nn.ModuleDict(
             {"layer": nn.ModuleList(Layer(tensors, f"encoder.layer.{number}", dropout) for number in range(LAYERS))}
         )
-        self.heads = nn.Linear(WIDTH, heads)
-        nn.init.normal_(self.heads.weight, std=_HEAD_SPREAD)
-        nn.init.zeros_(self.heads.bias)
+        self.head = nn.Linear(WIDTH, 1)
+        nn.init.normal_(self.head.weight, std=_HEAD_SPREAD)
+        nn.init.zeros_(self.head.bias)
         for layer in self._frozen:
             layer.requires_grad_(False)
 
@@ -67,7 +67,7 @@ class Trunk(nn.Module):  # type: ignore[misc]  # PyTorch is not at hand where ty
         return self
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Log odds. [rows, heads] ``ids`` and ``mask``: [rows, tokens]; True where there is a token."""
+        """Log odds. [rows] ``ids`` and ``mask``: [rows, tokens]; True where there is a token."""
         embedded = self._words[ids] + self._places[: ids.shape[1]] + self._kinds[0]
         hidden = functional.layer_norm(embedded, (WIDTH,), self._norm_weight, self._norm_bias, NORM_EPSILON)
         among = mask[:, None, None, :]
@@ -78,7 +78,7 @@ class Trunk(nn.Module):  # type: ignore[misc]  # PyTorch is not at hand where ty
             for layer in self._layers[FROZEN_LAYERS:]:
                 hidden = layer(hidden, among)
         counts = mask[:, :, None].float()
-        outputs: torch.Tensor = self.heads((hidden.float() * counts).sum(1) / counts.sum(1))
+        outputs: torch.Tensor = self.head((hidden.float() * counts).sum(1) / counts.sum(1))[:, 0]
         return outputs
 
 
@@ -127,13 +127,13 @@ _NAMES: Final = {
 
 
 def learned_tensors(trunk: Trunk) -> dict[str, npt.NDArray[np.float32]]:
-    """What was trained: layers by the names of the transformers library, and ``heads.weight`` and ``heads.bias``."""
+    """What was trained: layers by the names of the transformers library, and ``head.weight`` and ``head.bias``."""
     found = {}
     for name, parameter in trunk.named_parameters():
         if not parameter.requires_grad:
             continue
         *layer, part, kind = name.split(".")
-        named = name if part == "heads" else ".".join([*layer, _NAMES[part], kind])
+        named = name if part == "head" else ".".join([*layer, _NAMES[part], kind])
         found[named] = parameter.detach().numpy().astype(np.float32)
     return found
 

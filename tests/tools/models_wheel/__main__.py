@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.tools.models_wheel.bert_graph import bert_model
+from tests.tools.models_wheel.bert_graph import Precision, bert_model
 from tests.tools.models_wheel.safetensors import float_tensors, unpacked_tensors
 from tests.tools.models_wheel.sources import CARRIERS, ROOT, Source, SourceUnusable, content_of, recorded_sources
 from tests.tools.models_wheel.wheel import wheel_bytes, wheel_name
@@ -27,7 +27,7 @@ PROJECT = ROOT / "packages" / "models"
 PACKAGE = "llm_extproc_models"
 WEIGHTS, CONFIG = "all-MiniLM-L6-v2/model.safetensors", "all-MiniLM-L6-v2/config.json"
 TRAINED = PROJECT / "trained" / "guards.safetensors"
-"""What `make train` has made of the upper layers, with heads."""
+"""What `make train` has made of the upper layers, with a head."""
 
 
 def made_files(sources: Mapping[str, Source], carriers: Path) -> dict[str, bytes]:
@@ -36,7 +36,8 @@ def made_files(sources: Mapping[str, Source], carriers: Path) -> dict[str, bytes
     heads = orjson.loads(content_of(sources[CONFIG], carriers))["num_attention_heads"]
     tensors = float_tensors(content_of(sources[WEIGHTS], carriers))
     trained = {**tensors, **unpacked_tensors(TRAINED.read_bytes())}
-    return {**copied, "minilm.onnx": bert_model(tensors, heads), "guards.onnx": bert_model(trained, heads)}
+    guards = bert_model(trained, heads, Precision.INT8_MULTIPLIED)
+    return {**copied, "minilm.onnx": bert_model(tensors, heads), "guards.onnx": guards}
 
 
 def stated_hashes() -> dict[str, str]:

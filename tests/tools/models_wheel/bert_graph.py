@@ -1,15 +1,16 @@
 """A BERT such as MiniLM as an ONNX graph, written from its authors' tensors.
 
 Nothing is traced and no library of models takes part, so the same tensors give the same bytes. Matrices are kept as
-int8 with a scale for each column, tables of vectors with one for each row, and both are multiplied as floats: a quarter
-of the size, and vectors that hardly differ (docs/weights.md). ONNX Runtime unpacks the matrices when it loads the file,
-and of a table the rows that a text needs.
+int8 with a scale for each column, tables of vectors with one for each row: a quarter of the size, and vectors that
+hardly differ (docs/weights.md). ONNX Runtime unpacks of a table the rows that a text needs; matrices it unpacks when it
+loads the file, or multiplies as they are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 import numpy as np
 import onnx
@@ -19,31 +20,39 @@ from tests.tools.models_wheel.safetensors import Floats, quantized
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUT, LOG_ODDS = "last_hidden_state", "log_odds"
-HEADS = "heads"
-"""The name of what turns the mean of all tokens into an output for each head, where a model has any."""
+HEAD = "head"
+"""The name of what turns the mean of all tokens into log odds, where a model has it."""
 _NORM_EPSILON = 1e-12
 _MASKED = -10_000.0
 _FLOAT, _INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 
 
-def bert_model(tensors: Mapping[str, Floats], heads: int, is_int8: bool = True) -> bytes:
-    """The bytes of a model's file. Its output is a vector for each token, or log odds for each head if it has heads.
+class Precision(Enum):
+    """In which numbers tensors are kept and multiplied."""
+
+    FLOAT = "to compare with"
+    INT8_KEPT = "a quarter of the size, multiplied as floats"
+    INT8_MULTIPLIED = "the inputs of a matrix are rounded to int8 as well, for a window at a time: a third of the time"
+
+
+def bert_model(tensors: Mapping[str, Floats], heads: int, precision: Precision = Precision.INT8_KEPT) -> bytes:
+    """The bytes of a model's file. Its output is a vector for each token, or log odds if it has a head for them.
 
     Args:
         tensors: by the names that the transformers library gives them.
         heads: of the attention, in each layer.
-        is_int8: False to keep all tensors as they are, to compare with.
+        precision: of matrices and tables; vectors are always kept as they are.
     """
-    return _Bert(tensors, heads, is_int8).model()
+    return _Bert(tensors, heads, precision).model()
 
 
 class _Bert:
     """Writes one graph."""
 
-    def __init__(self, tensors: Mapping[str, Floats], heads: int, is_int8: bool) -> None:
+    def __init__(self, tensors: Mapping[str, Floats], heads: int, precision: Precision) -> None:
         self._tensors = tensors
         self._heads = heads
-        self._is_int8 = is_int8
+        self._precision = precision
         self._width = tensors["embeddings.LayerNorm.weight"].size
         self._graph = GraphWriter()
 
@@ -53,18 +62,18 @@ class _Bert:
             hidden = self._layer(f"encoder.layer.{number}", hidden, mask)
         shape = ["batch", "sequence"]
         inputs = [onnx.helper.make_tensor_value_info(name, _INT64, shape) for name in INPUTS]
-        if f"{HEADS}.weight" not in self._tensors:
+        if f"{HEAD}.weight" not in self._tensors:
             output = onnx.helper.make_tensor_value_info(OUTPUT, _FLOAT, [*shape, self._width])
             return self._graph.model(inputs, output, hidden)
-        output = onnx.helper.make_tensor_value_info(LOG_ODDS, _FLOAT, ["batch", len(self._tensors[f"{HEADS}.bias"])])
+        output = onnx.helper.make_tensor_value_info(LOG_ODDS, _FLOAT, ["batch", len(self._tensors[f"{HEAD}.bias"])])
         return self._graph.model(inputs, output, self._log_odds(hidden))
 
     def _log_odds(self, hidden: str) -> str:
-        """Of a batch without padding, since all tokens count. [batch, heads]"""
+        """Of a batch without padding, since all tokens count. [batch, outputs of the head]"""
         node, constant = self._graph.node, self._graph.constant
         mean = node("ReduceMean", hidden, self._graph.integers([1]), keepdims=0)
-        weights = constant(f"{HEADS}.weight", self._tensors[f"{HEADS}.weight"].T)
-        return node("Add", node("MatMul", mean, weights), constant(f"{HEADS}.bias", self._tensors[f"{HEADS}.bias"]))
+        weights = constant(f"{HEAD}.weight", self._tensors[f"{HEAD}.weight"].T)
+        return node("Add", node("MatMul", mean, weights), constant(f"{HEAD}.bias", self._tensors[f"{HEAD}.bias"]))
 
     def _embeddings(self) -> str:
         node, integers = self._graph.node, self._graph.integers
@@ -110,12 +119,22 @@ class _Bert:
         """The input times matrices side by side, with their biases."""
         joined = np.concatenate([self._tensors[f"{name}.weight"] for name in names]).T
         bias = np.concatenate([self._tensors[f"{name}.bias"] for name in names])
-        product = self._graph.node("MatMul", inputs, self._matrix(f"{names[0]}.weight", joined))
+        product = self._product(inputs, f"{names[0]}.weight", joined)
         return self._graph.node("Add", product, self._graph.constant(f"{names[0]}.bias", bias))
+
+    def _product(self, inputs: str, name: str, values: Floats) -> str:
+        node, constant = self._graph.node, self._graph.constant
+        if self._precision is not Precision.INT8_MULTIPLIED:
+            return node("MatMul", inputs, self._matrix(name, values))
+        whole, scales = quantized(values, axis=0)
+        # ONNX Runtime makes one operator of these five, and of the bias that is added.
+        rounded = node("DynamicQuantizeLinear", inputs, outputs=3)
+        product = node("Cast", node("MatMulInteger", rounded, constant(name, whole), f"{rounded}.2"), to=_FLOAT)
+        return node("Mul", product, node("Mul", f"{rounded}.1", constant(f"{name}.scales", scales[0])))
 
     def _matrix(self, name: str, values: Floats) -> str:
         node, constant = self._graph.node, self._graph.constant
-        if not self._is_int8:
+        if self._precision is Precision.FLOAT:
             return constant(name, values)
         whole, scales = quantized(values, axis=0)
         return node("Mul", node("Cast", constant(name, whole), to=_FLOAT), constant(f"{name}.scales", scales))
@@ -123,7 +142,7 @@ class _Bert:
     def _rows(self, name: str, places: str) -> str:
         """Rows of a table of vectors."""
         node, constant = self._graph.node, self._graph.constant
-        if not self._is_int8:
+        if self._precision is Precision.FLOAT:
             return node("Gather", self._tensor(name), places)
         whole, scales = quantized(self._tensors[name], axis=1)
         rows = node("Cast", node("Gather", constant(name, whole), places), to=_FLOAT)

@@ -47,9 +47,9 @@ class ObedientModel:
         if text == "fault":
             raise ValueError(text)
         if "good" in text or "bad" in text:
-            return {"abuse": float("bad" in text)}
+            return {"injection": float("bad" in text)}
         self.texts += 1
-        return {"abuse": float(self.texts), "pid": float(os.getpid())}
+        return {"injection": float(self.texts), "pid": float(os.getpid())}
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class FakeRunner:
                 raise ValueError(SECRET)
         self.judged += texts
         self.contexts.append(context)
-        return [{"abuse": float("bad" in text)} for text in texts]
+        return [{"injection": float("bad" in text)} for text in texts]
 
     async def reset(self) -> None:
         """Count it."""

@@ -49,7 +49,7 @@ async def test_a_task_is_judged_and_measured() -> None:
     bench = Bench()
     bench.take("bad")
     await until(lambda: bench.outcome("bad"))
-    assert bench.outcome("bad") == [{"abuse": 1.0}]
+    assert bench.outcome("bad") == [{"injection": 1.0}]
     assert (bench.metrics.took["fake"], bench.metrics.waiting, bench.metrics.room) == (1, [0, 1, 0], 100)
     await bench.pool.close(0)
 
@@ -187,7 +187,7 @@ async def test_closing_judges_what_waits_as_long_as_there_is_time() -> None:
     bench = Bench()
     bench.take("first")
     await bench.pool.close(LATE_S)
-    assert bench.outcome("first") == [{"abuse": 0.0}]
+    assert bench.outcome("first") == [{"injection": 0.0}]
     bench.take("after")
     assert bench.outcome("after") is ClassifierDropReason.STOPPED
     hurried = Bench()

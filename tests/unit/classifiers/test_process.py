@@ -35,7 +35,7 @@ class Bench:
     """A runner, and why its processes were replaced."""
 
     def __init__(self, *arguments: str, **section: Any) -> None:
-        model = PackagedClassifier.model_validate({"adapter": "packaged", "head": "abuse", **section})
+        model = PackagedClassifier.model_validate({"adapter": "packaged", "head": "injection", **section})
         self.restarts: list[str] = []
         self.log = FakeLog()
         command = (sys.executable, FAKE_WORKER, *arguments)
@@ -44,7 +44,7 @@ class Bench:
     async def score(self, text: str) -> float:
         """How many texts the process has judged."""
         (scores,) = await self.runner.judge([text])
-        return scores["abuse"]
+        return scores["injection"]
 
     async def pid(self) -> int:
         """Of the process that judges."""
@@ -58,7 +58,7 @@ async def test_a_model_is_loaded_once_and_judges_many(tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     bench = Bench(str(starts))
     await bench.runner.prepare()
-    assert [scores["abuse"] for scores in await bench.runner.judge(["one", "print", "three"])] == [1, 2, 3]
+    assert [scores["injection"] for scores in await bench.runner.judge(["one", "print", "three"])] == [1, 2, 3]
     assert await bench.score("a\nb\u2028c") == 4
     assert (starts.read_bytes(), bench.restarts) == (b".", [])
     await bench.runner.close()

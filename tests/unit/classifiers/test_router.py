@@ -40,7 +40,7 @@ class BrokenSink:
 
 def classifier(**section: Any) -> Classifier:
     """A section; its runners are fakes."""
-    return PackagedClassifier.model_validate({"adapter": "packaged", "head": "abuse", **section})
+    return PackagedClassifier.model_validate({"adapter": "packaged", "head": "injection", **section})
 
 
 def job(*texts: str, sampled_out: bool = False, name: str = "abuse", **fields: Any) -> ClassificationJob:
@@ -99,10 +99,10 @@ async def test_late_findings_are_counted_and_told(monkeypatch: pytest.MonkeyPatc
     bench.router.submit(job("bad", "good", covers=Coverage.SKIPPED_INCOMPLETE))
     await until(lambda: bench.metrics.judged)
     ((_, kinds, coverage),) = bench.metrics.judged
-    assert (kinds, coverage) == ({"ABUSE": 1}, Coverage.SKIPPED_INCOMPLETE)
+    assert (kinds, coverage) == ({"INJECTION": 1}, Coverage.SKIPPED_INCOMPLETE)
     (late,) = bench.sink.found
     assert (late.origin, late.guard, late.speaker, late.text) == (ORIGIN, "guard", Speaker.ASSISTANT, "bad")
-    assert (late.finding.kind, late.finding.score, late.action) == ("ABUSE", 1.0, Action.FLAG)
+    assert (late.finding.kind, late.finding.score, late.action) == ("INJECTION", 1.0, Action.FLAG)
     assert "bad" not in repr(late)
     assert len(bench.log.lines) == 1
     assert SECRET not in bench.log.lines[0]
@@ -157,7 +157,7 @@ async def test_an_ask_is_answered(monkeypatch: pytest.MonkeyPatch, text: str) ->
     verdict = await bench.router.check(asked)
     assert isinstance(verdict, VerdictReceived)
     assert verdict.check is asked
-    assert [finding.kind for _, finding in verdict.found] == (["ABUSE"] if text == "bad" else [])
+    assert [finding.kind for _, finding in verdict.found] == (["INJECTION"] if text == "bad" else [])
     assert bench.metrics.judged == []
     await bench.router.close(0)
 
@@ -214,7 +214,7 @@ async def test_a_message_that_was_judged_is_not_judged_again(monkeypatch: pytest
     assert bench.runners[0].judged == ["bad", "good", "more"]
     request = replace(job("more", "bad"), direction=Direction.REQUEST)
     bench.router.submit(request)
-    assert [kinds for _, kinds, _ in bench.metrics.judged] == [{"ABUSE": 1}]
+    assert [kinds for _, kinds, _ in bench.metrics.judged] == [{"INJECTION": 1}]
     bench.router.submit(job("bad"))
     await until(lambda: len(bench.metrics.judged) == 2)
     assert bench.runners[0].judged == ["bad", "good", "more", "bad"]

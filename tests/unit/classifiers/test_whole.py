@@ -84,9 +84,9 @@ async def test_a_request_is_judged_before_it_goes_on_and_its_answer_when_there_i
         await until(lambda: made.sink.found)
         session.closed()
         (late,) = made.sink.found
-        assert (late.finding.kind, late.origin.exchange_id) == ("ABUSE", made.wired.records.all[0].id)
+        assert (late.finding.kind, late.origin.exchange_id) == ("INJECTION", made.wired.records.all[0].id)
         labels: Mapping[str, str] = {"guard": "classifier", "direction": "response"}
-        assert made.value("llm_guard_findings_total", kind="ABUSE", **labels) == 1
+        assert made.value("llm_guard_findings_total", kind="INJECTION", **labels) == 1
         assert made.value("llm_guard_verdicts_total", policy="default", action="flag", **labels) == 1
         of_request = {"policy": "default", "direction": "request", "outcome": "checked"}
         assert made.value("llm_guard_coverage_total", guard="classifier", **of_request) == 1
@@ -113,7 +113,7 @@ async def test_a_bad_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_exchanges_are_answered_as_ever_when_nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model hangs and the queue is full: no exchange waits for a turn of the event loop, and each is counted."""
     async with whole(monkeypatch) as made:
-        config = CONFIG.replace("head: abuse }", "head: abuse, queue_max: 2 }")
+        config = CONFIG.replace("head: injection }", "head: injection, queue_max: 2 }")
         config = "\n".join(line for line in config.splitlines() if "awaited" not in line)
         made.wired.processor.snapshot = snapshot(config=config)
         messages = [request_headers(), request_body("hang"), response_headers(), response_body("good")]

@@ -37,7 +37,7 @@ models:
         weight: 1
         price: { prompt_micro_usd_per_mtok: 1000000, completion_micro_usd_per_mtok: 2000000 }
 classifiers:
-  harm: { adapter: packaged, head: abuse }
+  harm: { adapter: packaged, head: injection }
 policies:
   - name: default
     guards:
