@@ -25,7 +25,7 @@ from tests.tools.by_source import Scored
 from tests.tools.corpora import Row
 from tests.tools.encoder import FIGURES, TRAINED
 from tests.tools.encoder.rows import OURS
-from tests.tools.injection_report import is_indirect, score_of
+from tests.tools.injection_report import is_indirect, score_of, untranslated_figures
 from tests.tools.ngram_training import hash_of
 
 WINDOW_TOKENS_MAX: Final = 256
@@ -34,7 +34,6 @@ IN_VIEW_ONE_IN: Final = 6
 ASK_BETWEEN: Final = (0.1, 0.9)
 THRESHOLD: Final = 0.5
 _BLOCKED, _PASSED = 2.0, -1.0
-Corpus = Callable[[str], list[Row]]
 
 
 class _Judge:
@@ -81,14 +80,9 @@ def _left_out() -> dict[str, float]:
 
 def _of_group(group: str, rows: Sequence[Row], judge: _Judge) -> dict[str, float]:
     scored = _scored(rows, judge.log_odds)
-    found = _named(f"encoder.{group}", by_source.figures(scored) | _at(scored, 0.0) | _untranslated(scored))
+    found = _named(f"encoder.{group}", by_source.figures(scored) | _at(scored, 0.0) | untranslated_figures(scored))
     found |= _named(f"ensemble.{group}", by_source.figures(_scored(rows, judge.together)))
     return found | _cascade(group, rows, judge)
-
-
-def _untranslated(scored: Sequence[Scored]) -> dict[str, float]:
-    others = [one for one in scored if one.source not in corpora.TRANSLATED]
-    return _named("untranslated", by_source.figures(others))
 
 
 def _cascade(group: str, rows: Sequence[Row], judge: _Judge) -> dict[str, float]:
@@ -99,7 +93,7 @@ def _cascade(group: str, rows: Sequence[Row], judge: _Judge) -> dict[str, float]
         return _BLOCKED if score >= high else _PASSED if score < low else _probability(judge.together(text))
 
     scored = _scored(rows, decided)
-    found = by_source.figures(scored, (0.01,)) | _at(scored, THRESHOLD) | _untranslated(scored)
+    found = by_source.figures(scored, (0.01,)) | _at(scored, THRESHOLD) | untranslated_figures(scored)
     direct = [one for row, one in zip(rows, scored, strict=True) if not (row.label and is_indirect(row))]
     found |= {f"direct.{name}": value for name, value in by_source.figures(direct, (0.01,)).items()}
     asked = [Scored(one.source, one.label, float(_PASSED < one.score < _BLOCKED)) for one in scored]

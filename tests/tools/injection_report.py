@@ -91,6 +91,12 @@ def group_figures(group: str, rows: Sequence[tuple[Row, Scored]]) -> dict[str, f
     return found | _false_alarms_by_kind(group, rows)
 
 
+def untranslated_figures(scored: Iterable[Scored]) -> dict[str, float]:
+    """Figures without the sources that translate older ones in view, by flat name."""
+    others = [one for one in scored if one.source not in corpora.TRANSLATED]
+    return {f"untranslated.{name}": value for name, value in figures(others).items()}
+
+
 def _false_alarms_by_kind(group: str, rows: Sequence[tuple[Row, Scored]]) -> dict[str, float]:
     """At the threshold that flags: by who speaks, and by length."""
     threshold = default_of("flag") - 1e-9
@@ -149,10 +155,9 @@ def report() -> dict[str, float]:
     every = [row for rows in in_view.values() for row in rows]
     locked = [row for task in in_view for row in corpora.locked(task)]
     unseen = judged(locked, judge)
-    untranslated = [each for row, each in unseen if row.source not in corpora.TRANSLATED]
     found = {
         **group_figures("locked", unseen),
-        **{f"locked.untranslated.{name}": value for name, value in figures(untranslated).items()},
+        **{f"locked.{name}": value for name, value in untranslated_figures([each for _, each in unseen]).items()},
         **group_figures("left_out", list(judged_without_their_family(in_view))),
         **group_figures("in_view", judged(every, judge)),
         **kept_in_disguise(shipped, in_view["injection"]),
