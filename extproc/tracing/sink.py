@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from extproc.config.otel import Otel
 from extproc.domain.record import ExchangeRecord
+from extproc.tracing.content import MessageMaker
 from extproc.tracing.measures import Measures
 from extproc.tracing.otlp import Reasons, exporter_terms, metric_exporter, resource_of, scope_of, span_exporter
 from extproc.tracing.spans import SpanMaker
@@ -77,7 +78,7 @@ class OtelSink:
         self._reasons = Reasons()
         arguments = exporter_terms(terms, folder)
         resource = resource_of(terms)
-        self._spans = SpanMaker(resource, scope_of())
+        self._spans = SpanMaker(resource, scope_of(), MessageMaker() if terms.texts else None)
         self._exporter = span_exporter(arguments)
         self._batch_max = BATCH_WITH_TEXTS_MAX if terms.texts else BATCH_MAX
         self._provider: MeterProvider | None = None

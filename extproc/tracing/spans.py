@@ -31,12 +31,12 @@ _NOT_ZERO = 4
 
 
 class SpanMaker:
-    """Makes spans. Args: scope: who has made them."""
+    """Makes spans. Args: scope: who has made them; messages: of the texts, None if spans have none."""
 
-    def __init__(self, resource: Resource, scope: InstrumentationScope) -> None:
+    def __init__(self, resource: Resource, scope: InstrumentationScope, messages: MessageMaker | None) -> None:
         self._resource = resource
         self._scope = scope
-        self._messages = MessageMaker()
+        self._messages = messages
 
     def of(self, record: ExchangeRecord, to_wall_ns: int) -> list[ReadableSpan]:
         """The spans of one exchange; none if it is not sampled, or no call of a model.
@@ -52,12 +52,13 @@ class SpanMaker:
         if trace.parent_span_id:
             parent = SpanContext(trace.trace_id, trace.parent_span_id, is_remote=True, trace_flags=_SAMPLED)
         model = request_model_of(record)
+        texts = () if self._messages is None else self._messages.of(record)
         exchange = ReadableSpan(
             f"{operation} {model}" if model else operation,
             context=context,
             parent=parent,
             resource=self._resource,
-            attributes=dict(_attributes(record, operation, model)) | dict(self._messages.of(record)),
+            attributes=dict(_attributes(record, operation, model)) | dict(texts),
             events=_attempts(record, to_wall_ns),
             kind=SpanKind.CLIENT,
             status=_ERROR if error_of(record) else _UNSET,

@@ -70,6 +70,16 @@ def test_texts_make_batches_small() -> None:
         assert all(message.ByteSize() < 2**21 for message in collector.traces)
 
 
+def test_texts_kept_for_the_log_do_not_reach_spans() -> None:
+    """``log.texts`` alone once put them there."""
+    counted = Counted()
+    with collecting() as collector, opened(counted, collector.endpoint) as sink:
+        sink.exchange_ended(ended(texts={"request.user.content": "a lake in May"}))
+        sink.turn()
+        assert collector.spans
+        assert not any(b"a lake in May" in message.SerializeToString() for message in collector.traces)
+
+
 def test_what_does_not_fit_in_the_queue_is_dropped_and_counted() -> None:
     """And nothing waits."""
     counted = Counted()

@@ -18,7 +18,7 @@ from extproc.domain.usage import Prices, Usage
 from extproc.tracing.spans import SpanMaker
 from tests.unit.tracing.records import TRACE, VERSION, ended
 
-MAKER = SpanMaker(Resource({}), InstrumentationScope("extproc"))
+MAKER = SpanMaker(Resource({}), InstrumentationScope("extproc"), None)
 
 
 def spans_of(record: ExchangeRecord) -> dict[str, ReadableSpan]:
