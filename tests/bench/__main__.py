@@ -24,26 +24,38 @@ from extproc.demo.installation import LOOPBACK
 from extproc.demo.processor_process import ProcessorFailedError
 from extproc.envoy_config.envoy_process import EnvoyFailedError, EnvoyMissingError
 from extproc.server.sockets.free_ports import free_ports
+from tests.bench.against import (
+    CommitUnusable,
+    Difference,
+    checked_out,
+    needs_no_places,
+    of_subjects,
+    print_differences,
+    take_turns,
+)
+from tests.bench.against import differences as differences_of
 from tests.bench.budgets import measure_budgets
 from tests.bench.collector import measure_collector
 from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures
 from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
 from tests.bench.idle_streams import measure_idle_streams
+from tests.bench.intervals import Interval, interval_of, of_each_round
 from tests.bench.ledger import measure_ledger
-from tests.bench.loads import loads
+from tests.bench.loads import OTHER_CONNECTIONS, loads
 from tests.bench.otel import measure_otel
 from tests.bench.picks import measure_picks
 from tests.bench.picture import added_latency
 from tests.bench.processes import busy_share, child, cpu_seconds, end_of
 from tests.bench.programs import Missing, cache_directory, go_program, litellm_program
 from tests.bench.rate_limits import measure_rate_limits
-from tests.bench.report import print_detectors, print_measurements, print_others, print_ratios
+from tests.bench.report import Ratios, print_detectors, print_measurements, print_others, print_ratios
 from tests.bench.rollout_arms import measure_rollout_arms
 from tests.bench.rounds import Rounds, Samples
 from tests.bench.signals import measure_signals
 from tests.bench.slow_reader import measure_slow_readers
 from tests.bench.starts import measure_starts
+from tests.bench.steps import measure_steps, print_steps
 from tests.bench.subjects import TRANSPORTS, Places, Subject, ours_full, subjects
 from tests.bench.text_costs import measure_text_costs, print_text_costs
 
@@ -54,6 +66,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "idle_streams": measure_idle_streams,
     "slow_readers": measure_slow_readers,
     "collector": measure_collector,
+    "steps": measure_steps,
     "detectors": measure_detectors,
     "text_costs": measure_text_costs,
     "picks": measure_picks,
@@ -80,6 +93,7 @@ class Run:
         self.samples: Samples = {}
         self.titles: dict[str, str] = {}
         self.found: Figures = {}
+        self.differences: list[Difference] = []
         self.complete = True
 
     def measure(self) -> None:
@@ -91,11 +105,26 @@ class Run:
             log = Path(folder) / "upstream.log"
             try:
                 with child(command, upstream, log) as upstream_pid:
-                    places = Places(upstream, Path(folder), self.programs, self._say)
-                    self._take_turns(places, upstream_pid)
-                    self._measure_alone(places, upstream_pid)
+                    self._measure_all(Path(folder), upstream, upstream_pid)
+            except CommitUnusable as error:
+                self._say_failure(self.asked.against, error)
             except RuntimeError as error:
                 self._say_failure("the model server", f"{error}\n{end_of(log)}")
+
+    def _measure_all(self, folder: Path, upstream: str, upstream_pid: int) -> None:
+        """Raises: CommitUnusable; RuntimeError, when the model server has ended."""
+        with contextlib.ExitStack() as checkout:
+            commit = checkout.enter_context(checked_out(self.asked.against, folder)) if self.asked.against else None
+            places = Places(upstream, folder, self.programs, self._say, commit)
+            self._take_turns(places, upstream_pid)
+            if commit is None:
+                self._measure_alone(places, upstream_pid)
+                return
+            self.differences = of_subjects(self.samples)
+            for name, measure in ALONE.items():
+                if self._wanted(name) and needs_no_places(measure):
+                    with self.console.status(f"{name}, in turns with {self.asked.against}"):
+                        self.differences += differences_of(*take_turns(commit, measure, self.asked.rounds))
 
     def _take_turns(self, places: Places, upstream_pid: int) -> None:
         """The subjects beside each other. Raises: RuntimeError, when the model server has ended."""
@@ -113,7 +142,7 @@ class Run:
 
     def _start(self, places: Places, running: contextlib.ExitStack) -> list[Subject]:
         started = []
-        for name, open_ in subjects(self.programs).items():
+        for name, open_ in subjects(self.programs, places.commit).items():
             if self.asked.subjects and name not in self.asked.subjects:
                 continue
             try:
@@ -173,7 +202,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--full", action="store_true", help="every load with 1, 8 and 64 connections; unpaced streams")
     parser.add_argument("--litellm", action="store_true", help="also LiteLLM's proxy, installed in its own environment")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each subject at each load (default: 3)")
+    parser.add_argument("--against", default="", metavar="COMMIT", help="compare with a commit, in turns")
+    parser.add_argument("--rounds", type=int, default=4, help="turns of each subject at each load (default: 4)")
     parser.add_argument("--subjects", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--loads", nargs="+", default=[], metavar="NAME", choices=names, help="only these")
     parser.add_argument(
@@ -224,11 +254,16 @@ def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
     judged |= {figure.name: others.pop(figure.name) for figure in RATIOS if figure.name in others}
     baseline = json.loads(BASELINE.read_text()) if BASELINE.is_file() else {}
     print_measurements(console, raw, list(run.samples), run.titles)
-    print_ratios(console, found, baseline, slower(judged, baseline))
+    busy = ratios(raw, TRANSPORTS[-1], loads(full=True), OTHER_CONNECTIONS[-1])
+    told = Ratios(found, busy, _intervals(run.samples), baseline, slower(judged, baseline))
+    print_ratios(console, told)
+    print_steps(console, others)
     print_detectors(console, {**judged, **others})
     print_text_costs(console, others)
     print_others(console, others)
-    figures = {**judged, **others, **raw}
+    if run.differences:
+        print_differences(console, asked.against, run.differences)
+    figures = {**judged, **others, **raw} | {f"{name}.c{OTHER_CONNECTIONS[-1]}": value for name, value in busy.items()}
     for transport in TRANSPORTS[:-1]:
         figures |= {f"{name}.{transport}": value for name, value in found[transport].items()}
     _write(asked.output, figures)
@@ -240,6 +275,14 @@ def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
         console.print(f"written: {BASELINE}", markup=False)
     elif asked.write_baseline:
         console.print(f"not written, since something could not be measured: {BASELINE}", style="red", markup=False)
+
+
+def _intervals(samples: Samples) -> dict[str, Interval]:
+    """Of each ratio of the judged transport, over the rounds."""
+    rounds = [ratios(raw, TRANSPORTS[-1], loads(full=True)) for raw in of_each_round(samples)]
+    names = dict.fromkeys(name for each in rounds for name in each)
+    found = {name: interval_of([each[name] for each in rounds if name in each]) for name in names}
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _write(file: Path, figures: Figures) -> None:

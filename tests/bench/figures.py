@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from tests.bench.loads import CONNECTIONS, Load, Taken
-from tests.bench.subjects import COMPILED, ENVOY, GO_NOOP, LITELLM, METERED, ours_full, ours_noop
+from tests.bench.subjects import COMPILED, COMPILED_METERED, ENVOY, GO_NOOP, LITELLM, METERED, ours_full, ours_noop
 
 Key = tuple[str, str, int]
 """Subject, load, connections."""
@@ -27,24 +27,26 @@ class Figure:
 
 
 RATIOS = (
-    Figure("noop_vs_go", "CPU a request, no-op, 1 KB JSON: ours / grpc-go", 0.5),
-    Figure("full_json_vs_go_noop", "CPU a request, 1 KB JSON: ours in full / grpc-go no-op", 1.5),
+    Figure("noop_vs_go", "CPU a request, no-op, 1 KB JSON: ours / grpc-go", 0.45),
+    Figure("metered_json_vs_go_noop", "CPU a request, 1 KB JSON: ours, only metering / grpc-go no-op", 2.5),
+    Figure("full_json_vs_go_noop", "CPU a request, 1 KB JSON: ours in full / grpc-go no-op", 4.0),
     Figure("full_stream_vs_go_noop", "CPU a guarded 100-event stream: ours in full / grpc-go no-op", 1.5),
     Figure("metered_stream_vs_go_noop", "CPU a 100-event stream that is only metered / grpc-go no-op"),
     Figure("passed_stream_vs_go_noop", "CPU a 100-event stream on a path that passes unread / grpc-go no-op"),
-    Figure("compiled_json_vs_go_noop", "as full_json_vs_go_noop, compiled (make compiled)"),
-    Figure("compiled_stream_vs_go_noop", "as full_stream_vs_go_noop, compiled"),
-    Figure("full_json_vs_litellm", "CPU a request, 1 KB JSON: ours in full / LiteLLM", 0.05),
-    Figure("full_stream_vs_litellm", "CPU a 100-event stream: ours in full / LiteLLM", 0.05),
-    Figure("compiled_json_vs_litellm", "as full_json_vs_litellm, compiled"),
-    Figure("compiled_stream_vs_litellm", "as full_stream_vs_litellm, compiled"),
+    Figure("compiled_metered_json_vs_go_noop", "as metered_json_vs_go_noop, compiled (make compiled)", 1.5),
+    Figure("compiled_json_vs_go_noop", "as full_json_vs_go_noop, compiled", 2.5),
+    Figure("compiled_stream_vs_go_noop", "as full_stream_vs_go_noop, compiled", 1.0),
+    Figure("full_json_vs_litellm", "CPU a request, 1 KB JSON: ours in full / LiteLLM", 0.025),
+    Figure("full_stream_vs_litellm", "CPU a 100-event stream: ours in full / LiteLLM", 0.033),
+    Figure("compiled_json_vs_litellm", "as full_json_vs_litellm, compiled", 0.025),
+    Figure("compiled_stream_vs_litellm", "as full_stream_vs_litellm, compiled", 0.033),
     Figure("added_p50_ms", "median latency added to Envoy alone, 8 connections always busy, in ms", 1.0),
     Figure("added_p99_ms", "99th percentile added to Envoy alone, 8 connections always busy, in ms", 3.0),
-    Figure("added_p50_paced_ms", "median added at 200 requests/s on 8 connections, in ms"),
-    Figure("added_p99_paced_ms", "99th percentile added at 200 requests/s on 8 connections, in ms"),
+    Figure("added_p50_paced_ms", "median added at 200 requests/s on 8 connections, in ms", 0.4),
+    Figure("added_p99_paced_ms", "99th percentile added at 200 requests/s on 8 connections, in ms", 1.2),
     Figure("event_cost_growth", "CPU an event, less that of a JSON request: 2,000-event / 100-event stream", 1.1),
     Figure("event_added_p50_ms", "median delay of an event added to Envoy alone: 500 streams, 10 events/s each"),
-    Figure("event_added_p99_ms", "its 99th percentile"),
+    Figure("event_added_p99_ms", "its 99th percentile", 2.0),
     Figure("detector_us_all_chat_1k", "CPU of the demo's default guards on a 1 KB chat with nothing in it, us", 60.0),
     Figure("detector_us_all_chat_4k", "the same on 4 KB", 200.0),
     Figure("detector_us_all_document_100k", "the same on a document of 100 KB", 8_000.0),
@@ -127,32 +129,47 @@ def raw_figures(samples: Mapping[Key, list[Taken]]) -> Figures:
     return found
 
 
-def ratios(raw: Figures, transport: str, loads: list[Load]) -> Figures:
-    """The ratios of one transport; those whose parts were not measured are missing."""
+def ratios(raw: Figures, transport: str, loads: list[Load], connections: int = CONNECTIONS) -> Figures:
+    """The ratios of one transport; those whose parts were not measured are missing.
+
+    Args: connections: how many were busy.
+    """
     noop, full = ours_noop(transport), ours_full(transport)
-    growth = _divided(
-        _event_cost(raw, full, loads, "stream_2000"),
-        _event_cost(raw, full, loads, "stream_100"),
-    )
+    json, stream = "json_1k", "stream_100"
+
+    def times(subject: str, other: str, load: str, other_load: str = "") -> float | None:
+        return _divided(_cpu(raw, subject, load, connections), _cpu(raw, other, other_load or load, connections))
+
+    def added(measure: str, load: str) -> float | None:
+        ours, alone = (raw.get(f"{measure}.{subject}.{load}.c{connections}") for subject in (full, ENVOY))
+        return None if ours is None or alone is None else ours - alone
+
     found = {
-        "noop_vs_go": _divided(_cpu(raw, noop, "json_1k"), _cpu(raw, GO_NOOP, "json_1k")),
-        "full_json_vs_go_noop": _divided(_cpu(raw, full, "json_1k"), _cpu(raw, GO_NOOP, "json_1k")),
-        "full_stream_vs_go_noop": _divided(_cpu(raw, full, "stream_100"), _cpu(raw, GO_NOOP, "stream_100")),
-        "metered_stream_vs_go_noop": _divided(_cpu(raw, METERED, "stream_100"), _cpu(raw, GO_NOOP, "stream_100")),
-        "passed_stream_vs_go_noop": _divided(_cpu(raw, full, "stream_100_passed"), _cpu(raw, GO_NOOP, "stream_100")),
-        "compiled_json_vs_go_noop": _divided(_cpu(raw, COMPILED, "json_1k"), _cpu(raw, GO_NOOP, "json_1k")),
-        "compiled_stream_vs_go_noop": _divided(_cpu(raw, COMPILED, "stream_100"), _cpu(raw, GO_NOOP, "stream_100")),
-        "compiled_json_vs_litellm": _divided(_cpu(raw, COMPILED, "json_1k"), _cpu(raw, LITELLM, "json_1k")),
-        "compiled_stream_vs_litellm": _divided(_cpu(raw, COMPILED, "stream_100"), _cpu(raw, LITELLM, "stream_100")),
-        "full_json_vs_litellm": _divided(_cpu(raw, full, "json_1k"), _cpu(raw, LITELLM, "json_1k")),
-        "full_stream_vs_litellm": _divided(_cpu(raw, full, "stream_100"), _cpu(raw, LITELLM, "stream_100")),
-        "added_p50_ms": _added(raw, "p50_ms", full, "json_1k"),
-        "added_p99_ms": _added(raw, "p99_ms", full, "json_1k"),
-        "added_p50_paced_ms": _added(raw, "p50_ms", full, "json_1k_paced"),
-        "added_p99_paced_ms": _added(raw, "p99_ms", full, "json_1k_paced"),
-        "event_cost_growth": growth,
+        "noop_vs_go": times(noop, GO_NOOP, json),
+        "metered_json_vs_go_noop": times(METERED, GO_NOOP, json),
+        "full_json_vs_go_noop": times(full, GO_NOOP, json),
+        "full_stream_vs_go_noop": times(full, GO_NOOP, stream),
+        "metered_stream_vs_go_noop": times(METERED, GO_NOOP, stream),
+        "passed_stream_vs_go_noop": times(full, GO_NOOP, "stream_100_passed", stream),
+        "compiled_metered_json_vs_go_noop": times(COMPILED_METERED, GO_NOOP, json),
+        "compiled_json_vs_go_noop": times(COMPILED, GO_NOOP, json),
+        "compiled_stream_vs_go_noop": times(COMPILED, GO_NOOP, stream),
+        "compiled_json_vs_litellm": times(COMPILED, LITELLM, json),
+        "compiled_stream_vs_litellm": times(COMPILED, LITELLM, stream),
+        "full_json_vs_litellm": times(full, LITELLM, json),
+        "full_stream_vs_litellm": times(full, LITELLM, stream),
+        "added_p50_ms": added("p50_ms", json),
+        "added_p99_ms": added("p99_ms", json),
+        "added_p50_paced_ms": added("p50_ms", "json_1k_paced"),
+        "added_p99_paced_ms": added("p99_ms", "json_1k_paced"),
+        "event_cost_growth": _growth(raw, full, loads, connections),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _growth(raw: Figures, full: str, loads: list[Load], connections: int) -> float | None:
+    long, short = (_event_cost(raw, full, loads, name, connections) for name in ("stream_2000", "stream_100"))
+    return _divided(long, short)
 
 
 def slower(now: Figures, baseline: Figures) -> dict[str, float]:
@@ -162,19 +179,13 @@ def slower(now: Figures, baseline: Figures) -> dict[str, float]:
     return {name: value for name, value in times.items() if value > SLOWER}
 
 
-def _cpu(raw: Figures, subject: str, load: str) -> float | None:
-    return raw.get(f"cpu_us.{subject}.{load}.c{CONNECTIONS}")
+def _cpu(raw: Figures, subject: str, load: str, connections: int) -> float | None:
+    return raw.get(f"cpu_us.{subject}.{load}.c{connections}")
 
 
-def _added(raw: Figures, measure: str, subject: str, load: str) -> float | None:
-    ours = raw.get(f"{measure}.{subject}.{load}.c{CONNECTIONS}")
-    alone = raw.get(f"{measure}.{ENVOY}.{load}.c{CONNECTIONS}")
-    return None if ours is None or alone is None else ours - alone
-
-
-def _event_cost(raw: Figures, subject: str, loads: list[Load], name: str) -> float | None:
+def _event_cost(raw: Figures, subject: str, loads: list[Load], name: str, connections: int) -> float | None:
     """CPU of one event [us], without what a request costs whatever its length."""
-    whole, request = _cpu(raw, subject, name), _cpu(raw, subject, "json_1k")
+    whole, request = _cpu(raw, subject, name, connections), _cpu(raw, subject, "json_1k", connections)
     events = next((load.events for load in loads if load.name == name), 0)
     return None if whole is None or request is None or not events else (whole - request) / events
 

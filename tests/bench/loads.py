@@ -15,11 +15,14 @@ from typing import Any
 from tests.bench.processes import cpu_seconds
 from tests.bench.subjects import (
     CHAT,
+    COMPILED,
+    COMPILED_METERED,
     ENVOY,
     GO_NOOP,
     KEY,
     LITELLM,
     METERED,
+    OF_COMMIT,
     PASSED,
     TRANSPORTS,
     Subject,
@@ -28,7 +31,8 @@ from tests.bench.subjects import (
 )
 
 # What a short run measures with other numbers of connections: not the reference transport.
-JUDGED = (ENVOY, GO_NOOP, ours_noop(TRANSPORTS[-1]), ours_full(TRANSPORTS[-1]), METERED, LITELLM)
+_OURS = (ours_noop(TRANSPORTS[-1]), ours_full(TRANSPORTS[-1]), METERED, COMPILED, COMPILED_METERED)
+JUDGED = (ENVOY, GO_NOOP, *_OURS, LITELLM, *OF_COMMIT)
 PAUSE_US = 1_000  # between events: long enough that each travels alone, as from a model
 CONNECTIONS = 8  # those that the ratios are of
 OTHER_CONNECTIONS = (1, 64)

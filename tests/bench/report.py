@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import OTHERS, RATIOS, Figures, Key
+from tests.bench.intervals import Interval
+from tests.bench.loads import CONNECTIONS, OTHER_CONNECTIONS
 from tests.bench.subjects import ENVOY, GO_NOOP
 
 
@@ -73,28 +76,51 @@ def _cells(raw: Figures, subject: str, load: str) -> list[str]:
     ]
 
 
-def print_ratios(console: Console, now: Mapping[str, Figures], baseline: Figures, slower: Mapping[str, float]) -> None:
-    """The ratios that were measured, by transport, the judged one last, beside their targets and the baseline.
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """What was measured of the ratios of one run.
 
-    Args:
-        slower: the ratios that are called slower, by how many times.
+    Attributes:
+        now: by transport; the judged one comes last.
+        busy: of the judged one, with many busy connections.
+        intervals: of the judged one, over the rounds.
+        baseline: of an earlier run.
+        slower: those that are called slower than that, by how many times.
     """
-    judged = list(now)[-1]
-    measured = [one for one in RATIOS if any(one.name in figures for figures in now.values())]
+
+    now: Mapping[str, Figures]
+    busy: Figures
+    intervals: Mapping[str, Interval]
+    baseline: Figures
+    slower: Mapping[str, float]
+
+
+def print_ratios(console: Console, found: Ratios) -> None:
+    """Beside their targets and the baseline."""
+    judged = list(found.now)[-1]
+    measured = [one for one in RATIOS if any(one.name in figures for figures in found.now.values())]
     if not measured:
         return
-    table = Table(title=f"Ratios (transport {judged} is judged)")
+    busy = f"{OTHER_CONNECTIONS[-1]} busy connections"
+    table = Table(title=f"Ratios (transport {judged} is judged, with {CONNECTIONS} connections)")
     table.add_column("name")
-    for column in (*now, "at most", "baseline"):
+    for column in (*found.now, "95 % interval", busy, "at most", "baseline"):
         table.add_column(column, justify="right")
     table.add_column("")
     table.add_column("meaning")
     for ratio in measured:
-        value = now[judged].get(ratio.name)
+        value, interval = found.now[judged].get(ratio.name), found.intervals.get(ratio.name)
         reached = "" if value is None or ratio.target is None else "yes" if value <= ratio.target else "no"
-        note = f"{reached} (slower: {slower[ratio.name]:.2f} times)" if ratio.name in slower else reached
-        cells = [_number(figures.get(ratio.name)) for figures in now.values()]
-        table.add_row(ratio.name, *cells, _number(ratio.target), _number(baseline.get(ratio.name)), note, ratio.meaning)
+        slower = found.slower.get(ratio.name)
+        table.add_row(
+            ratio.name,
+            *(_number(figures.get(ratio.name)) for figures in found.now.values()),
+            "-" if interval is None else f"{_number(interval.low)} to {_number(interval.high)}",
+            *(_number(figures) for figures in (found.busy.get(ratio.name), ratio.target)),
+            _number(found.baseline.get(ratio.name)),
+            reached if slower is None else f"{reached} (slower: {slower:.2f} times)",
+            ratio.meaning,
+        )
     console.print(table)
 
 

@@ -30,10 +30,13 @@ PASSED = "/bench/passed"  # a path that our full processor passes on unread
 METERED = "ours_fast_metered"
 LIGHT = "ours_fast_light"
 UNREMEMBERED = "ours_fast_unremembered"
-COMPILED = "ours_fast_compiled"
+COMPILED, COMPILED_METERED = "ours_fast_compiled", "ours_fast_compiled_metered"
+COMMIT_NOOP, COMMIT_METERED, COMMIT_FULL = "commit_noop", "commit_metered", "commit_full"
 COMPILED_FOLDER = Path(__file__).parents[2] / ".compiled"  # what `make compiled` makes
 CONCURRENCY_MAX = 100_000  # of Envoy's circuit breakers here
 TRANSPORTS = ("grpc", "fast")  # ours; the last is the one that is judged
+OF_COMMIT = {COMMIT_NOOP: "ours_fast_noop", COMMIT_METERED: METERED, COMMIT_FULL: "ours_fast_full"}
+"""What another commit is measured by (``--against``), and the subjects that it is compared with."""
 KEY = f"sk-{secrets.token_hex(16)}"  # LiteLLM does not run without one; sent to all, so that all get the same
 
 
@@ -64,6 +67,7 @@ class Places:
     directory: Path  # for logs and configurations
     programs: dict[str, Path]  # built ones, by name: `noop`, `litellm`
     say: Callable[[str], None]  # takes a remark for whoever waits for the figures
+    commit: Path | None = None  # sources of another commit, to compare with
 
 
 Open = Callable[[Places], contextlib.AbstractContextManager[Subject]]
@@ -79,8 +83,11 @@ def ours_noop(transport: str) -> str:
     return f"ours_{transport}_noop"
 
 
-def subjects(programs: dict[str, Path]) -> dict[str, Open]:
-    """How to start each subject that can run here, by name, in the order of the table."""
+def subjects(programs: dict[str, Path], commit: Path | None = None) -> dict[str, Open]:
+    """How to start each subject that can run here, by name, in the order of the table.
+
+    Args: commit: sources of another commit, to compare with.
+    """
     found: dict[str, Open] = {ENVOY: _envoy_alone}
     if "noop" in programs:
         found[GO_NOOP] = _go_noop
@@ -89,7 +96,12 @@ def subjects(programs: dict[str, Path]) -> dict[str, Open]:
         found[ours_full(transport)] = partial(_ours_full, transport=transport)
     found[METERED] = _ours_metered
     if COMPILED_FOLDER.is_dir():
-        found[COMPILED] = _ours_compiled
+        found[COMPILED] = partial(_ours_compiled, name=COMPILED, change=None)
+        found[COMPILED_METERED] = partial(_ours_compiled, name=COMPILED_METERED, change=only_meter)
+    if commit is not None:
+        found[COMMIT_NOOP] = partial(_commit_noop, sources=commit)
+        found[COMMIT_METERED] = partial(_commit_full, name=COMMIT_METERED, sources=commit, change=only_meter)
+        found[COMMIT_FULL] = partial(_commit_full, name=COMMIT_FULL, sources=commit, change=None)
     if "litellm" in programs:
         found[LITELLM] = _litellm
     return found
@@ -163,13 +175,39 @@ def only_meter(data: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _ours_compiled(places: Places) -> Iterator[Subject]:
-    with full_installation(places, COMPILED, "fast", with_processor=False) as installation:
+def _ours_compiled(places: Places, name: str, change: Change | None) -> Iterator[Subject]:
+    with _served_from(COMPILED_FOLDER, places, name, change) as (installation, pid):
+        title = f"ours, fast, {'full' if change is None else 'only metered'}, compiled"
+        yield subject_of(installation, name, title, pid)
+
+
+@contextlib.contextmanager
+def _commit_full(places: Places, name: str, sources: Path, change: Change | None) -> Iterator[Subject]:
+    with _served_from(sources, places, name, change) as (installation, pid):
+        yield subject_of(installation, name, f"the commit, {name.rpartition('_')[2]}", pid)
+
+
+@contextlib.contextmanager
+def _commit_noop(places: Places, sources: Path) -> Iterator[Subject]:
+    with _with_stub(places, COMMIT_NOOP) as installation:
+        address = f"unix:{installation.socket}"
+        command = [sys.executable, "-m", "tests.bench.noop_processor", TRANSPORTS[-1], address]
+        with child(command, address, _log(installation), _importing_from(sources)) as pid:
+            yield subject_of(installation, COMMIT_NOOP, "the commit, no-op", pid)
+
+
+@contextlib.contextmanager
+def _served_from(folder: Path, places: Places, name: str, change: Change | None) -> Iterator[tuple[Installation, int]]:
+    """An installation whose processor is imported from a folder, and its process."""
+    with full_installation(places, name, "fast", change, with_processor=False) as installation:
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(installation.config)]
-        # Without the second, the sources of the current folder would come first.
-        compiled = {"PYTHONPATH": str(COMPILED_FOLDER), "PYTHONSAFEPATH": "1"}
-        with child(command, f"unix:{installation.socket}", _log(installation), compiled) as pid:
-            yield subject_of(installation, COMPILED, "ours, fast, full, compiled", pid)
+        with child(command, f"unix:{installation.socket}", _log(installation), _importing_from(folder)) as pid:
+            yield installation, pid
+
+
+def _importing_from(folder: Path) -> dict[str, str]:
+    # Without the second, the sources of the current folder would come first.
+    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
 def full_installation(
