@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,13 +14,15 @@ pytest.importorskip("onnx", reason="no library to write an ONNX model with")
 
 import onnxruntime
 
-from tests.tools.encoder.__main__ import trainer
+from tests.tools.encoder import FIGURES, WEIGHTS
 from tests.tools.encoder.rows import TrainingRow, fold_of, without_fold
 from tests.tools.encoder.training import Recipe, Trainer
+from tests.tools.encoder.trainings import trainer
 from tests.tools.encoder.trunk import ATTENTION_HEADS, Trunk, learned_tensors
 from tests.tools.models_wheel.bert_graph import INPUTS, Precision, bert_model
 from tests.tools.models_wheel.sources import SourceUnusable
 
+ROOT = Path(__file__).parents[2]
 FEW = Recipe(epochs=6, batch_tokens=256)
 """So that a minute's training is seconds."""
 
@@ -92,3 +98,13 @@ def test_a_family_is_left_out_with_what_is_nearly_of_it() -> None:
     rest = list(without_fold(rows, fold))
     assert not [row for row in rest if fold_of(row) == fold]
     assert [row.source for row in rest if row.source != "s"] in (["own_attacks"], ["own_attacks", "other"])
+
+
+@pytest.mark.usefixtures("model")
+def test_the_command_trains_and_writes(tmp_path: Path) -> None:
+    """With a row of each source: its processes once could not import what they were to do."""
+    command = [sys.executable, "-m", "tests.tools.encoder", "--rows", "1", "--output", str(tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "recall_at_fpr_0.01" in result.stdout
+    assert {file.name for file in tmp_path.iterdir()} == {WEIGHTS, FIGURES}
