@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 from extproc.detectors.text.ngram_model import (
-    WINDOW_BYTES,
     FeatureReader,
     Features,
     NgramModel,
@@ -34,6 +33,7 @@ from extproc.detectors.text.ngram_model import (
     slices,
     window_starts,
 )
+from extproc.detectors.text.ngram_windows import WIDE
 from extproc.detectors.text.normalize import plain
 
 Floats = npt.NDArray[np.float64]
@@ -126,10 +126,10 @@ def matrix_of(texts: Sequence[str], recipe: Recipe) -> Matrix:
 
 
 def _windows(length_bytes: int, windows: bool) -> list[tuple[int, int]]:
-    if length_bytes <= WINDOW_BYTES or not windows:
+    if length_bytes <= WIDE.size_bytes or not windows:
         return [(0, length_bytes)]
     starts = window_starts(length_bytes, TRAINING_STEP_BYTES).tolist()
-    return [(start, start + WINDOW_BYTES) for start in starts]
+    return [(start, start + WIDE.size_bytes) for start in starts]
 
 
 def _columns(features: Features, start: int, end: int) -> npt.NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""A linear model over hashed n-grams of bytes and words: one vectorized pass, tens of microseconds.
+"""A linear model over hashed n-grams of bytes and words: one vectorized pass, tens of microseconds; compiled, a loop.
 
 Every position of the text has a hash per byte n-gram that begins there; every word has hashes of itself and of
 combinations with its neighbors. A hash selects a weight, and the score of a window is the sum of its weights. All of
@@ -20,14 +20,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from extproc.detectors.text import ngram_scan
+from extproc.detectors.text.ngram_windows import BLOCK_BYTES, NARROW, WIDE, Best, WindowShape, best_at
 from extproc.detectors.text.said_once import sums_of_equal_windows, sums_of_windows
 
-WINDOW_BYTES = 320
-WINDOW_STEP_BYTES = 64
-NARROW_WINDOW_BYTES = 128
-NARROW_WINDOW_STEP_BYTES = 32
-NARROW_WINDOW_DOUBT = 0.5
-"""Log odds subtracted from a narrow window: there are many of them, each another chance for a false positive."""
 SLICE_BYTES_MAX = 16_384
 """Longer texts are read in slices of this size, overlapping by a window: memory stays bounded."""
 
@@ -63,9 +59,7 @@ _WORD_MIX: _Hashes = np.array(
 )
 """The same for words: a row per kind of feature, a column for each of three consecutive words."""
 
-_BLOCK_BYTES = 32
-"""All windows are aligned to this, except the last one, which ends with the slice."""
-_BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * _BLOCK_BYTES, _BLOCK_BYTES)], np.int64)
+_BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * BLOCK_BYTES, BLOCK_BYTES)], np.int64)
 """The first one twice: ``reduceat`` turns that into the arbitrary number that sums start from."""
 
 _add_up: Any = np.add.reduce
@@ -134,14 +128,6 @@ class FeatureReader:
         return Features(length_bytes, byte_places, word_starts, word_ngrams.view(np.int64).T)
 
 
-class Best(NamedTuple):
-    """The worst window: its log odds, start and end [bytes of the folded text]."""
-
-    log_odds: float
-    start: int
-    end: int
-
-
 class Contribution(NamedTuple):
     """An n-gram of a text (folded, as the model reads it), and what it adds to the log odds."""
 
@@ -164,14 +150,14 @@ class _WindowSums(NamedTuple):
 def _window_sums(scores: _Sums) -> _WindowSums:
     """From the score of each position of a slice that is longer than a narrow window."""
     length_bytes = len(scores)
-    blocks = (length_bytes - 1) // _BLOCK_BYTES
+    blocks = (length_bytes - 1) // BLOCK_BYTES
     starts = _BLOCK_STARTS[: blocks + 4].copy()
-    starts[-2] = max(0, length_bytes - WINDOW_BYTES)
-    starts[-1] = length_bytes - NARROW_WINDOW_BYTES
+    starts[-2] = max(0, length_bytes - WIDE.size_bytes)
+    starts[-1] = length_bytes - NARROW.size_bytes
     pieces = np.add.reduceat(scores, starts)
     wide, narrow = pieces[-2:].tolist()
     before = np.add.accumulate(pieces[: blocks + 1])
-    return _WindowSums(before, {WINDOW_BYTES: wide + narrow, NARROW_WINDOW_BYTES: narrow})
+    return _WindowSums(before, {WIDE.size_bytes: wide + narrow, NARROW.size_bytes: narrow})
 
 
 class NgramModel:
@@ -183,6 +169,8 @@ class NgramModel:
         self.scale = scale
         self.bias = bias
         self._weights = weights
+        is_scanned = shape.byte_lengths == ngram_scan.BYTE_LENGTHS
+        self._moved_weights = (weights.view(np.uint8) ^ 128).tobytes() if is_scanned else b""
         self._reader = FeatureReader(shape)
 
     @classmethod
@@ -216,7 +204,7 @@ class NgramModel:
 
         Args:
             plain_utf8: the plain form of the text (``normalize.plain``), of any length.
-            narrow: also score windows of ``NARROW_WINDOW_BYTES``, so that a single sentence among many others
+            narrow: also score windows of ``NARROW.size_bytes``, so that a single sentence among many others
             counts.
             repeats_from: log odds from which a window is scored again, with each feature counted once.
         """
@@ -260,24 +248,43 @@ class NgramModel:
         return sorted(parts, key=lambda part: (-part.log_odds, part.ngram))
 
     def _best_in_slice(self, folded: bytes, narrow: bool, repeats_from: float) -> Best:
+        if ngram_scan.IS_COMPILED and self._moved_weights:
+            best = self.scanned_best(folded, narrow, repeats_from)
+            if best is not None:
+                return best
         features = self._reader.read(folded)
         scores = self._sum_kinds(features.byte_ngrams)
         np.add.at(scores, features.word_starts, self._sum_kinds(features.word_ngrams.T))
         length_bytes = features.length_bytes
         whole = None
-        if length_bytes <= WINDOW_BYTES:
+        if length_bytes <= WIDE.size_bytes:
             whole = Best(self._odds(int(scores.sum()), length_bytes), 0, len(folded))
             if whole.log_odds > repeats_from:
                 whole = whole._replace(log_odds=min(whole.log_odds, self._said_once(features, 0, length_bytes)))
-            if not narrow or length_bytes <= NARROW_WINDOW_BYTES:
+            if not narrow or length_bytes <= NARROW.size_bytes:
                 return whole
         sums = _window_sums(scores)
-        best = whole or self._best_window(features, sums, (WINDOW_BYTES, WINDOW_STEP_BYTES), repeats_from)
-        if narrow:
-            other = self._best_window(features, sums, (NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES), repeats_from)
-            if other.log_odds - NARROW_WINDOW_DOUBT > best.log_odds:
-                best = other._replace(log_odds=other.log_odds - NARROW_WINDOW_DOUBT)
-        return best
+        best = whole or self._best_window(features, sums, WIDE, repeats_from)
+        return _worse(best, self._best_window(features, sums, NARROW, repeats_from)) if narrow else best
+
+    def scanned_best(self, folded: bytes, narrow: bool, repeats_from: float) -> Best | None:
+        """The same as of numpy's arrays, by ``ngram_scan``; None if a window has to be read without repetitions."""
+        found = ngram_scan.sums_of(folded, _IS_WORD, self._moved_weights, self.shape.bits)
+        length_bytes = len(folded) + 2
+        if length_bytes <= WIDE.size_bytes:
+            best = Best(self._odds(found.wide, length_bytes), 0, len(folded))
+        else:
+            best = self._scanned_window(found, WIDE, length_bytes)
+        if best.log_odds > repeats_from:
+            return None
+        if not narrow or length_bytes <= NARROW.size_bytes:
+            return best
+        other = self._scanned_window(found, NARROW, length_bytes)
+        return None if other.log_odds > repeats_from else _worse(best, other)
+
+    def _scanned_window(self, found: ngram_scan.NgramSums, shape: WindowShape, length_bytes: int) -> Best:
+        worst = ngram_scan.worst_window(found, shape)
+        return best_at(worst.number, self._odds(worst.total, shape.size_bytes), shape, length_bytes)
 
     def _sum_kinds(self, places: Indices) -> _Sums:
         """The summed weights of each feature column."""
@@ -285,12 +292,10 @@ class NgramModel:
         sums: _Sums = weights[0].astype(np.int32) if len(weights) == 1 else _add_up(weights, 0, np.int32)
         return sums
 
-    def _best_window(
-        self, features: Features, sums: _WindowSums, size_and_step: tuple[int, int], repeats_from: float
-    ) -> Best:
+    def _best_window(self, features: Features, sums: _WindowSums, shape: WindowShape, repeats_from: float) -> Best:
         """The worst window: suspicious windows are scored again without their repetitions."""
-        window_bytes, step_bytes = size_and_step
-        blocks, step = window_bytes // _BLOCK_BYTES, step_bytes // _BLOCK_BYTES
+        window_bytes = shape.size_bytes
+        blocks, step = window_bytes // BLOCK_BYTES, shape.step_bytes // BLOCK_BYTES
         windows: Any = sums.before[blocks::step] - sums.before[:-blocks:step]
         worst = int(windows.argmax())
         total, last = int(windows[worst]), sums.last[window_bytes]
@@ -299,11 +304,9 @@ class NgramModel:
         log_odds = self._odds(total, window_bytes)
         if log_odds > repeats_from:
             windows = np.append(windows, last)
-            starts = window_starts(features.length_bytes, step_bytes, window_bytes)
+            starts = window_starts(features.length_bytes, shape.step_bytes, window_bytes)
             log_odds, worst = self._worst_said_once(features, starts, windows, window_bytes, repeats_from)
-        start = min(worst * step_bytes, features.length_bytes - window_bytes)
-        end = min(start - 1 + window_bytes, features.length_bytes - 2)
-        return Best(log_odds, max(start - 1, 0), end)
+        return best_at(worst, log_odds, shape, features.length_bytes)
 
     def _worst_said_once(
         self,
@@ -354,6 +357,12 @@ class NgramModel:
         return total * self.scale / math.sqrt(length_bytes) + self.bias
 
 
+def _worse(wide: Best, narrow: Best) -> Best:
+    """The narrow window only if it is worse by more than the doubt in it."""
+    doubted = narrow.log_odds - NARROW.doubt
+    return narrow._replace(log_odds=doubted) if doubted > wide.log_odds else wide
+
+
 def _word_at(folded: bytes, start: int) -> bytes:
     end = start
     while end < len(folded) and _IS_WORD[folded[end]]:
@@ -371,12 +380,12 @@ def fold(plain_utf8: bytes) -> bytes:
 
 def slices(folded: bytes) -> Iterator[tuple[int, bytes]]:
     """Offset and text of each slice of a long text; consecutive slices overlap by a window."""
-    step_bytes = SLICE_BYTES_MAX - WINDOW_BYTES
-    for begin in range(0, max(1, len(folded) - WINDOW_BYTES), step_bytes):
+    step_bytes = SLICE_BYTES_MAX - WIDE.size_bytes
+    for begin in range(0, max(1, len(folded) - WIDE.size_bytes), step_bytes):
         yield begin, folded[begin : begin + SLICE_BYTES_MAX]
 
 
-def window_starts(length_bytes: int, step_bytes: int = WINDOW_STEP_BYTES, window_bytes: int = WINDOW_BYTES) -> Indices:
+def window_starts(length_bytes: int, step_bytes: int = WIDE.step_bytes, window_bytes: int = WIDE.size_bytes) -> Indices:
     """Starts of the windows of a slice: one per step, plus one that ends with the slice."""
     last = length_bytes - window_bytes
     starts: Any = np.arange(0, last + step_bytes, step_bytes)

@@ -10,18 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.text.ngram_model import (
-    NARROW_WINDOW_BYTES,
-    NARROW_WINDOW_DOUBT,
-    NARROW_WINDOW_STEP_BYTES,
     SLICE_BYTES_MAX,
-    WINDOW_BYTES,
-    WINDOW_STEP_BYTES,
     FeatureReader,
     NgramModel,
     NgramShape,
     fold,
     window_starts,
 )
+from extproc.detectors.text.ngram_windows import NARROW, WIDE
 
 SHAPE = NgramShape(12, (3, 5))
 WEIGHTS = np.random.default_rng(5).integers(-127, 128, 1 << SHAPE.bits).astype(np.int8)
@@ -53,20 +49,20 @@ def sums_of_windows(folded: bytes, window_bytes: int, step_bytes: int) -> list[t
 @given(st.binary(max_size=1_200).map(fold))
 def test_a_score_is_the_sum_of_the_features_of_a_window(folded: bytes) -> None:
     """As worked out one feature at a time."""
-    total, start, end = max(sums_of_windows(folded, WINDOW_BYTES, WINDOW_STEP_BYTES), key=lambda window: window[0])
+    total, start, end = max(sums_of_windows(folded, WIDE.size_bytes, WIDE.step_bytes), key=lambda window: window[0])
     best = model.best(folded, repeats_from=math.inf)
-    assert best.log_odds == pytest.approx(total * 0.01 / min(WINDOW_BYTES, len(folded) + 2) ** 0.5 - 1.0)
-    assert (best.start, best.end) == (start, end) or len(folded) + 2 <= WINDOW_BYTES
+    assert best.log_odds == pytest.approx(total * 0.01 / min(WIDE.size_bytes, len(folded) + 2) ** 0.5 - 1.0)
+    assert (best.start, best.end) == (start, end) or len(folded) + 2 <= WIDE.size_bytes
 
 
-@given(st.binary(min_size=NARROW_WINDOW_BYTES, max_size=1_200).map(fold))
+@given(st.binary(min_size=NARROW.size_bytes, max_size=1_200).map(fold))
 def test_a_narrow_window_is_summed_up_as_a_wide_one(folded: bytes) -> None:
     """And counts for a little less."""
-    if len(folded) + 2 <= NARROW_WINDOW_BYTES:
+    if len(folded) + 2 <= NARROW.size_bytes:
         return
-    windows = sums_of_windows(folded, NARROW_WINDOW_BYTES, NARROW_WINDOW_STEP_BYTES)
+    windows = sums_of_windows(folded, NARROW.size_bytes, NARROW.step_bytes)
     total, start, end = max(windows, key=lambda window: window[0])
-    narrow = total * 0.01 / NARROW_WINDOW_BYTES**0.5 - 1.0 - NARROW_WINDOW_DOUBT
+    narrow = total * 0.01 / NARROW.size_bytes**0.5 - 1.0 - NARROW.doubt
     wide = model.best(folded, repeats_from=math.inf)
     both = model.best(folded, narrow=True, repeats_from=math.inf)
     assert both.log_odds == pytest.approx(max(wide.log_odds, narrow))
@@ -78,8 +74,8 @@ def test_what_is_said_again_counts_once(text: bytes) -> None:
     """In the window that looks worst then; and a window never scores more for it."""
     folded = fold(text)
     features = FeatureReader(SHAPE).read(folded)
-    width = min(WINDOW_BYTES, features.length_bytes)
-    starts = window_starts(features.length_bytes).tolist() if features.length_bytes > WINDOW_BYTES else [0]
+    width = min(WIDE.size_bytes, features.length_bytes)
+    starts = window_starts(features.length_bytes).tolist() if features.length_bytes > WIDE.size_bytes else [0]
     wanted = -math.inf
     for start in starts:
         inside = [number for number, at in enumerate(features.word_starts) if start <= at < start + width]
@@ -145,7 +141,7 @@ def test_narrow_windows_only_add(text: bytes) -> None:
     """They can make a text look worse, never better; a text that fits into one is looked at once."""
     wide, both = model.best(text), model.best(text, narrow=True)
     assert both.log_odds >= wide.log_odds
-    if len(text) + 2 <= NARROW_WINDOW_BYTES:
+    if len(text) + 2 <= NARROW.size_bytes:
         assert both == wide
 
 
@@ -154,11 +150,11 @@ def test_a_sentence_among_many_counts_in_a_narrow_window() -> None:
     text = FILLER * 20 + BAIT + b" " + FILLER * 20
     wide, narrow = baited().best(text), baited().best(text, narrow=True)
     assert narrow.log_odds > wide.log_odds
-    assert narrow.end - narrow.start <= NARROW_WINDOW_BYTES
+    assert narrow.end - narrow.start <= NARROW.size_bytes
     assert BAIT[10:-10] in text[narrow.start : narrow.end]
 
 
-@given(st.binary(min_size=1, max_size=WINDOW_BYTES - 2))
+@given(st.binary(min_size=1, max_size=WIDE.size_bytes - 2))
 def test_contributions_add_up_to_the_score(text: bytes) -> None:
     """Of a part that is one window: with the bias, each n-gram counted once."""
     model = NgramModel(SHAPE, WEIGHTS, 0.01, -1.5)
