@@ -21,7 +21,7 @@ from extproc.exchange.claims import Claim
 # --- events --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class RequestHeaders:
     """The request has started; with ``end`` it has no body.
 
@@ -29,16 +29,27 @@ class RequestHeaders:
     """
 
     headers: Mapping[str, str]
-    end: bool = False
-    verified: Mapping[str, Any] | None = None
+    end: bool
+    verified: Mapping[str, Any] | None
+
+    def __init__(
+        self, headers: Mapping[str, str], end: bool = False, verified: Mapping[str, Any] | None = None
+    ) -> None:
+        self.headers = headers
+        self.end = end
+        self.verified = verified
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class RequestBody:
     """The whole request body (BUFFERED)."""
 
     body: bytes
-    end: bool = True
+    end: bool
+
+    def __init__(self, body: bytes, end: bool = True) -> None:
+        self.body = body
+        self.end = end
 
 
 @dataclass(slots=True)
@@ -46,7 +57,7 @@ class RequestTrailers:
     """Trailers of the request."""
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class ResponseHeaders:
     """The response has started; with ``end`` it has no body.
 
@@ -54,17 +65,27 @@ class ResponseHeaders:
     """
 
     headers: Mapping[str, str]
-    end: bool = False
-    details: str = ""
-    upstream: str = ""
+    end: bool
+    details: str
+    upstream: str
+
+    def __init__(self, headers: Mapping[str, str], end: bool = False, details: str = "", upstream: str = "") -> None:
+        self.headers = headers
+        self.end = end
+        self.details = details
+        self.upstream = upstream
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class ResponseBody:
     """A chunk of the response body, or all of it, depending on the mode."""
 
     body: bytes
     end: bool
+
+    def __init__(self, body: bytes, end: bool) -> None:
+        self.body = body
+        self.end = end
 
 
 @dataclass(slots=True)
@@ -142,18 +163,22 @@ class BodyMode(StrEnum):
     FULL_DUPLEX = "full_duplex"
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(init=False, slots=True, unsafe_hash=True)
 class HeaderChanges:
     """Headers to set (replacing existing values) and to remove."""
 
-    set: tuple[tuple[str, str], ...] = ()
-    remove: tuple[str, ...] = ()
+    set: tuple[tuple[str, str], ...]
+    remove: tuple[str, ...]
+
+    def __init__(self, set: tuple[tuple[str, str], ...] = (), remove: tuple[str, ...] = ()) -> None:
+        self.set = set
+        self.remove = remove
 
 
 NO_CHANGES = HeaderChanges()
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(init=False, slots=True, unsafe_hash=True)
 class ContinueHeaders:
     """Continue after headers; a mode of None keeps the mode of Envoy's configuration.
 
@@ -161,22 +186,52 @@ class ContinueHeaders:
     """
 
     direction: Direction
-    changes: HeaderChanges = NO_CHANGES
-    request_body: BodyMode | None = None
-    response_body: BodyMode | None = None
-    exchange_id: str = ""
-    told: tuple[tuple[str, str], ...] = ()
+    changes: HeaderChanges
+    request_body: BodyMode | None
+    response_body: BodyMode | None
+    exchange_id: str
+    told: tuple[tuple[str, str], ...]
+
+    def __init__(
+        self,
+        direction: Direction,
+        changes: HeaderChanges = NO_CHANGES,
+        request_body: BodyMode | None = None,
+        response_body: BodyMode | None = None,
+        exchange_id: str = "",
+        told: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.direction = direction
+        self.changes = changes
+        self.request_body = request_body
+        self.response_body = response_body
+        self.exchange_id = exchange_id
+        self.told = told
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class ContinueBody:
     """Continue after a whole body (BUFFERED); a body of None leaves it unchanged."""
 
     direction: Direction
-    body: bytes | None = None
-    changes: HeaderChanges = NO_CHANGES
-    clear_route_cache: bool = False
-    metadata: Mapping[str, str | int] | None = None
+    body: bytes | None
+    changes: HeaderChanges
+    clear_route_cache: bool
+    metadata: Mapping[str, str | int] | None
+
+    def __init__(
+        self,
+        direction: Direction,
+        body: bytes | None = None,
+        changes: HeaderChanges = NO_CHANGES,
+        clear_route_cache: bool = False,
+        metadata: Mapping[str, str | int] | None = None,
+    ) -> None:
+        self.direction = direction
+        self.body = body
+        self.changes = changes
+        self.clear_route_cache = clear_route_cache
+        self.metadata = metadata
 
 
 @dataclass(slots=True)
@@ -187,13 +242,18 @@ class ContinueChunk:
     metadata: Mapping[str, str | int] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class SendChunk:
     """Send bytes to the client (FULL_DUPLEX); ``end`` ends the response and cancels the upstream."""
 
     body: bytes
     end: bool
-    metadata: Mapping[str, str | int] | None = None
+    metadata: Mapping[str, str | int] | None
+
+    def __init__(self, body: bytes, end: bool, metadata: Mapping[str, str | int] | None = None) -> None:
+        self.body = body
+        self.end = end
+        self.metadata = metadata
 
 
 @dataclass(slots=True)
@@ -226,7 +286,7 @@ class Abort:
 Command = ContinueHeaders | ContinueBody | ContinueChunk | SendChunk | ContinueTrailers | ImmediateResponse | Abort
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class Step:
     """The result of one event. ``ended`` is set exactly once per exchange.
 
@@ -235,8 +295,24 @@ class Step:
     """
 
     commands: list[Command]
-    ended: ExchangeRecord | None = None
-    waits: Sequence[Wait] = ()  # each is answered or expires, exactly once
-    jobs: Sequence[ClassificationJob] = ()  # processed out of band
-    sent_on: ExchangeRecord | None = None  # forwarded to a model server, and its beginning is to be kept
-    error: BaseException | None = None  # an internal failure, for the log
+    ended: ExchangeRecord | None
+    waits: Sequence[Wait]  # each is answered or expires, exactly once
+    jobs: Sequence[ClassificationJob]  # processed out of band
+    sent_on: ExchangeRecord | None  # forwarded to a model server, and its beginning is to be kept
+    error: BaseException | None  # an internal failure, for the log
+
+    def __init__(
+        self,
+        commands: list[Command],
+        ended: ExchangeRecord | None = None,
+        waits: Sequence[Wait] = (),
+        jobs: Sequence[ClassificationJob] = (),
+        sent_on: ExchangeRecord | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        self.commands = commands
+        self.ended = ended
+        self.waits = waits
+        self.jobs = jobs
+        self.sent_on = sent_on
+        self.error = error

@@ -26,7 +26,7 @@ class EventTooLarge(Exception):
     """One event is larger than ``sse_event_bytes_max``."""
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class SseEvent:
     """One event: the bytes to forward, its name ("" if none), its data (None if none).
 
@@ -37,6 +37,11 @@ class SseEvent:
     raw: bytes
     name: str
     data: bytes | None
+
+    def __init__(self, raw: bytes, name: str, data: bytes | None) -> None:
+        self.raw = raw
+        self.name = name
+        self.data = data
 
 
 class SseReader:

@@ -56,7 +56,7 @@ class RequestPolicy:
     template_kwargs: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class TextField:
     """One text of a request: its place in the body, and its source.
 
@@ -69,12 +69,34 @@ class TextField:
     source: TextSource
     path: Path
     text: str
-    keys: bool = False
-    is_part: bool = False
-    is_whole: bool = False
-    known_clean: bool = False
-    found: bool = False
-    of: Path = ()
+    keys: bool
+    is_part: bool
+    is_whole: bool
+    known_clean: bool
+    found: bool
+    of: Path
+
+    def __init__(
+        self,
+        source: TextSource,
+        path: Path,
+        text: str,
+        keys: bool = False,
+        is_part: bool = False,
+        is_whole: bool = False,
+        known_clean: bool = False,
+        found: bool = False,
+        of: Path = (),
+    ) -> None:
+        self.source = source
+        self.path = path
+        self.text = text
+        self.keys = keys
+        self.is_part = is_part
+        self.is_whole = is_whole
+        self.known_clean = known_clean
+        self.found = found
+        self.of = of
 
     @property
     def message(self) -> Path:
@@ -218,7 +240,7 @@ class RequestView:
         self.body, self.tree, self.texts = b"", {}, []
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class Slot:
     """One text of a response: ``holder[key]`` is the text, or a JSON value if ``structured``.
 
@@ -229,9 +251,25 @@ class Slot:
     source: TextSource
     holder: Any
     key: str | int
-    structured: bool = False
-    complete: bool = False
-    place: int = 0
+    structured: bool
+    complete: bool
+    place: int
+
+    def __init__(
+        self,
+        source: TextSource,
+        holder: Any,
+        key: str | int,
+        structured: bool = False,
+        complete: bool = False,
+        place: int = 0,
+    ) -> None:
+        self.source = source
+        self.holder = holder
+        self.key = key
+        self.structured = structured
+        self.complete = complete
+        self.place = place
 
     @property
     def may_be_cut(self) -> bool:

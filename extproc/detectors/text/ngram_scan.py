@@ -21,6 +21,9 @@ BYTE_LENGTHS: Final = (5,)
 """The byte n-grams of the models that are read here. [bytes]"""
 _WEIGHT_ZERO: Final = 128
 _BLANK: Final = 0x20
+_AHEAD: Final = 4
+"""Bytes of an n-gram behind its first one."""
+_WORD_BITS_MAX: Final = 64
 _LOWEST: Final = -(1 << 40)
 
 
@@ -107,24 +110,63 @@ class _Prefix:
         return NgramSums(self._before, self._wide, self._narrow)
 
 
+class _Mix:
+    """The multipliers of the model, as machine integers: those of byte n-grams and of words, by kind and place."""
+
+    def __init__(self) -> None:
+        self.ngram: i64 = -7046029254386353131
+        self.alone: i64 = -6884282663029611473
+        self.pair: i64 = -1800455987208640293
+        self.pair_second: i64 = 2129725606500045391
+        self.gap: i64 = -8161530843051276573
+        self.gap_third: i64 = -7174682294107748637
+        self.triple: i64 = 6384245875588680899
+        self.triple_second: i64 = -1493879189771267739
+        self.triple_third: i64 = -8306560040656073257
+
+
+_MIX: Final = _Mix()
+
+
 def _byte_sums(folded: bytes, weights: bytes, bits: int) -> NgramSums:
+    """Written out, since each line runs for each byte."""
     length: i64 = len(folded)
+    size: i64 = length + 2
     shift: i64 = 64 - bits
     mask: i64 = (1 << bits) - 1
-    prefix = _Prefix(len(folded) + 2)
+    mix: i64 = _MIX.ngram
+    wide_at: i64 = max(0, size - WIDE.size_bytes)
+    narrow_at: i64 = max(0, size - NARROW.size_bytes)
+    before_wide: i64 = 0
+    before_narrow: i64 = 0
+    before: list[int] = []
+    block: i64 = 0
+    total: i64 = 0
     ngram: i64 = _BLANK
     place: i64 = 0
-    while place < 4:
+    while place < _AHEAD:
         ngram = ngram | (_byte_at(folded, place, length) << (8 * (place + 1)))
         place += 1
     start: i64 = 0
-    while start < length + 2:
-        index: i64 = ((ngram * -7046029254386353131) >> shift) & mask
-        weight: i64 = weights[index]
-        prefix.add(start, weight - _WEIGHT_ZERO)
+    while start < size:
+        if start == block:
+            before.append(total)
+            block += BLOCK_BYTES
+        if start == wide_at:
+            before_wide = total
+        if start == narrow_at:
+            before_narrow = total
+        weight: i64 = weights[((ngram * mix) >> shift) & mask]
+        total += weight - _WEIGHT_ZERO
         start += 1
-        ngram = (ngram >> 8) | (_byte_at(folded, start + 3, length) << 32)
-    return prefix.sums()
+        following: i64 = 0
+        if place < length:
+            following = folded[place]
+        elif place == length:
+            following = _BLANK
+        place += 1
+        ngram = (ngram >> 8) | (following << (8 * _AHEAD))
+    return NgramSums(before, total - before_wide, total - before_narrow)
 
 
 def _byte_at(folded: bytes, place: i64, length: i64) -> i64:
@@ -145,22 +187,29 @@ def _word_sums(folded: bytes, is_word: bytes, weights: bytes, bits: int) -> Ngra
     second: i64 = 0
     second_start: i64 = -1
     word: i64 = 0
-    word_bytes: i64 = 0
+    word_bits: i64 = 0
+    start: i64 = -1
     place: i64 = 0
     while place <= length:
-        byte: i64 = _byte_at(folded, place, length)
-        if is_word[byte]:
-            if word_bytes < 8:
-                word = word | (byte << (8 * word_bytes))
-            word_bytes += 1
-        elif word_bytes:
+        byte: i64 = _BLANK
+        if place < length:
+            byte = folded[place]
+        inside: i64 = is_word[byte]
+        place += 1
+        if inside:
+            if start < 0:
+                start = place
+            if word_bits < _WORD_BITS_MAX:
+                word = word | (byte << word_bits)
+                word_bits += 8
+        elif start >= 0:
             if first_start >= 0:
                 prefix.add(first_start, _word_weights(first, second, word, weights, shift, mask))
             first, first_start = second, second_start
-            second, second_start = word, place + 1 - word_bytes
+            second, second_start = word, start
             word = 0
-            word_bytes = 0
-        place += 1
+            word_bits = 0
+            start = -1
     if first_start >= 0:
         prefix.add(first_start, _word_weights(first, second, 0, weights, shift, mask))
     if second_start >= 0:
@@ -169,11 +218,12 @@ def _word_sums(folded: bytes, is_word: bytes, weights: bytes, bits: int) -> Ngra
 
 
 def _word_weights(first: i64, second: i64, third: i64, weights: bytes, shift: i64, mask: i64) -> i64:
-    """Of a word: alone, with the next, with the one behind that, with both. The multipliers are the model's."""
-    alone: i64 = (first * -6884282663029611473) >> shift
-    pair: i64 = (first * -1800455987208640293 + second * 2129725606500045391) >> shift
-    gap: i64 = (first * -8161530843051276573 + third * -7174682294107748637) >> shift
-    triple: i64 = (first * 6384245875588680899 + second * -1493879189771267739 + third * -8306560040656073257) >> shift
+    """Of a word: alone, with the next, with the one behind that, with both."""
+    mix = _MIX
+    alone: i64 = (first * mix.alone) >> shift
+    pair: i64 = (first * mix.pair + second * mix.pair_second) >> shift
+    gap: i64 = (first * mix.gap + third * mix.gap_third) >> shift
+    triple: i64 = (first * mix.triple + second * mix.triple_second + third * mix.triple_third) >> shift
     total: i64 = weights[alone & mask]
     total += weights[pair & mask]
     total += weights[gap & mask]

@@ -67,7 +67,7 @@ _RESPONSE_WORK = frozenset({"response_headers", "response_body", "response_trail
 _MS_NS = 1_000_000
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class Replies:
     """The messages to send in reply, in order; ``abort`` then ends the stream with an error status.
 
@@ -75,8 +75,13 @@ class Replies:
     """
 
     messages: list[bytes]
-    abort: str | None = None
-    waits: Sequence[Wait] = ()  # process no further message of the stream until ``Session.answered`` has replied
+    abort: str | None
+    waits: Sequence[Wait]  # process no further message of the stream until ``Session.answered`` has replied
+
+    def __init__(self, messages: list[bytes], abort: str | None = None, waits: Sequence[Wait] = ()) -> None:
+        self.messages = messages
+        self.abort = abort
+        self.waits = waits
 
 
 class Session:

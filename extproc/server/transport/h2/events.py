@@ -16,12 +16,16 @@ class CallReceived:
     headers: Mapping[bytes, bytes]
 
 
-@dataclass(slots=True)
+@dataclass(init=False, slots=True)
 class MessageReceived:
     """One gRPC message, without its prefix."""
 
     stream_id: int
     message: bytes
+
+    def __init__(self, stream_id: int, message: bytes) -> None:
+        self.stream_id = stream_id
+        self.message = message
 
 
 @dataclass(slots=True)
