@@ -33,16 +33,22 @@ MODULES = (
 )
 
 
+def sources():
+    """The files that are compiled."""
+    root = Path("extproc")
+    files = [file for package in PACKAGES for file in sorted((root / package).glob("*.py"))]
+    files += [root / module for module in MODULES]
+    return [str(file) for file in files if file.name != "__init__.py"]
+
+
 def compiled():
     """The extension modules, none if they are not asked for."""
     if os.environ.get("LLM_EXTPROC_COMPILE") != "1":
         return []
     from mypyc.build import mypycify
 
-    root = Path("extproc")
-    files = [file for package in PACKAGES for file in sorted((root / package).glob("*.py"))]
-    files += [root / module for module in MODULES]
-    return mypycify([str(file) for file in files if file.name != "__init__.py"], multi_file=True, debug_level="0")
+    return mypycify(sources(), multi_file=True, debug_level="0")
 
 
-setup(ext_modules=compiled())
+if __name__ == "__main__":
+    setup(ext_modules=compiled())

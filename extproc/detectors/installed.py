@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from extproc.domain.finding import Finding
 
-GROUP = "llm_extproc.detectors"
-_KIND = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
+GROUP: Final = "llm_extproc.detectors"
+_KIND: Final = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 
 
 class TextDetector(Protocol):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
+from typing import Final
 
-_HOW = "install llm_extproc_models-*.whl, which `make models` writes to dist/ (docs/weights.md)"
+_HOW: Final = "install llm_extproc_models-*.whl, which `make models` writes to dist/ (docs/weights.md)"
 
 
 class ModelFileUnusable(Exception):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
-FINGERPRINT_CHARS = 12
+FINGERPRINT_CHARS: Final = 12
 
 
 def fingerprint_of_text(text: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Final
 
-HASH_KEY_BYTES_MIN, HASH_KEY_BYTES_MAX = 16, 64
-PROCESS_KEY = ""  # in place of a key file's path: the random key of a process without one
-_HASH_BYTES = 4
-_HIDDEN = "****"
-_SHORT_NUMBER_DIGITS_MAX = 8
+HASH_KEY_BYTES_MIN: Final = 16
+HASH_KEY_BYTES_MAX: Final = 64
+PROCESS_KEY: Final = ""  # in place of a key file's path: the random key of a process without one
+_HASH_BYTES: Final = 4
+_HIDDEN: Final = "****"
+_SHORT_NUMBER_DIGITS_MAX: Final = 8
 
 
 def type_mask(kind: str) -> str:
@@ -70,7 +72,7 @@ def _ip_address(value: str) -> str:
     return separator.join(groups[:2]) + rest
 
 
-PARTIAL_KINDS: dict[str, Callable[[str], str]] = {
+PARTIAL_KINDS: Final[dict[str, Callable[[str], str]]] = {
     "EMAIL": _email,
     "CREDIT_CARD": _last_four,
     "PHONE": _last_four,
@@ -78,4 +80,4 @@ PARTIAL_KINDS: dict[str, Callable[[str], str]] = {
     "IBAN": _iban,
     "IP_ADDRESS": _ip_address,
 }
-_WRITTEN_IN_GROUPS = frozenset({"CREDIT_CARD", "PHONE", "US_SSN", "IBAN"})
+_WRITTEN_IN_GROUPS: Final = frozenset({"CREDIT_CARD", "PHONE", "US_SSN", "IBAN"})

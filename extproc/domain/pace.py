@@ -7,12 +7,12 @@ and competing work; this module has neither clock nor thread.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
-SLICE_CHARS = 16_384
+SLICE_CHARS: Final = 16_384
 """Size of a slice. [characters]"""
 
-_CHARS_OF_ANY_TEXT = 64
+_CHARS_OF_ANY_TEXT: Final = 64
 """Fixed cost of a text, in characters: a request may contain a hundred thousand short texts."""
 
 
@@ -46,7 +46,7 @@ class _Unhurried:
         """Nothing to reset."""
 
 
-UNHURRIED: Pace = _Unhurried()
+UNHURRIED: Final[Pace] = _Unhurried()
 
 
 class Stride:

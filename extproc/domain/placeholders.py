@@ -13,13 +13,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import Final
 
 from extproc.domain.masks import numbered_mask, type_mask
 
-TAKEN_MAX = 10_000
-_NUMBER = re.compile("(?<=[A-Z0-9])_([0-9]{1,7})")
-_KIND_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-_KIND_CHARS_MAX = 63
+TAKEN_MAX: Final = 10_000
+_NUMBER: Final = re.compile("(?<=[A-Z0-9])_([0-9]{1,7})")
+_KIND_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+_KIND_CHARS_MAX: Final = 63
 
 
 class Placeholders:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
-NUMBER_CHARS_MAX = 40
-_THOUSANDS = 3  # digits after a thousands separator
+NUMBER_CHARS_MAX: Final = 40
+_THOUSANDS: Final = 3  # digits after a thousands separator
 
 
 def number_of(text: str) -> Decimal | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.gaps import note_gap
@@ -21,12 +21,12 @@ from extproc.domain.uncounted import Uncounted
 from extproc.domain.usage import Prices, Usage
 from extproc.domain.usage_bounds import UsageBounds
 
-KEPT_TEXT_CHARS_MAX = 10_000
-DETAILS_MAX = 32
-SERVER_CHARS_MAX = 108  # of an address: the path of a Unix socket is the longest
-FINISHES_MAX = 16  # finish reasons that are kept: of the first choices
-DRAINED = "drained"  # reason of an exchange that had not ended when its process did
-HOLD_LIMIT = "HOLD_LIMIT"  # finding kind for text that exceeded a hold limit before it was checked as a whole
+KEPT_TEXT_CHARS_MAX: Final = 10_000
+DETAILS_MAX: Final = 32
+SERVER_CHARS_MAX: Final = 108  # of an address: the path of a Unix socket is the longest
+FINISHES_MAX: Final = 16  # finish reasons that are kept: of the first choices
+DRAINED: Final = "drained"  # reason of an exchange that had not ended when its process did
+HOLD_LIMIT: Final = "HOLD_LIMIT"  # finding kind for text that exceeded a hold limit before it was checked as a whole
 
 
 class Outcome(StrEnum):
@@ -125,8 +125,8 @@ class Attempt(NamedTuple):
     reason: str
 
 
-ANSWERED = "answered"
-EJECTED = "ejected"
+ANSWERED: Final = "answered"
+EJECTED: Final = "ejected"
 """Reason for a version that Envoy did not even try, as it had failed before."""
 
 

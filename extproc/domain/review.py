@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from extproc.domain.finding import Evidence
 
-NOTES_MAX = 32
-NOTES_OF_A_KIND_MAX = 4  # per guard, direction and kind: the fiftieth address of one text adds nothing
-FOUND_CHARS_MAX = 2_000
-MARGIN_CHARS = 100  # kept beyond the shown context, so that a value at its edge is complete when it is masked
+NOTES_MAX: Final = 32
+NOTES_OF_A_KIND_MAX: Final = 4  # per guard, direction and kind: the fiftieth address of one text adds nothing
+FOUND_CHARS_MAX: Final = 2_000
+MARGIN_CHARS: Final = 100  # kept beyond the shown context, so that a value at its edge is complete when it is masked
 
 
 FindingListener = Callable[[str, str, str, Evidence], None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-NAME_BYTES_MAX = 256
+from typing import Final
+
+NAME_BYTES_MAX: Final = 256
 """Longest name in an entry, in UTF-8; the rest of a longer one is dropped."""
 
 

@@ -7,8 +7,9 @@ assumptions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-NS_PER_S = 1_000_000_000
+NS_PER_S: Final = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -74,9 +75,9 @@ class TokenRates:
         return round(tokens * size.choices)
 
 
-UNKNOWN_SIZE = RequestSize()
+UNKNOWN_SIZE: Final = RequestSize()
 """Of a request that was not parsed."""
-START = TokenRates()
+START: Final = TokenRates()
 """Before anything is known about a model."""
-START_COUNTED = TokenRates(per_prompt_byte=1.0, per_tool_byte=1.0, per_byte=1.0)
+START_COUNTED: Final = TokenRates(per_prompt_byte=1.0, per_tool_byte=1.0, per_byte=1.0)
 """The same where a tokenizer counts the texts: sizes are in its tokens, in place of bytes."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-_SAMPLED = "01"
-_NOT_SAMPLED = "00"
+_SAMPLED: Final = "01"
+_NOT_SAMPLED: Final = "00"
 
 
 class TraceContext(NamedTuple):

@@ -7,8 +7,9 @@ choice).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-TOKENS_PER_MTOK = 1_000_000
+TOKENS_PER_MTOK: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,26 +23,30 @@ from extproc.exchange.credentials import (
 )
 
 NAME: Final = "api_key"
-_EMPTY = ApiError(
+_EMPTY: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",
     "The API key is empty. Send it as `authorization: Bearer KEY`, or as `x-api-key: KEY`.",
 )
-_AMBIGUOUS = ApiError(
+_AMBIGUOUS: Final = ApiError(
     401, "invalid_request_error", "invalid_api_key", "The request has two API keys that differ. Send one of them."
 )
-_MISTYPED = ApiError(
+_MISTYPED: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",
     "The API key is mistyped: its last characters do not fit the others. Copy it again, whole.",
 )
-_UNKNOWN = ApiError(
+_UNKNOWN: Final = ApiError(
     401, "invalid_request_error", "invalid_api_key", "The API key is not known here. Check it, or ask for another one."
 )
-_REVOKED = ApiError(401, "invalid_request_error", "invalid_api_key", "The API key was revoked. Ask for another one.")
-_EXPIRED = ApiError(401, "invalid_request_error", "invalid_api_key", "The API key has expired. Ask for another one.")
+_REVOKED: Final = ApiError(
+    401, "invalid_request_error", "invalid_api_key", "The API key was revoked. Ask for another one."
+)
+_EXPIRED: Final = ApiError(
+    401, "invalid_request_error", "invalid_api_key", "The API key has expired. Ask for another one."
+)
 
 
 class _Known(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.config.api_keys import known_api_keys
 from extproc.config.identity import (
@@ -35,13 +35,13 @@ from extproc.exchange.credentials import (
 from extproc.exchange.hop_source import HopSource, SigningKey
 from extproc.exchange.jwt_source import JwtClaimsSource
 
-_MISSING = ApiError(
+_MISSING: Final = ApiError(
     401,
     "invalid_request_error",
     "missing_credentials",
     "The request has no credentials. Send an API key as `authorization: Bearer KEY`, or as `x-api-key`.",
 )
-_NOBODY = Caller(CallerIdentity("", source=ANONYMOUS))
+_NOBODY: Final = Caller(CallerIdentity("", source=ANONYMOUS))
 
 
 class SettledCaller(NamedTuple):

@@ -18,15 +18,15 @@ from extproc.domain.identity import CallerIdentity
 from extproc.exchange.credentials import Caller, CallerRequest, CredentialRefused, caller_of
 
 NAME: Final = "client_certificate"
-_NAMES = frozenset({"uri", "dns"})
-_UNKNOWN = ApiError(401, "invalid_request_error", "invalid_api_key", "The client certificate is not known here.")
-_AMBIGUOUS = ApiError(
+_NAMES: Final = frozenset({"uri", "dns"})
+_UNKNOWN: Final = ApiError(401, "invalid_request_error", "invalid_api_key", "The client certificate is not known here.")
+_AMBIGUOUS: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",
     "More than one client certificate was forwarded. One hop may forward one.",
 )
-_MALFORMED = ApiError(
+_MALFORMED: Final = ApiError(
     401, "invalid_request_error", "invalid_api_key", "The forwarded client certificate cannot be read."
 )
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from typing import Final
 
 from extproc.payload.view import TextField
 
-CHARS_MIN = 128
+CHARS_MIN: Final = 128
 """Checking a shorter text is faster than looking it up."""
-_HASH_BYTES = 16
+_HASH_BYTES: Final = 16
 
 
 class CleanTexts:

@@ -10,6 +10,7 @@ Any failure ends the attempt with an error, and Envoy asks no other version: it 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from extproc.config.models import CompiledVersion, find_version
 from extproc.domain.contract import (
@@ -53,8 +54,8 @@ from extproc.payload.endpoints import CHAT, dialect_of_errors
 from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
 
-_OVERLOADED_STATUS = 429  # not 503, by which Envoy would take the model server for broken
-_FAILED_STATUS = 500
+_OVERLOADED_STATUS: Final = 429  # not 503, by which Envoy would take the model server for broken
+_FAILED_STATUS: Final = 500
 
 
 class EgressExchange:

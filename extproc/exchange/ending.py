@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from extproc.domain.record import Coverage, ExchangeRecord, Outcome
 from extproc.domain.text import Direction, Kind, TextSource
@@ -54,7 +55,7 @@ def settle(record: ExchangeRecord, tokens: TokenCounts, now_ns: int) -> None:
         record.uncounted = tokens.texts.uncounted(record, tokens.size)
 
 
-_JUDGED_TO_THE_END = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM_ERROR})
+_JUDGED_TO_THE_END: Final = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.UPSTREAM_ERROR})
 
 
 def note_response_coverage(

@@ -19,6 +19,7 @@ An endpoint may be a name with several addresses, which come and go. What is kno
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 from zlib import crc32
 
 from extproc.config.endpoints import is_name
@@ -31,22 +32,23 @@ from extproc.exchange.endpoint_loads import (
     extra_chars,
 )
 
-BLOCK_CHARS = 1_024
-BLOCKS_MAX = 32
+BLOCK_CHARS: Final = 1_024
+BLOCKS_MAX: Final = 32
 """Blocks of one prompt that are compared: 32,768 characters."""
-KNOWN_BLOCKS_MAX = 65_536
+KNOWN_BLOCKS_MAX: Final = 65_536
 """Remembered in each of two generations, for one version: 64 MB of text, about 10 MB of memory."""
-VERSIONS_MAX = 256
-LOADS_MAX = 4_096
+VERSIONS_MAX: Final = 256
+LOADS_MAX: Final = 4_096
 """Endpoints whose own numbers are kept."""
 
-HOME_SHARE = 0.5
+HOME_SHARE: Final = 0.5
 """The advantage of the home, as a share of the prompt."""
-_MIX, _MIX_MASK = 2_654_435_761, 0xFFFF_FFFF
+_MIX: Final = 2_654_435_761
+_MIX_MASK: Final = 0xFFFF_FFFF
 """Spreads the bits of a number of 32 bits."""
-_PROMPT_CHARS = 2_000
+_PROMPT_CHARS: Final = 2_000
 """What a prompt leaves to compute, before any is known. [characters]"""
-_PROMPTS_SHIFT = 4
+_PROMPTS_SHIFT: Final = 4
 """Then it is an average in which a prompt has a sixteenth."""
 
 

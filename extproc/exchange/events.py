@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText
 from extproc.domain.feedback import FeedbackClaim
@@ -175,7 +175,7 @@ class HeaderChanges:
         self.remove = remove
 
 
-NO_CHANGES = HeaderChanges()
+NO_CHANGES: Final = HeaderChanges()
 
 
 @dataclass(init=False, slots=True, unsafe_hash=True)

@@ -17,14 +17,16 @@ from extproc.exchange.credentials import Caller, CallerRequest, CredentialRefuse
 
 NAME: Final = "trusted_hop"
 _FIELDS: Final = ("team", "project", "budget_code", "tier")
-_WRONG = ApiError(401, "invalid_request_error", "invalid_api_key", "The signature of the identity headers is wrong.")
-_STALE = ApiError(
+_WRONG: Final = ApiError(
+    401, "invalid_request_error", "invalid_api_key", "The signature of the identity headers is wrong."
+)
+_STALE: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",
     "The signature of the identity headers is too old, or from the future. Check the clocks.",
 )
-_VALUES = ApiError(
+_VALUES: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",

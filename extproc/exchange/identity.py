@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from extproc.config.conditions import known_identity
 from extproc.domain.contract import IDENTITY_HEADER, UNKNOWN_IDENTITY
@@ -16,7 +17,7 @@ from extproc.exchange.failures import INTERNAL
 from extproc.exchange.snapshot import Snapshot
 from extproc.payload.view import RequestView
 
-_NOTHING_VERIFIED: Mapping[str, object] = {}
+_NOTHING_VERIFIED: Final[Mapping[str, object]] = {}
 
 
 def note_caller(

@@ -19,30 +19,30 @@ from extproc.exchange.credentials import (
 )
 
 NAME: Final = "jwt"
-_WRONG = ApiError(
+_WRONG: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",
     "The token is not valid here: it is malformed, or not signed by a known key.",
 )
-_EXPIRED = ApiError(401, "invalid_request_error", "invalid_api_key", "The token has expired. Get a new one.")
-_EARLY = ApiError(
+_EXPIRED: Final = ApiError(401, "invalid_request_error", "invalid_api_key", "The token has expired. Get a new one.")
+_EARLY: Final = ApiError(
     401, "invalid_request_error", "invalid_api_key", "The token is not valid yet. Check the clock of its issuer."
 )
-_NOT_FOR_US = ApiError(
+_NOT_FOR_US: Final = ApiError(
     401, "invalid_request_error", "invalid_api_key", "The token is of another issuer, or for another audience."
 )
-_CLAIMS = ApiError(
+_CLAIMS: Final = ApiError(
     401,
     "invalid_request_error",
     "invalid_api_key",
     "A claim of the token that says who asks is missing, or cannot be used.",
 )
-_UNAVAILABLE = ApiError(
+_UNAVAILABLE: Final = ApiError(
     503, "server_error", "identity_unavailable", "The token could not be checked. Please retry shortly."
 )
 _OTHER_ISSUER: Final = "Jwt issuer is not configured"
-_FAILURES: Mapping[str, tuple[str, ApiError]] = {
+_FAILURES: Final[Mapping[str, tuple[str, ApiError]]] = {
     "Jwt is expired": ("expired", _EXPIRED),
     "Jwt not yet valid": ("not_yet_valid", _EARLY),
     _OTHER_ISSUER: ("not_for_us", _NOT_FOR_US),

@@ -9,20 +9,25 @@ The rates affect estimates only, never the outcome of an exchange.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.domain.record import VersionFacts
 from extproc.domain.token_rates import NS_PER_S, START, RequestSize, TokenRates
 from extproc.domain.usage import Usage
 
-RATES_MAX = 4_096
+RATES_MAX: Final = 4_096
 """Pairs of revision and endpoint with rates; when this is exceeded, all rates are reset."""
-_KEPT = 0.98  # decay per exchange: about the last fifty exchanges dominate
-_START_TOKENS = 2.0  # weight of the initial rates, in tokens
-_PER_BYTE_MIN, _PER_BYTE_MAX = 1 / 64, 2.0
-_AROUND_MIN, _AROUND_MAX = 0.01, 4_096.0  # tokens of the template per turn, and before tools
-_PER_PIECE_MIN, _PER_PIECE_MAX = 0.5, 256.0
-_WEIGHT_MAX = 1e100
-_PER_SECOND_MIN, _PER_SECOND_MAX = 0.01, 10_000.0
+_KEPT: Final = 0.98  # decay per exchange: about the last fifty exchanges dominate
+_START_TOKENS: Final = 2.0  # weight of the initial rates, in tokens
+_PER_BYTE_MIN: Final = 1 / 64
+_PER_BYTE_MAX: Final = 2.0
+_AROUND_MIN: Final = 0.01  # tokens of the template per turn, and before tools
+_AROUND_MAX: Final = 4_096.0
+_PER_PIECE_MIN: Final = 0.5
+_PER_PIECE_MAX: Final = 256.0
+_WEIGHT_MAX: Final = 1e100
+_PER_SECOND_MIN: Final = 0.01
+_PER_SECOND_MAX: Final = 10_000.0
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ exactly once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from extproc.domain.errors import ApiError, PayloadRefused
 from extproc.domain.pace import UNHURRIED, Abandoned, Pace, TextTooCostly
@@ -94,13 +94,13 @@ def _refusing(error: ApiError) -> Row:
     return _row(refuse)
 
 
-_PASSED_BODY = _telling(ContinueBody(Direction.REQUEST))
-_PASSED_REQUEST_TRAILERS = _telling(ContinueTrailers(Direction.REQUEST))
-_PASSED_TRAILERS = _telling(ContinueTrailers(Direction.RESPONSE))
-_LOCAL_REPLY = _row(responses.pass_local_reply, Phase.UNREAD)
-_VERDICT = _row(requests.take_verdict, Phase.AWAITING, Phase.RESPONSE_HEADERS)
+_PASSED_BODY: Final = _telling(ContinueBody(Direction.REQUEST))
+_PASSED_REQUEST_TRAILERS: Final = _telling(ContinueTrailers(Direction.REQUEST))
+_PASSED_TRAILERS: Final = _telling(ContinueTrailers(Direction.RESPONSE))
+_LOCAL_REPLY: Final = _row(responses.pass_local_reply, Phase.UNREAD)
+_VERDICT: Final = _row(requests.take_verdict, Phase.AWAITING, Phase.RESPONSE_HEADERS)
 
-TABLE: Mapping[Phase, Mapping[type[Event], Row]] = {
+TABLE: Final[Mapping[Phase, Mapping[type[Event], Row]]] = {
     Phase.REQUEST_HEADERS: {
         RequestHeaders: _row(
             requests.read_headers, Phase.REQUEST_BODY, Phase.FEEDBACK, Phase.RESPONSE_HEADERS, Phase.REPLIED

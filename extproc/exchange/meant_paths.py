@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from extproc.config.checks import INFERENCE_DOORS
 from extproc.domain.contract import ENDPOINT_PATHS, MODELS_PATH
 
-PATH_CHARS_MAX = 200
+PATH_CHARS_MAX: Final = 200
 """Of a path that is looked at; no base URL is as long."""
-_ROOT = "/v1/"
-_TAILS = {path: path.removeprefix(_ROOT).split("/") for path in (*ENDPOINT_PATHS.values(), MODELS_PATH)}
-_OF_BASE_URLS = frozenset({"v1", "api", "openai", "anthropic", *(word for tail in _TAILS.values() for word in tail)})
+_ROOT: Final = "/v1/"
+_TAILS: Final = {path: path.removeprefix(_ROOT).split("/") for path in (*ENDPOINT_PATHS.values(), MODELS_PATH)}
+_OF_BASE_URLS: Final = frozenset(
+    {"v1", "api", "openai", "anthropic", *(word for tail in _TAILS.values() for word in tail)}
+)
 """What may stand before the last words of a path: a base URL, or an endpoint that was taken for one."""
 
 

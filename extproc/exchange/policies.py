@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.config.data_rules import CompiledCondition, compile_conditions
 from extproc.config.document import Document
@@ -19,7 +20,7 @@ from extproc.filters.chain import sort_by_effect
 from extproc.filters.registry import build_guards, build_restorers
 from extproc.payload.view import CopyRules
 
-NO_POLICY = "none"  # in a configuration without guards
+NO_POLICY: Final = "none"  # in a configuration without guards
 
 
 @dataclass(frozen=True, slots=True)

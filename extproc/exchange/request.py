@@ -6,6 +6,7 @@ Everything here raises ``PayloadRefused`` for errors that the client must fix, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from extproc.config.route_conditions import RouteFacts
 from extproc.domain.contract import (
@@ -38,15 +39,15 @@ from extproc.payload.model_names import name_body, names_body, unknown_model
 from extproc.payload.view import RequestView, TextField
 
 # These headers control vLLM's scheduler and caches; clients must not set them. Source: vLLM 0.32.
-STEERING_HEADERS = frozenset(
+STEERING_HEADERS: Final = frozenset(
     {"x-vllm-priority", "x-session-id", "x-data-parallel-rank", "endpoint-load-metrics-format"}
 )
-_ASK_PLAIN = (("accept-encoding", "identity"),)
-OTHER = "other"
-PASSED = "passed"
-MODELS = "models"
-_ANTHROPIC_HEADER = "anthropic-version"
-_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+_ASK_PLAIN: Final = (("accept-encoding", "identity"),)
+OTHER: Final = "other"
+PASSED: Final = "passed"
+MODELS: Final = "models"
+_ANTHROPIC_HEADER: Final = "anthropic-version"
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 
 
 def path_of(headers: Mapping[str, str]) -> str:

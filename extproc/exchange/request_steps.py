@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.domain.contract import PICKER_HEADER
 from extproc.domain.errors import PayloadRefused
 from extproc.domain.record import Outcome
@@ -33,7 +35,7 @@ from extproc.payload.endpoints import dialect_of_errors
 from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
 
-_NOT_WAITING = "only an exchange with open waits is in this phase"
+_NOT_WAITING: Final = "only an exchange with open waits is in this phase"
 
 
 def read_headers(state: ExchangeState, event: RequestHeaders, now_ns: int) -> Step:

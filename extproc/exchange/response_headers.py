@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from extproc.config.document import Limits
 from extproc.config.models import find_version
@@ -15,10 +16,10 @@ from extproc.exchange.snapshot import Snapshot
 from extproc.payload.dialect import Dialect, UnreadableResponse
 from extproc.payload.encoding import ENCODINGS, Decoder, decoder
 
-EVENT_STREAM = "text/event-stream"
-_JSON = "application/json"
-_RETRY_AFTER = "retry-after"
-_WITHIN_ENVOY = "envoy://"
+EVENT_STREAM: Final = "text/event-stream"
+_JSON: Final = "application/json"
+_RETRY_AFTER: Final = "retry-after"
+_WITHIN_ENVOY: Final = "envoy://"
 """Address of an internal listener, behind which is the server."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
 from extproc.domain.text import Direction
@@ -22,8 +24,8 @@ from extproc.exchange.streamed_response import StreamedResponse
 from extproc.exchange.whole_response import BufferedResponse, HeldResponse, ObservedResponse
 from extproc.payload.dialect import UnreadableResponse
 
-_VIA_UPSTREAM = "via_upstream"
-_NO_HANDLER = "a response that is read has a handler"
+_VIA_UPSTREAM: Final = "via_upstream"
+_NO_HANDLER: Final = "a response that is read has a handler"
 
 
 def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from extproc.domain.classification import ClassificationJob
 from extproc.domain.errors import ApiError
@@ -26,7 +27,7 @@ from extproc.payload.dialect import Dialect
 from extproc.payload.endpoints import CHAT
 from extproc.payload.view import RequestView
 
-_COMPUTED = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
+_COMPUTED: Final = frozenset({Outcome.COMPLETED, Outcome.CUT, Outcome.FAILED, Outcome.ABORTED})
 
 
 class ExchangeState:

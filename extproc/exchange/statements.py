@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from extproc.domain.errors import refuse
 from extproc.domain.record import ExchangeRecord
@@ -20,11 +21,11 @@ from extproc.payload.view import Slot
 Place = tuple[TextSource, int]
 """A channel, and the number of a place in it (see ``Slot``)."""
 
-MANY = 4
+MANY: Final = 4
 """From this number of whole texts on, one prefilter runs over all of them before each is checked."""
-_TAIL_CHARS_MAX = 256
-_SAID_AGAIN_MAX = 4  # a text repeated this often is not part of a longer one
-_PLACES_PER_CHANNEL = 64  # a place needs no chain, only a few words of memory
+_TAIL_CHARS_MAX: Final = 256
+_SAID_AGAIN_MAX: Final = 4  # a text repeated this often is not part of a longer one
+_PLACES_PER_CHANNEL: Final = 64  # a place needs no chain, only a few words of memory
 
 
 class Statements:

@@ -9,6 +9,7 @@ the finish reason follows the dialect. The other choices continue; when none is 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from extproc.domain.errors import ApiError
 from extproc.domain.record import Outcome
@@ -25,7 +26,7 @@ from extproc.payload.renamed_model import name_as_requested
 from extproc.payload.sse import SseEvent, SseReader
 from extproc.payload.view import Slot, response_source
 
-ENDED_PARTS_MAX = 64
+ENDED_PARTS_MAX: Final = 64
 """The maximum number of events that wait for the next, which shows whether the response continues."""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.domain.record import ExchangeRecord
 from extproc.domain.usage_bounds import UsageBounds
 from extproc.payload.view import RequestView
 
-PROMPT_TOKENS_PER_BYTE_MAX = 4  # a byte is at most one token; templates add words around short texts
-PROMPT_TOKENS_MORE_MAX = 65_536  # added by the server's template
-COMPLETION_TOKENS_MORE_MAX = 1_024  # ends of turns and similar tokens, if a server counts them
+PROMPT_TOKENS_PER_BYTE_MAX: Final = 4  # a byte is at most one token; templates add words around short texts
+PROMPT_TOKENS_MORE_MAX: Final = 65_536  # added by the server's template
+COMPLETION_TOKENS_MORE_MAX: Final = 1_024  # ends of turns and similar tokens, if a server counts them
 
 
 def note_usage_bounds(record: ExchangeRecord, request: RequestView, body_bytes: int, tokens_max: int) -> None:

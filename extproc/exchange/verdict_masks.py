@@ -7,6 +7,7 @@ looked for, not its place: wherever it stands as a word, in every text that the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import re2
 
@@ -16,9 +17,9 @@ from extproc.domain.text import Direction
 from extproc.exchange import hops
 from extproc.exchange.state import ExchangeState
 
-_CHARACTER_BYTES_MAX = 4
-_OPTIONS = utf8_options(bytes_max=64 << 20)
-_KEPT_PREFIX = f"{Direction.REQUEST.value}."
+_CHARACTER_BYTES_MAX: Final = 4
+_OPTIONS: Final = utf8_options(bytes_max=64 << 20)
+_KEPT_PREFIX: Final = f"{Direction.REQUEST.value}."
 
 
 def mask(state: ExchangeState, body: bytes) -> bytes:

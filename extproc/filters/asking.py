@@ -7,7 +7,7 @@ detector costs, and the mean stays near that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.config.guards.asking import AskingSection
 from extproc.domain.classification import BlockingCheck, FoundInText, SpokenText
@@ -15,10 +15,10 @@ from extproc.domain.finding import Evidence
 from extproc.domain.text import Speaker
 from extproc.filters.base import ExchangeContext, GuardState
 
-WHOLE_CHARS_MAX = 4_000
+WHOLE_CHARS_MAX: Final = 4_000
 """A text up to this length is asked about as a whole; of a longer one, the finding and what is around it."""
-_AROUND_CHARS = 1_000
-_NONE = (1.0, 1.0)
+_AROUND_CHARS: Final = 1_000
+_NONE: Final = (1.0, 1.0)
 
 
 class AskedTexts(NamedTuple):

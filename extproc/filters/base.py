@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 from extproc.config.compiled_routes import CompiledRoutes
 from extproc.config.data_rules import NO_RULES, DataRules
@@ -144,7 +144,7 @@ class Resources:
         return list({prompt.fingerprint: prompt for prompt in prompts}.values())
 
 
-_DIRECTIONS: Mapping[On, frozenset[Direction]] = {
+_DIRECTIONS: Final[Mapping[On, frozenset[Direction]]] = {
     "request": frozenset({Direction.REQUEST}),
     "response": frozenset({Direction.RESPONSE}),
     "both": frozenset(Direction),
@@ -361,7 +361,7 @@ class _NullReporter(FindingReporter):
         """Do nothing."""
 
 
-NULL_REPORTER: FindingReporter = _NullReporter()
+NULL_REPORTER: Final[FindingReporter] = _NullReporter()
 
 
 def report_nothing(*_: object) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from io import StringIO
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.config.guards.classifier import ClassifierSection
 from extproc.domain.classification import BlockingCheck, ClassificationJob, FoundInText, Origin, SpokenText
@@ -26,13 +26,13 @@ from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.joined import in_reading_order
 from extproc.payload.view import RequestView, TextField
 
-_JUDGED_KINDS = frozenset(
+_JUDGED_KINDS: Final = frozenset(
     {Kind.CONTENT, Kind.REASONING, Kind.REFUSAL, Kind.JSON}
 )  # of responses, classified separately
-_DRAWS = 1 << 64
-MASKED_VALUES_MAX = 1_000
+_DRAWS: Final = 1 << 64
+MASKED_VALUES_MAX: Final = 1_000
 """Of a request. One with more is refused: each is searched for in all of its texts."""
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which no search can find
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half a character, which no search can find
 
 
 class ClassifierGuard(Guard):

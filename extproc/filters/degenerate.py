@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from extproc.config.guards.degenerate import DegenerateSection
 from extproc.detectors.answers.loops import REPEATS_MIN, TAIL_CHARS_MAX, loop_chars
@@ -17,23 +18,23 @@ from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import UNNAMED_PART_FIRST, RequestView
 
-REQUEST_CHARS_MAX = 2_000
-STEP_CHARS = 64
+REQUEST_CHARS_MAX: Final = 2_000
+STEP_CHARS: Final = 64
 """Loops are searched at each multiple of this position, counted from the beginning of a text. [characters]"""
-LANGUAGE_CHARS = 7 * STEP_CHARS
+LANGUAGE_CHARS: Final = 7 * STEP_CHARS
 """The length of text whose language is checked at a time: a few sentences. [characters]"""
-LANGUAGE_CHARS_MIN = 40
+LANGUAGE_CHARS_MIN: Final = 40
 
-_ANSWERS = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
-_LOOPING = frozenset({Kind.CONTENT, Kind.REASONING, Kind.JSON})
-_ABOUT = {
+_ANSWERS: Final = frozenset({Kind.CONTENT, Kind.REFUSAL, Kind.JSON, Kind.NAME})
+_LOOPING: Final = frozenset({Kind.CONTENT, Kind.REASONING, Kind.JSON})
+_ABOUT: Final = {
     "LOOP": "it repeats a run of characters to its end",
     "EMPTY": "it has neither text nor a tool call",
     "LANGUAGE": "it is not in the language of the question, or of `languages`",
     "BROKEN_JSON": "it must be JSON, and is not",
     "CUT_SHORT": "the token limit ended it in the middle of a sentence",
 }
-_SENTENCE_ENDS = frozenset(".!?…。！？؟।:;)]}>\"'”’»`*_|")
+_SENTENCE_ENDS: Final = frozenset(".!?…。！？؟।:;)]}>\"'”’»`*_|")
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import Final
 
 from extproc.config.guards.grounding import GroundingSection
 from extproc.detectors.answers.grounding import Context, Tally, context_of
@@ -18,8 +19,8 @@ from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter
 from extproc.payload.documents import brought_texts, pasted_texts
 from extproc.payload.view import RequestView
 
-_PERCENT = 100
-_COUNTED: tuple[Callable[[Tally], float], ...] = (
+_PERCENT: Final = 100
+_COUNTED: Final[tuple[Callable[[Tally], float], ...]] = (
     attrgetter("unsupported"),
     attrgetter("novel"),
     attrgetter("contradicting"),

@@ -7,6 +7,7 @@ legitimately, and earlier responses were checked at the time.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from extproc.config.guards.harm import HarmSection
 from extproc.detectors.answers.passages import ends_whole, sentence_end, whole_words
@@ -17,12 +18,12 @@ from extproc.domain.text import Direction, Speaker, Stage, TextSource
 from extproc.filters.base import NULL_REPORTER, FindingReporter
 from extproc.filters.scanning import SpeakersGuard
 
-CONTEXT_CHARS_MAX = 200
+CONTEXT_CHARS_MAX: Final = 200
 """How much text before a sentence is checked with it. [characters]"""
-TOGETHER_CHARS = 500
+TOGETHER_CHARS: Final = 500
 """About so much text is first looked at together: most has no word of a topic. [characters]"""
 
-_JUDGED_IN_REQUESTS = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
+_JUDGED_IN_REQUESTS: Final = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
 
 
 class HarmGuard(SpeakersGuard):

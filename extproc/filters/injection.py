@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.config.guards.injection import InjectionSection
 from extproc.detectors.injection.detector import InjectionDetector
@@ -22,9 +22,9 @@ from extproc.filters.base import ExchangeContext, Guard
 from extproc.payload.joined import joined_parts
 from extproc.payload.view import RequestView, TextField
 
-_JUDGED = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
-_OUTSIDE = frozenset({Speaker.TOOL, Speaker.DOCUMENT, Speaker.DEFINITION})
-_FENCED = frozenset({Speaker.TOOL, Speaker.DOCUMENT})
+_JUDGED: Final = frozenset({Speaker.USER, Speaker.TOOL, Speaker.DOCUMENT})
+_OUTSIDE: Final = frozenset({Speaker.TOOL, Speaker.DOCUMENT, Speaker.DEFINITION})
+_FENCED: Final = frozenset({Speaker.TOOL, Speaker.DOCUMENT})
 
 
 class _Thresholds(NamedTuple):

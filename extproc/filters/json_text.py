@@ -11,17 +11,19 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from extproc.domain.finding import Finding
 from extproc.domain.text import Kind, Stage, TextSource, close_stage, yielding
 from extproc.filters.span_detectors import SpanDetector, beginning_in
 
-_STRING_EVENT = re.compile(r'["\\]')
-_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_HEX = frozenset("0123456789abcdefABCDEF")
-_NUMBER = frozenset("0123456789+-.eE")
-_HIGH_SURROGATES, _LOW_SURROGATES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
-_REPLACEMENT = "\ufffd"
+_STRING_EVENT: Final = re.compile(r'["\\]')
+_ESCAPES: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
+_NUMBER: Final = frozenset("0123456789+-.eE")
+_HIGH_SURROGATES: Final = range(0xD800, 0xDC00)
+_LOW_SURROGATES: Final = range(0xDC00, 0xE000)
+_REPLACEMENT: Final = "\ufffd"
 
 
 class WholeNumbers:

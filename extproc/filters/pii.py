@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Self
+from typing import Final, Self
 
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiSection
@@ -33,8 +33,8 @@ from extproc.filters.span_detectors import Mask
 from extproc.filters.spans import NO_LIMIT, HoldLimit, SpanStage
 from extproc.payload.view import RequestView
 
-_MS_NS = 1_000_000
-_ASCII_ESCAPE = re.compile(r"\\u00([2-7][0-9a-fA-F])")
+_MS_NS: Final = 1_000_000
+_ASCII_ESCAPE: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 
 
 def detector_of(section: PiiSection) -> PiiDetector:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 from extproc.detectors.pii.private_keys import (
     BEGIN,
@@ -26,8 +27,8 @@ from extproc.domain.finding import Finding
 from extproc.domain.text import Stage, close_stage, yielding
 from extproc.filters.base import report_nothing
 
-KIND = "PRIVATE_KEY"
-_HYPHEN = ord("-")
+KIND: Final = "PRIVATE_KEY"
+_HYPHEN: Final = ord("-")
 
 
 def may_hold_private_key(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Self
+from typing import Final, Self
 
 from extproc.config.guards.prompt_leak import PromptLeakSection
 from extproc.config.prompt_template import CompiledPrompt
@@ -20,9 +20,9 @@ from extproc.filters.json_text import JsonTextStage
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
 
-CLIENT_CHARS_MAX = 16_384
-CLIENT_INDEXES_MAX = 32
-MASK = "<PROMPT>"
+CLIENT_CHARS_MAX: Final = 16_384
+CLIENT_INDEXES_MAX: Final = 32
+MASK: Final = "<PROMPT>"
 
 
 class PromptLeakGuard(Guard):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.config.guards.refusal import RefusalSection
 from extproc.detectors.answers.refusal import refusal_detector
 from extproc.domain.finding import Evidence, Finding
@@ -10,7 +12,7 @@ from extproc.domain.refusal_kinds import KIND_OF_FINDING, RefusalKind
 from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Guard
 
-_BY_FIELD = "refusal.field"
+_BY_FIELD: Final = "refusal.field"
 """What the API's field for refusals holds is one in any words."""
 
 

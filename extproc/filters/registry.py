@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from extproc.config.document import Document, Role
 from extproc.config.filters import FILTERS_BY_NAME
@@ -41,8 +41,8 @@ class _Classes(Mapping[str, type[_T]]):
         return cast("type[_T]", getattr(module, section.__name__.replace("Section", self._suffix)))
 
 
-FILTERS: Mapping[str, type[Filter]] = _Classes(FILTERS_BY_NAME, "Filter")
-GUARDS: Mapping[str, type[Guard]] = _Classes(SECTIONS_BY_GUARD, "Guard")
+FILTERS: Final[Mapping[str, type[Filter]]] = _Classes(FILTERS_BY_NAME, "Filter")
+GUARDS: Final[Mapping[str, type[Guard]]] = _Classes(SECTIONS_BY_GUARD, "Guard")
 
 
 def build_filters(document: Document, resources: Resources) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:

@@ -10,6 +10,7 @@ placeholder in it, and the client's browser would send the value to the author o
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from extproc.detectors.text.address_context import AddressContext
 from extproc.domain.placeholders import Placeholders
@@ -18,7 +19,7 @@ from extproc.domain.text import Direction, Kind, Stage, TextSource
 from extproc.filters.base import ExchangeContext, Filter
 from extproc.filters.json_text import JsonTextStage
 
-PLACEHOLDER_CHARS_MAX = 80
+PLACEHOLDER_CHARS_MAX: Final = 80
 
 
 class RestoreFilter(Filter):

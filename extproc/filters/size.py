@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import Final
 
 from extproc.config.guards.size import SizeSection
 from extproc.domain.errors import ApiError
@@ -15,7 +16,7 @@ from extproc.domain.text import Direction, TextSource
 from extproc.filters.base import ExchangeContext, Guard
 from extproc.payload.view import RequestView
 
-_MESSAGE = attrgetter("message")
+_MESSAGE: Final = attrgetter("message")
 
 
 class SizeGuard(Guard):

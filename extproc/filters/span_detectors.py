@@ -7,13 +7,13 @@ words after the cell. So a stage asks it whether the last cell can be judged yet
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from extproc.domain.finding import Finding
 
 Mask = Callable[[Finding, str], str]
 
-BEHIND_CHARS_MAX = 48
+BEHIND_CHARS_MAX: Final = 48
 """How much text after a cell may decide about it."""
 
 

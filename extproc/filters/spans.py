@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Final, cast
 
 from extproc.detectors.text.cells import (
     CELL_BLANKS,
@@ -38,8 +38,8 @@ from extproc.filters.span_detectors import (
     reads_behind,
 )
 
-_NOTHING_READ = CELL_BLANKS + VANISHED
-_CHAIN_CHARS = JOINED_CHARS_MAX + ROOM_CHARS  # below this length a part can rarely be checked
+_NOTHING_READ: Final = CELL_BLANKS + VANISHED
+_CHAIN_CHARS: Final = JOINED_CHARS_MAX + ROOM_CHARS  # below this length a part can rarely be checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class HoldLimit:
     mask: str | None = None
 
 
-NO_LIMIT = HoldLimit(report_nothing)
+NO_LIMIT: Final = HoldLimit(report_nothing)
 
 
 class SpanStage:

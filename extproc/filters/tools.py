@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from extproc.config.guards.tools import ToolsSection
 from extproc.detectors.rules.tool_rules import ToolRules
@@ -15,9 +16,9 @@ from extproc.filters.base import NULL_REPORTER, ExchangeContext, FindingReporter
 from extproc.filters.observe import ObservingStage
 from extproc.payload.view import RequestView
 
-NAME_CHARS_MAX = 256
+NAME_CHARS_MAX: Final = 256
 # Items of the Responses API that are calls of built-in tools. Source: OpenAI's API reference.
-_BUILT_IN_CALLS = {
+_BUILT_IN_CALLS: Final = {
     f"{tool}_call": tool
     for tool in (
         "apply_patch", "code_interpreter", "computer", "file_search", "image_generation", "local_shell", "shell",

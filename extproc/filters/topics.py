@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from extproc.config.guards.topics import Topic, TopicsSection
 from extproc.detectors.rules.topics import Reached, TopicBook, TopicScan
@@ -18,8 +19,8 @@ from extproc.filters.observe import ObservingStage
 from extproc.payload.joined import JoinedText, message_texts
 from extproc.payload.view import RequestView
 
-_OFF_TOPIC = "OFF_TOPIC"
-_JUDGED = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL})
+_OFF_TOPIC: Final = "OFF_TOPIC"
+_JUDGED: Final = frozenset({Kind.CONTENT, Kind.REASONING, Kind.REFUSAL})
 
 
 class TopicsGuard(Guard):

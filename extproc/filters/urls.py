@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.config.guards.urls import UrlsSection
 from extproc.detectors.rules.hosts import HostRules
 from extproc.detectors.rules.urls import FoundUrl, UrlRules, UrlScan, may_hold_url
@@ -12,7 +14,7 @@ from extproc.domain.text import Speaker
 from extproc.filters.scanning import ScanningGuard
 from extproc.payload.view import RequestView
 
-_RULES = {
+_RULES: Final = {
     "URL_SCHEME": "its scheme is in `schemes_deny`",
     "URL_IMAGE": "it loads an image, and `images` is `block`",
     "URL_HOST": "its host is not in `allow`, or in `deny`, or an IP address",

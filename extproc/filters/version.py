@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from extproc.config.compiled_rollouts import among
 from extproc.config.compiled_routes import CompiledRoute, CompiledRoutes
@@ -32,11 +32,11 @@ from extproc.payload.model_names import unknown_model
 from extproc.payload.request_size import size_of
 from extproc.payload.view import RequestView
 
-_DRAWS = 1 << 64
-UNROUTED = ApiError(
+_DRAWS: Final = 1 << 64
+UNROUTED: Final = ApiError(
     503, "server_error", "version_unavailable", "The chosen model version is not available yet. Please retry shortly."
 )
-NOT_ALLOWED = ApiError(
+NOT_ALLOWED: Final = ApiError(
     403,
     "invalid_request_error",
     "request_not_allowed",

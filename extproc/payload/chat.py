@@ -7,7 +7,7 @@ fragments by index; choices interleaved by index).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -41,7 +41,7 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_SHAPE = RequestShape(
+_SHAPE: Final = RequestShape(
     messages="messages",
     roles={
         "system": Speaker.SYSTEM,
@@ -55,31 +55,32 @@ _SHAPE = RequestShape(
     formats=[("response_format",)],
 )
 # In the order in which a model generates them; the same order streamed and unstreamed.
-_TEXT_KINDS = (
+_TEXT_KINDS: Final = (
     ("reasoning", Kind.REASONING, 0),
     ("reasoning_content", Kind.REASONING, 1),
     ("content", Kind.CONTENT, 0),
     ("refusal", Kind.REFUSAL, 0),
 )
-_READ = frozenset({"messages"})
-_MESSAGE_PLAIN = frozenset({"role", "content"})
-_MESSAGE_READ = _MESSAGE_PLAIN | {"tool_calls", "tools"}
-_KIND_KEYS = {(kind, part): key for key, kind, part in _TEXT_KINDS}
-_FUNCTION = Shape(named={"name", "arguments"}, inert={"id": is_label})
-_CALL = Shape(
+_READ: Final = frozenset({"messages"})
+_MESSAGE_PLAIN: Final = frozenset({"role", "content"})
+_MESSAGE_READ: Final = _MESSAGE_PLAIN | {"tool_calls", "tools"}
+_KIND_KEYS: Final = {(kind, part): key for key, kind, part in _TEXT_KINDS}
+_FUNCTION: Final = Shape(named={"name", "arguments"}, inert={"id": is_label})
+_CALL: Final = Shape(
     named={"index"},
     inert={"id": is_label, "type": word_of("function custom")},
     objects={"function": _FUNCTION, "custom": Shape(named={"name"}, inert={"input": is_null})},
 )
-_MESSAGE = Shape(
+_MESSAGE: Final = Shape(
     named=[key for key, _, _ in _TEXT_KINDS],
     inert={"role": word_of("assistant"), "annotations": is_null, "audio": is_null},
     objects={"tool_calls": _CALL, "function_call": _FUNCTION},
 )
-_FRAGMENT_KEYS, _ARGUMENTS_ONLY = frozenset({"index", "function"}), frozenset({"arguments"})
-_CALL_PART_FIRST = 1_000  # offset of the part number of tool calls, so that it never equals that of a text
-_LEGACY_CALL_PART = _CALL_PART_FIRST - 1
-_SILENT_KEYS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "tool_calls"})
+_FRAGMENT_KEYS: Final = frozenset({"index", "function"})
+_ARGUMENTS_ONLY: Final = frozenset({"arguments"})
+_CALL_PART_FIRST: Final = 1_000  # offset of the part number of tool calls, so that it never equals that of a text
+_LEGACY_CALL_PART: Final = _CALL_PART_FIRST - 1
+_SILENT_KEYS: Final = frozenset({"content", "reasoning", "reasoning_content", "refusal", "tool_calls"})
 
 
 class Chat:

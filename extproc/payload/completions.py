@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -27,8 +27,8 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_READ = frozenset({"prompt", "suffix"})
-_SHAPE = RequestShape(prompts=["prompt"], lengths=["max_tokens"], formats=[("response_format",)])
+_READ: Final = frozenset({"prompt", "suffix"})
+_SHAPE: Final = RequestShape(prompts=["prompt"], lengths=["max_tokens"], formats=[("response_format",)])
 
 
 class Completions:

@@ -7,7 +7,7 @@ runs no model for it, so it costs nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import ApiError, refuse
@@ -19,9 +19,9 @@ from extproc.payload.messages import Messages
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.view import RequestPolicy, RequestView, ResponseView, Slot
 
-_COUNT = "input_tokens"
-_ANSWER = Shape(named={_COUNT}, objects={"context_management": Shape(inert={"original_input_tokens": is_count})})
-_NOTHING = Usage(0, 0)
+_COUNT: Final = "input_tokens"
+_ANSWER: Final = Shape(named={_COUNT}, objects={"context_management": Shape(inert={"original_input_tokens": is_count})})
+_NOTHING: Final = Usage(0, 0)
 
 
 class CountTokens:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from extproc.domain.text import Kind, Speaker
 from extproc.payload.view import TextField
 
-_BROUGHT = frozenset({Speaker.DOCUMENT, Speaker.TOOL})
-_SAY_SOMETHING = frozenset({Kind.CONTENT, Kind.JSON})
+_BROUGHT: Final = frozenset({Speaker.DOCUMENT, Speaker.TOOL})
+_SAY_SOMETHING: Final = frozenset({Kind.CONTENT, Kind.JSON})
 
 
 def brought_texts(fields: Sequence[TextField]) -> list[str]:

@@ -21,7 +21,7 @@ import orjson
 Path = tuple[str | int, ...]
 _Replacement = tuple[int, int, bytes]  # start and end in the body, and the replacement
 
-_BETWEEN = re.compile(r"[ \t\n\r,:]*+")  # between two values, or between a key and its value
+_BETWEEN: Final = re.compile(r"[ \t\n\r,:]*+")  # between two values, or between a key and its value
 _scan = json.JSONDecoder().raw_decode
 _KEPT: Final = object()  # no new value: keep the old one, except for changes inside it
 

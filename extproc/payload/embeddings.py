@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -21,9 +21,9 @@ from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import RequestPolicy, RequestView, ResponseView, Slot
 
-_READ = frozenset({"input"})
-_SHAPE = RequestShape(prompts=["input"])
-_ANSWER = Shape(
+_READ: Final = frozenset({"input"})
+_SHAPE: Final = RequestShape(prompts=["input"])
+_ANSWER: Final = Shape(
     inert={"id": is_label, "object": word_of("list"), "created": is_time, "model": is_name},
     objects={
         "data": Shape(inert={"index": is_count, "object": word_of("embedding"), "embedding": is_vector}),

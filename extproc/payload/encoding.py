@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 import brotli
 
-ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br"})
-_RATIO_GRACE_BYTES = 65_536  # small bodies may compress very well
-_STEP_BYTES = 65_536
+ENCODINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "br"})
+_RATIO_GRACE_BYTES: Final = 65_536  # small bodies may compress very well
+_STEP_BYTES: Final = 65_536
 
 
 class BadEncoding(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.domain.contract import ENDPOINT_PATHS
 from extproc.payload.chat import Chat
 from extproc.payload.completions import Completions
@@ -12,9 +14,17 @@ from extproc.payload.messages import Messages
 from extproc.payload.rerank import Rerank
 from extproc.payload.responses import Responses
 
-CHAT = Chat()
-_DIALECTS: tuple[Dialect, ...] = (CHAT, Completions(), Responses(), Messages(), CountTokens(), Embeddings(), Rerank())
-ENDPOINTS: dict[str, Dialect] = {ENDPOINT_PATHS[dialect.name]: dialect for dialect in _DIALECTS}
+CHAT: Final = Chat()
+_DIALECTS: Final[tuple[Dialect, ...]] = (
+    CHAT,
+    Completions(),
+    Responses(),
+    Messages(),
+    CountTokens(),
+    Embeddings(),
+    Rerank(),
+)
+ENDPOINTS: Final[dict[str, Dialect]] = {ENDPOINT_PATHS[dialect.name]: dialect for dialect in _DIALECTS}
 """Dialects by their paths."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 
 class End(Enum):
@@ -22,11 +22,11 @@ class End(Enum):
     CUT = auto()  # anything else
 
 
-_OWN_FINISHES = frozenset({"stop", "tool_calls", "function_call"})
-_OWN_STOPS = frozenset({"end_turn", "tool_use"})
-_STOPS = ("stop", "stop_token_ids", "stop_sequences")
-_PATTERNS = ("structured_outputs", "guided_regex", "guided_grammar", "guided_choice")
-_FINISHES: dict[str, str] = {
+_OWN_FINISHES: Final = frozenset({"stop", "tool_calls", "function_call"})
+_OWN_STOPS: Final = frozenset({"end_turn", "tool_use"})
+_STOPS: Final = ("stop", "stop_token_ids", "stop_sequences")
+_PATTERNS: Final = ("structured_outputs", "guided_regex", "guided_grammar", "guided_choice")
+_FINISHES: Final[dict[str, str]] = {
     word: word
     for words in (
         "stop length tool_calls function_call content_filter abort error repetition",
@@ -36,13 +36,13 @@ _FINISHES: dict[str, str] = {
     for word in words.split()
 }
 """Finish reasons of the APIs. Any other word of a server is not repeated."""
-OTHER_FINISH = "other"
+OTHER_FINISH: Final = "other"
 
-_CLIENT_ENDS = frozenset((*_STOPS, *_PATTERNS))
+_CLIENT_ENDS: Final = frozenset((*_STOPS, *_PATTERNS))
 
-NO_ENDS: frozenset[End] = frozenset()
-TOLD_ENDS = frozenset({End.OWN})
-MODEL_ENDS = frozenset({End.OWN, End.UNTOLD})
+NO_ENDS: Final[frozenset[End]] = frozenset()
+TOLD_ENDS: Final = frozenset({End.OWN})
+MODEL_ENDS: Final = frozenset({End.OWN, End.UNTOLD})
 
 
 def own_ends(request: Mapping[str, Any]) -> frozenset[End]:

@@ -6,7 +6,7 @@ object.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -17,14 +17,14 @@ from extproc.payload.strict_json import parse_once
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.view import ResponseView, Slot, response_source
 
-_JSON_BEGINS = ("{", "[", '"', "\ufeff")
+_JSON_BEGINS: Final = ("{", "[", '"', "\ufeff")
 
 
 def _is_code(value: Any) -> bool:
     return is_count(value) or is_label(value)
 
 
-_FIELDS: dict[str, Rule] = {
+_FIELDS: Final[dict[str, Rule]] = {
     "type": is_label,
     "code": _is_code,
     "object": is_label,
@@ -33,8 +33,8 @@ _FIELDS: dict[str, Rule] = {
     "param": is_null,
     "detail": is_null,
 }
-_VALUE = Shape(inert={"value": is_null})
-_ERROR = Shape(inert=_FIELDS, objects={"error": Shape(inert=_FIELDS)})
+_VALUE: Final = Shape(inert={"value": is_null})
+_ERROR: Final = Shape(inert=_FIELDS, objects={"error": Shape(inert=_FIELDS)})
 
 
 def error_slots(tree: dict[str, Any]) -> list[Slot]:

@@ -11,19 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from extproc.payload.view import NUMBER_MIN
 
 Rule = Callable[[Any], bool]
 """Whether the value of an inert key identifies nobody and carries no text."""
 
-_LABEL_CHARS_MAX = 96
-_PART_CHARS_MAX = 15
-DIGITS_MAX = 6
-_HEX = frozenset("0123456789abcdef")
-_HEX_CHARS_MAX = 32
-_ID_PREFIXES = frozenset(
+_LABEL_CHARS_MAX: Final = 96
+_PART_CHARS_MAX: Final = 15
+DIGITS_MAX: Final = 6
+_HEX: Final = frozenset("0123456789abcdef")
+_HEX_CHARS_MAX: Final = 32
+_ID_PREFIXES: Final = frozenset(
     [
         "chatcmpl",
         "cmpl",
@@ -47,16 +47,15 @@ _ID_PREFIXES = frozenset(
     ]
 )
 # Matches most ids; `_is_label` accepts the same.
-_USUAL_ID = re.compile(
+_USUAL_ID: Final = re.compile(
     f"(?:{'|'.join(sorted(_ID_PREFIXES))})[-_](?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{{16,{_HEX_CHARS_MAX}}}"
 )
-_NAMES_MAX = 256  # cache size: responses repeat the same few
-_NUMBERS = {int, float}
-_VECTOR_CHARS_MIN = 64
-_TIME_MIN, _TIME_END = (
-    1_000_000_000,
-    2_000_000_000,
-)  # seconds of the years 2001 to 2033: no phone number starts like this
+_NAMES_MAX: Final = 256  # cache size: responses repeat the same few
+_NUMBERS: Final = {int, float}
+_VECTOR_CHARS_MIN: Final = 64
+_TIME_MIN: Final = 1_000_000_000
+"""Seconds of the years 2001 to 2033: no phone number starts like this."""
+_TIME_END: Final = 2_000_000_000
 
 
 class Shape:
@@ -190,7 +189,7 @@ def word_of(words: str) -> Rule:
     return is_word
 
 
-USAGE_DETAILS = Shape(
+USAGE_DETAILS: Final = Shape(
     inert={
         **dict.fromkeys(
             [
@@ -219,7 +218,7 @@ USAGE_DETAILS = Shape(
         ),
     }
 )
-USAGE = Shape(
+USAGE: Final = Shape(
     inert=dict.fromkeys(
         [
             "prompt_tokens",
@@ -237,7 +236,7 @@ USAGE = Shape(
         USAGE_DETAILS,
     ),
 )
-_SPECULATIVE = Shape(
+_SPECULATIVE: Final = Shape(
     inert={
         **dict.fromkeys(
             ["num_draft_tokens", "num_accepted_draft_tokens", "num_spec_steps", "num_spec_tokens"], is_count
@@ -246,7 +245,7 @@ _SPECULATIVE = Shape(
         **dict.fromkeys(["acceptance_histogram", "per_step_accepted", "per_step_drafted"], is_counts),
     }
 )
-METRICS = Shape(
+METRICS: Final = Shape(
     inert={
         **dict.fromkeys(
             ["time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms", "tokens_per_second"],

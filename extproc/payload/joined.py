@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from extproc.domain.finding import Spot
 from extproc.domain.text import Speaker, TextSource
 from extproc.payload.edits import Path
 from extproc.payload.view import TextField
 
-_SYSTEM = ("system",)  # all system texts, in any message
-_BILLING_HEADER = "x-anthropic-billing-header"  # vLLM drops a system block, or its line, that starts with this
+_SYSTEM: Final = ("system",)  # all system texts, in any message
+_BILLING_HEADER: Final = "x-anthropic-billing-header"  # vLLM drops a system block, or its line, that starts with this
 
 
 SpotT = TypeVar("SpotT", bound=Spot)

@@ -7,7 +7,7 @@ in ``message_start`` and ``message_delta``; no ``[DONE]``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -33,15 +33,15 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_SYSTEM = ("system",)
-_TOOL_CHANGES = ("tool_addition", "tool_removal")  # blocks that change the list of tools within a conversation
-_READ = frozenset({"system", "messages"})
-_TYPE_READ = frozenset({"type"})
-_MESSAGE_READ = frozenset({"role", "content"})
-_RESULT_READ = frozenset({"type", "tool_use_id", "content"})
-_TOOL_USE_KEYS = ("id", "name", "tool_name", "input")
-_TOOL_USE_READ = frozenset({"type", *_TOOL_USE_KEYS})
-_SEALED = {"thinking": "signature", "redacted_thinking": "data"}
+_SYSTEM: Final = ("system",)
+_TOOL_CHANGES: Final = ("tool_addition", "tool_removal")  # blocks that change the list of tools within a conversation
+_READ: Final = frozenset({"system", "messages"})
+_TYPE_READ: Final = frozenset({"type"})
+_MESSAGE_READ: Final = frozenset({"role", "content"})
+_RESULT_READ: Final = frozenset({"type", "tool_use_id", "content"})
+_TOOL_USE_KEYS: Final = ("id", "name", "tool_name", "input")
+_TOOL_USE_READ: Final = frozenset({"type", *_TOOL_USE_KEYS})
+_SEALED: Final = {"thinking": "signature", "redacted_thinking": "data"}
 
 
 class _MessagesShape(RequestShape):
@@ -61,7 +61,7 @@ class _MessagesShape(RequestShape):
                         yield change.get("definition") if isinstance(change, dict) else change
 
 
-_SHAPE = _MessagesShape(
+_SHAPE: Final = _MessagesShape(
     messages="messages",
     system="system",
     roles={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind
@@ -11,10 +11,10 @@ from extproc.payload.inert import USAGE, Shape, is_label, is_name, is_null, word
 from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.view import Slot, response_source
 
-TOKENS_USED_UP = "max_tokens"
-STOP_REASON = word_of("end_turn max_tokens stop_sequence tool_use pause_turn refusal")
-_BLOCK_TEXTS = (("thinking", Kind.REASONING), ("text", Kind.CONTENT), ("name", Kind.NAME))
-_BLOCK = Shape(
+TOKENS_USED_UP: Final = "max_tokens"
+STOP_REASON: Final = word_of("end_turn max_tokens stop_sequence tool_use pause_turn refusal")
+_BLOCK_TEXTS: Final = (("thinking", Kind.REASONING), ("text", Kind.CONTENT), ("name", Kind.NAME))
+_BLOCK: Final = Shape(
     named={"text", "thinking", "name", "input"},
     inert={
         "type": word_of("text thinking redacted_thinking tool_use server_tool_use"),
@@ -23,7 +23,7 @@ _BLOCK = Shape(
         "citations": is_null,
     },
 )
-MESSAGE = Shape(
+MESSAGE: Final = Shape(
     named={"content"},
     inert={
         "id": is_label,
@@ -37,7 +37,7 @@ MESSAGE = Shape(
     },
     objects={"usage": USAGE},
 )
-_ERROR_TYPES = {
+_ERROR_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
@@ -24,13 +24,13 @@ from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, anthropic_usage_of
 from extproc.payload.view import NUMBER_MIN, Slot, response_source
 
-_DELTA_KEYS = {
+_DELTA_KEYS: Final = {
     "text_delta": ("text", Kind.CONTENT),
     "thinking_delta": ("thinking", Kind.REASONING),
     "input_json_delta": ("partial_json", Kind.JSON),
 }
-_DELTA_TYPES = {kind: (name, key) for name, (key, kind) in _DELTA_KEYS.items()}
-_DELTA_EVENT = frozenset({"type", "delta", "index"})
+_DELTA_TYPES: Final = {kind: (name, key) for name, (key, kind) in _DELTA_KEYS.items()}
+_DELTA_EVENT: Final = frozenset({"type", "delta", "index"})
 
 
 def _event_shape(*named: str) -> Shape:
@@ -55,9 +55,9 @@ def _event_shape(*named: str) -> Shape:
     )
 
 
-_EVENT = _event_shape()
-_EVENTS = {"message_start": _event_shape("message"), "content_block_start": _event_shape("content_block")}
-_DELTAS = {key: _event_shape(key) for key, _ in _DELTA_KEYS.values()}
+_EVENT: Final = _event_shape()
+_EVENTS: Final = {"message_start": _event_shape("message"), "content_block_start": _event_shape("content_block")}
+_DELTAS: Final = {key: _event_shape(key) for key, _ in _DELTA_KEYS.values()}
 
 
 class MessagesStream:

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from extproc.domain.contract import MODELS_PATH
 from extproc.domain.errors import ApiError
 
-TOLD_MAX = 5
+TOLD_MAX: Final = 5
 """Models that an error names; ``GET /v1/models`` names all."""
-TOLD_CHARS_MAX = 300
-_COMPARED_MAX = 100
-_COMPARED_CHARS_MAX = 100
-_NEAR = 0.6
-_OWNER = "llm-extproc"
-_NO_TIME = "1970-01-01T00:00:00Z"
+TOLD_CHARS_MAX: Final = 300
+_COMPARED_MAX: Final = 100
+_COMPARED_CHARS_MAX: Final = 100
+_NEAR: Final = 0.6
+_OWNER: Final = "llm-extproc"
+_NO_TIME: Final = "1970-01-01T00:00:00Z"
 
 
 def names_body(names: Iterable[str], anthropic: bool) -> bytes:

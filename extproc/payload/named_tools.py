@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 # Words of the APIs that say how a tool is specified, or that none is meant.
-_PLAIN_TYPES = frozenset({"function", "custom", "tool"})
-_CHOICES = frozenset({"auto", "any", "none", "required", "allowed_tools"})
-_NESTED = ("tools", "allowed_tools")
+_PLAIN_TYPES: Final = frozenset({"function", "custom", "tool"})
+_CHOICES: Final = frozenset({"auto", "any", "none", "required", "allowed_tools"})
+_NESTED: Final = ("tools", "allowed_tools")
 
 
 @dataclass(frozen=True, slots=True)

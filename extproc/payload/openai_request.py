@@ -7,7 +7,7 @@ bypass here has a recording and a test named after it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.errors import refuse
 from extproc.domain.text import Kind, Speaker, TextSource
@@ -27,7 +27,7 @@ from extproc.payload.view import (
 )
 
 # They replace the prompt with token ids, add text that no guard checks, or address another server.
-REFUSED_FIELDS = (
+REFUSED_FIELDS: Final = (
     "kv_transfer_params",
     "ec_transfer_params",
     "vllm_xargs",
@@ -43,16 +43,16 @@ REFUSED_FIELDS = (
 )
 # Generating requests only: they truncate the beginning of the prompt, where the system prompt is, or control the queue.
 # The values in the table do not; vLLM truncates at 0 too.
-_REFUSED_WITH_ANSWERS: dict[str, tuple[Any, ...]] = {"truncate_prompt_tokens": (None,), "priority": (None, 0)}
-_TRUNCATION = "truncation"
-_NO_TRUNCATION = "disabled"  # vLLM truncates for every other value, null too
+_REFUSED_WITH_ANSWERS: Final[dict[str, tuple[Any, ...]]] = {"truncate_prompt_tokens": (None,), "priority": (None, 0)}
+_TRUNCATION: Final = "truncation"
+_NO_TRUNCATION: Final = "disabled"  # vLLM truncates for every other value, null too
 # The header with the same meaning is removed.
-_SESSION_FIELD = "session_id"
-_SUSPECT_FIELDS = frozenset(
+_SESSION_FIELD: Final = "session_id"
+_SUSPECT_FIELDS: Final = frozenset(
     {*REFUSED_FIELDS, *_REFUSED_WITH_ANSWERS, _TRUNCATION, _SESSION_FIELD, "chat_template_kwargs"}
 )
 # Words of the API and keys of caches: the model does not see them, and a mask would break them.
-_SILENT_FIELDS = frozenset(
+_SILENT_FIELDS: Final = frozenset(
     {
         "model",
         "stream",
@@ -69,9 +69,9 @@ _SILENT_FIELDS = frozenset(
     }
 )
 # Text for the model from other sources than the application. Not listed: tools, schemas, stop words, the user's name.
-_SPEAKERS = {"documents": Speaker.DOCUMENT, "chat_template_kwargs": Speaker.USER}
+_SPEAKERS: Final = {"documents": Speaker.DOCUMENT, "chat_template_kwargs": Speaker.USER}
 
-TEXT_PART_KEYS = {
+TEXT_PART_KEYS: Final = {
     "text": "text",
     "input_text": "text",
     "output_text": "text",
@@ -81,9 +81,9 @@ TEXT_PART_KEYS = {
     "refusal": "refusal",
 }
 # The keys and values of a cache marker as clients of Anthropic's API write it.
-_CACHE_WORDS = frozenset({"type", "ttl", "scope", "ephemeral", "5m", "1h", "global"})
+_CACHE_WORDS: Final = frozenset({"type", "ttl", "scope", "ephemeral", "5m", "1h", "global"})
 # Where a part that is not text holds its content: bytes, or an address.
-_MEDIA_KEYS = frozenset(
+_MEDIA_KEYS: Final = frozenset(
     {
         "source",
         "uuid",
@@ -104,18 +104,20 @@ _MEDIA_KEYS = frozenset(
         "file_url",
     }
 )
-_MEDIA_SILENT = _MEDIA_KEYS | {"type"}
-_MEDIA_VALUE_SILENT = frozenset({"type", "url", "data", "format", "detail", "media_type", "file_data", "file_id"})
-_DOCUMENT_SILENT = frozenset({"type", "media_type"})
-_PART_READ = {key: frozenset({"type", key}) for key in TEXT_PART_KEYS.values()}
-_STREAM_OPTIONS = frozenset({"include_usage", "continuous_usage_stats", "include_obfuscation"})
-_CALL_TYPES = frozenset({"function", "custom"})
-_CALL_READ = frozenset({"id", "function"})
-_CALL_SILENT = _CALL_READ | {"type"}
-_FUNCTION_READ = frozenset({"name", "arguments"})
-_CALL_NAME = request_source(Speaker.ASSISTANT, Kind.NAME)
+_MEDIA_SILENT: Final = _MEDIA_KEYS | {"type"}
+_MEDIA_VALUE_SILENT: Final = frozenset(
+    {"type", "url", "data", "format", "detail", "media_type", "file_data", "file_id"}
+)
+_DOCUMENT_SILENT: Final = frozenset({"type", "media_type"})
+_PART_READ: Final = {key: frozenset({"type", key}) for key in TEXT_PART_KEYS.values()}
+_STREAM_OPTIONS: Final = frozenset({"include_usage", "continuous_usage_stats", "include_obfuscation"})
+_CALL_TYPES: Final = frozenset({"function", "custom"})
+_CALL_READ: Final = frozenset({"id", "function"})
+_CALL_SILENT: Final = _CALL_READ | {"type"}
+_FUNCTION_READ: Final = frozenset({"name", "arguments"})
+_CALL_NAME: Final = request_source(Speaker.ASSISTANT, Kind.NAME)
 # Names of keys that the APIs define, not the client. Their values are still texts.
-_KNOWN_KEYS = frozenset(
+_KNOWN_KEYS: Final = frozenset(
     {
         "role",
         "type",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -32,15 +32,16 @@ from extproc.payload.unnamed import unnamed_slots
 from extproc.payload.usage import UsageReader, short_usage_of, usage_of
 from extproc.payload.view import NUMBER_MIN, Copy, Slot
 
-DONE = b"data: [DONE]\n\n"
-TOKENS_USED_UP = "length"
-_COPIES_OF_PROMPT = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
-_COPIES_OF_ANSWER = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
+DONE: Final = b"data: [DONE]\n\n"
+TOKENS_USED_UP: Final = "length"
+_COPIES_OF_PROMPT: Final = ("prompt_logprobs", "prompt_token_ids", "prompt_text")
+_COPIES_OF_ANSWER: Final = ("logprobs", "token_ids", *_COPIES_OF_PROMPT)
 Choices = list[tuple[int, dict[str, Any]]]
 """Each choice of a response, with its index."""
-_MAY_COPY, _RARE_COPIES = frozenset(_COPIES_OF_ANSWER), frozenset(_COPIES_OF_PROMPT)
-SERVICE_TIERS = word_of("auto default flex scale priority")
-_ROOT = Shape(
+_MAY_COPY: Final = frozenset(_COPIES_OF_ANSWER)
+_RARE_COPIES: Final = frozenset(_COPIES_OF_PROMPT)
+SERVICE_TIERS: Final = word_of("auto default flex scale priority")
+_ROOT: Final = Shape(
     named={"choices", *_COPIES_OF_PROMPT},
     inert={
         "id": is_label,
@@ -55,7 +56,7 @@ _ROOT = Shape(
     },
     objects={"usage": USAGE, "metrics": METRICS},
 )
-_CHOICES = {
+_CHOICES: Final = {
     key: Shape(
         named={"index", key, *_COPIES_OF_ANSWER},
         inert={
@@ -67,8 +68,8 @@ _CHOICES = {
     for key in ("message", "delta", "text")
 }
 # Most events differ from the previous one in their text only: the parts read once need not be read again.
-_ENVELOPE = ("id", "object", "created", "model")
-_HEAD = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
+_ENVELOPE: Final[tuple[str, ...]] = ("id", "object", "created", "model")
+_HEAD: Final = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
 
 
 def copies_in(tree: dict[str, Any], choices: Choices) -> list[Copy]:

@@ -8,7 +8,7 @@ JSON has no other interpretation of it. So it need not be parsed again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -16,10 +16,10 @@ from extproc.domain.text import Kind, TextSource
 from extproc.payload.view import Slot, response_source
 
 # Bounds the attempts in a stream whose events alternate (choices, tool calls).
-_TEMPLATES_MAX = 8
-_PROBE = "\x01llm-extproc\x01"
-_PROBE_JSON = orjson.dumps(_PROBE)
-_KINDS = frozenset({Kind.CONTENT, Kind.REASONING})
+_TEMPLATES_MAX: Final = 8
+_PROBE: Final = "\x01llm-extproc\x01"
+_PROBE_JSON: Final = orjson.dumps(_PROBE)
+_KINDS: Final = frozenset({Kind.CONTENT, Kind.REASONING})
 
 
 class PlainChunks:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
 from extproc.payload.view import RequestView, Slot
 
-_INSIDE = frozenset("_-/:@+")
+_INSIDE: Final = frozenset("_-/:@+")
 """Characters that join letters and digits to one name; a dot does so only between them."""
 
 

@@ -7,7 +7,7 @@ shape holds no request. The view passes it the tree when a filter asks, so unuse
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -16,17 +16,17 @@ from extproc.payload.edits import Path
 from extproc.payload.named_tools import NamedTool, schema_of_format, schemas_of, tools_chosen_by, tools_named_by
 
 # Fields that any of vLLM's APIs may have.
-_DOCUMENTS = "documents"
-TOOL_LISTS = ("tools", "functions")
+_DOCUMENTS: Final = "documents"
+TOOL_LISTS: Final = ("tools", "functions")
 """Fields that define tools."""
-_TOOL_CHOICES = ("tool_choice", "function_call")
+_TOOL_CHOICES: Final = ("tool_choice", "function_call")
 # Keys of external free text: no names, no identifiers.
-_PROSE_KEYS = frozenset({"text", "content", "contents", "output", "document"})
+_PROSE_KEYS: Final = frozenset({"text", "content", "contents", "output", "document"})
 # The text of a plain document, of which citations count the characters. Source: Anthropic's API.
-_CITED = ("source", "data")
-_STRUCTURED = ("guided_json", "structured_outputs")
-_JSON_FORMATS = frozenset({"json_object", "json_schema"})
-_NO_ROLES: Mapping[str, Speaker] = {}
+_CITED: Final = ("source", "data")
+_STRUCTURED: Final = ("guided_json", "structured_outputs")
+_JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
+_NO_ROLES: Final[Mapping[str, Speaker]] = {}
 
 
 class RequestShape:
@@ -185,7 +185,7 @@ class RequestShape:
         return schemas
 
 
-NO_SHAPE = RequestShape()
+NO_SHAPE: Final = RequestShape()
 """The shape of a request that only has texts."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.domain.text import Speaker
 from extproc.domain.token_rates import RequestSize
 from extproc.domain.usage import utf8_bytes_of
@@ -9,7 +11,7 @@ from extproc.payload.dialect import Dialect
 from extproc.payload.request_shape import TOOL_LISTS
 from extproc.payload.view import RequestView
 
-_TOOL_TEXT_BYTES = 4  # quotation marks, colon and comma, which are in the prompt too
+_TOOL_TEXT_BYTES: Final = 4  # quotation marks, colon and comma, which are in the prompt too
 
 
 def size_of(request: RequestView, dialect: Dialect) -> RequestSize:

@@ -6,7 +6,7 @@ The server repeats the documents in its answer, so the answer is read before the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.contract import Endpoint
 from extproc.domain.errors import refuse
@@ -28,18 +28,20 @@ from extproc.payload.view import (
     text_fields,
 )
 
-_QUERY, _DOCUMENTS, _INSTRUCTION = "query", "documents", "instruction"
-_READ = frozenset({_QUERY, _DOCUMENTS, _INSTRUCTION})
-_SPEAKERS = {_QUERY: Speaker.USER, _DOCUMENTS: Speaker.DOCUMENT}
-_PARTS = "content"  # vLLM reads the parts of an object; what other servers read of one is text too
-_PARTS_READ = frozenset({_PARTS})
-_NOTHING_READ: frozenset[str] = frozenset()
-_ADDRESS = Shape(inert={"url": is_null, "detail": word_of("auto low high")})
-_PART = Shape(
+_QUERY: Final = "query"
+_DOCUMENTS: Final = "documents"
+_INSTRUCTION: Final = "instruction"
+_READ: Final = frozenset({_QUERY, _DOCUMENTS, _INSTRUCTION})
+_SPEAKERS: Final = {_QUERY: Speaker.USER, _DOCUMENTS: Speaker.DOCUMENT}
+_PARTS: Final = "content"  # vLLM reads the parts of an object; what other servers read of one is text too
+_PARTS_READ: Final = frozenset({_PARTS})
+_NOTHING_READ: Final[frozenset[str]] = frozenset()
+_ADDRESS: Final = Shape(inert={"url": is_null, "detail": word_of("auto low high")})
+_PART: Final = Shape(
     inert={"type": word_of("text image_url image_embeds video_url"), "text": is_null, "image_embeds": is_null},
     objects={"image_url": _ADDRESS, "video_url": _ADDRESS},
 )
-_ANSWER = Shape(
+_ANSWER: Final = Shape(
     inert={"id": ids_after("score"), "model": is_name},
     objects={
         "results": Shape(
@@ -60,7 +62,7 @@ class _RerankShape(RequestShape):
             yield speaker, tree.get(key)
 
 
-_SHAPE = _RerankShape(prompts=[_QUERY], system=_INSTRUCTION)
+_SHAPE: Final = _RerankShape(prompts=[_QUERY], system=_INSTRUCTION)
 
 
 class Rerank(Unstreamed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.text import Kind
 from extproc.payload.dialect import UnreadableResponse, items_of
@@ -22,20 +22,20 @@ from extproc.payload.inert import (
 from extproc.payload.unnamed import Unnamed, unnamed_slots
 from extproc.payload.view import NUMBER_MIN, Copy, Slot, response_source
 
-CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
-CUT_AT_LIMIT = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-_TOKENS_USED_UP = "max_output_tokens"
-_PARTS_MAX = 64
-_SUMMARY_PART_FIRST = _PARTS_MAX // 2
-_CALL = "_call"
-_REASONING_PARTS = frozenset({"reasoning_text", "summary_text"})
-_STATUS = word_of("completed in_progress incomplete failed queued cancelled searching interpreting calling")
-_PART = Shape(
+CUT: Final = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+CUT_AT_LIMIT: Final = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+_TOKENS_USED_UP: Final = "max_output_tokens"
+_PARTS_MAX: Final = 64
+_SUMMARY_PART_FIRST: Final = _PARTS_MAX // 2
+_CALL: Final = "_call"
+_REASONING_PARTS: Final = frozenset({"reasoning_text", "summary_text"})
+_STATUS: Final = word_of("completed in_progress incomplete failed queued cancelled searching interpreting calling")
+_PART: Final = Shape(
     named={"text", "refusal", "logprobs"},
     inert={"type": word_of("output_text refusal reasoning_text summary_text text"), "annotations": is_null},
 )
-_ITEM_TEXTS = {"name": Kind.NAME, "arguments": Kind.JSON, "input": Kind.CONTENT, "code": Kind.CONTENT}
-_ITEM = Shape(
+_ITEM_TEXTS: Final = {"name": Kind.NAME, "arguments": Kind.JSON, "input": Kind.CONTENT, "code": Kind.CONTENT}
+_ITEM: Final = Shape(
     named={*_ITEM_TEXTS, "content", "summary"},
     inert={
         "id": is_label,
@@ -49,14 +49,14 @@ _ITEM = Shape(
         **dict.fromkeys(["encrypted_content", "caller", "namespace", "outputs", "results", "output", "error"], is_null),
     },
 )
-_TOOL = Shape(
+_TOOL: Final = Shape(
     inert={
         "type": is_label,
         **dict.fromkeys(["strict", "async", "defer_loading"], is_flag),
         **dict.fromkeys(["name", "description", "parameters", "allowed_callers", "output_schema"], is_null),
     }
 )
-_OBJECT = Shape(
+_OBJECT: Final = Shape(
     named={"output", "input_messages", "output_messages"},
     inert={
         "id": is_label,

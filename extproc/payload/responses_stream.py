@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.errors import ApiError
 from extproc.domain.text import Kind, TextSource
@@ -43,7 +43,7 @@ from extproc.payload.usage import UsageReader, usage_of
 from extproc.payload.view import Slot, response_source
 
 # event type without its ending -> (kind, key of the whole text in its ``done``)
-_TEXT_EVENTS = {
+_TEXT_EVENTS: Final = {
     "response.output_text": (Kind.CONTENT, "text"),
     "response.reasoning_text": (Kind.REASONING, "text"),
     "response.reasoning_summary_text": (Kind.REASONING, "text"),
@@ -54,16 +54,16 @@ _TEXT_EVENTS = {
     "response.code_interpreter_call_code": (Kind.CONTENT, "code"),
 }
 # Where the ``done`` of an unknown event may have its whole text.
-_WHOLE_KEYS = ("text", "transcript", "arguments", "input", "code", "delta")
-_INDEXES = ("output_index", "content_index", "summary_index", "annotation_index", "partial_image_index")
-_PLACE = frozenset({"type", "item_id", "sequence_number", *_INDEXES})
-_DELTA_KEYS = frozenset({*_PLACE, "delta", "logprobs"})
-_EVENT_INERT: dict[str, Rule] = {
+_WHOLE_KEYS: Final = ("text", "transcript", "arguments", "input", "code", "delta")
+_INDEXES: Final = ("output_index", "content_index", "summary_index", "annotation_index", "partial_image_index")
+_PLACE: Final = frozenset({"type", "item_id", "sequence_number", *_INDEXES})
+_DELTA_KEYS: Final = frozenset({*_PLACE, "delta", "logprobs"})
+_EVENT_INERT: Final[dict[str, Rule]] = {
     "type": is_event_type,
     "item_id": is_label,
     **dict.fromkeys(_INDEXES, is_count),
 }
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 class ResponsesStream:

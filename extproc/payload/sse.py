@@ -12,14 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-_BOM = b"\xef\xbb\xbf"
+_BOM: Final = b"\xef\xbb\xbf"
 # Two line ends in a row. CR LF is one line end, so a CR counts alone only if another byte than LF follows.
-_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
-_DATA, _EVENT = b"data: ", b"event: "
-KEEP_ALIVE = b": keep-alive\n\n"
-_NAME = re.compile(rb"[a-z_.]{0,64}")  # of events: words of the API, not texts
-_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOUNDARY: Final = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_DATA: Final = b"data: "
+_EVENT: Final = b"event: "
+KEEP_ALIVE: Final = b": keep-alive\n\n"
+_NAME: Final = re.compile(rb"[a-z_.]{0,64}")  # of events: words of the API, not texts
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 
 class EventTooLarge(Exception):

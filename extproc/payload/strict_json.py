@@ -15,7 +15,7 @@ row is therefore parsed again by the standard library, as in vLLM, which keeps a
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -23,11 +23,11 @@ from extproc.domain.errors import PayloadRefused, refuse
 
 JsonValue = Any
 
-_MARKS_OF_OTHER_ENCODINGS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_CONTAINERS = frozenset({dict, list})
-_WINDOW_CHARS = 8_192  # excessive brackets usually appear early in a large body
-_DIGITS_AS_ZEROS = bytes([ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256)])
-_LONG_NUMBER = b"0" * len(str(1 << 63))  # no integer with fewer digits exceeds 64 bits
+_MARKS_OF_OTHER_ENCODINGS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_CONTAINERS: Final = frozenset({dict, list})
+_WINDOW_CHARS: Final = 8_192  # excessive brackets usually appear early in a large body
+_DIGITS_AS_ZEROS: Final = bytes([ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256)])
+_LONG_NUMBER: Final = b"0" * len(str(1 << 63))  # no integer with fewer digits exceeds 64 bits
 
 
 def parse_once(text: bytes) -> JsonValue:

@@ -10,7 +10,7 @@ Most such strings are *statements*, repeated or replaced in each event; those of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from extproc.domain.text import Kind
@@ -20,11 +20,11 @@ from extproc.payload.inert import DIGITS_MAX, Shape
 from extproc.payload.view import NUMBER_MIN, UNNAMED_PART_FIRST, Slot, response_source
 
 # What a delta brings piece by piece, at any depth. Other nested strings (types, formats, links) arrive whole.
-_GROWING = frozenset(
+_GROWING: Final = frozenset(
     {"text", "transcript", "summary", "content", "thinking", "reasoning", "input", "arguments", "code"}
 )
-_STATING = frozenset({"role", "type", "id", "object", "status", "format", "name", "index", "signature"})
-_EXACT_FLOAT_MAX = float(1 << 53)
+_STATING: Final = frozenset({"role", "type", "id", "object", "status", "format", "name", "index", "signature"})
+_EXACT_FLOAT_MAX: Final = float(1 << 53)
 
 
 class LooseSlot(Slot):

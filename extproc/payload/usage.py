@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.token_rates import START, RequestSize, TokenRates
 from extproc.domain.uncounted import SAMPLE_CHARS_MAX
 from extproc.domain.usage import Usage, utf8_bytes_of
 
-_SHORT_KEYS = frozenset(
+_SHORT_KEYS: Final = frozenset(
     {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
 )
-_NO_COUNT = -1
-_SHORT_END = 1_000_000  # a longer number might identify a person
+_NO_COUNT: Final = -1
+_SHORT_END: Final = 1_000_000  # a longer number might identify a person
 
 
 def _count(holder: Any, key: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -22,12 +22,12 @@ from extproc.payload.named_tools import NamedTool
 from extproc.payload.request_shape import NO_SHAPE, RequestShape
 
 # First part number of texts that no dialect names, so that they never share a channel with a named one.
-UNNAMED_PART_FIRST = 1 << 32
-_MESSAGE_DEPTH = 2  # ("messages", 3, ...): texts whose paths share this prefix are of one message
+UNNAMED_PART_FIRST: Final = 1 << 32
+_MESSAGE_DEPTH: Final = 2  # ("messages", 3, ...): texts whose paths share this prefix are of one message
 # Shorter numbers identify nobody.
-NUMBER_MIN = 1_000_000
+NUMBER_MIN: Final = 1_000_000
 # Words of JSON Schema whose numbers are bounds: a mask in one would break the schema.
-_BOUNDS = frozenset(
+_BOUNDS: Final = frozenset(
     {
         "minimum",
         "maximum",
@@ -56,7 +56,7 @@ class RequestPolicy:
     template_kwargs: frozenset[str] = frozenset()
 
 
-@dataclass(init=False, slots=True)
+@dataclass(slots=True)
 class TextField:
     """One text of a request: its place in the body, and its source.
 
@@ -69,34 +69,12 @@ class TextField:
     source: TextSource
     path: Path
     text: str
-    keys: bool
-    is_part: bool
-    is_whole: bool
-    known_clean: bool
-    found: bool
-    of: Path
-
-    def __init__(
-        self,
-        source: TextSource,
-        path: Path,
-        text: str,
-        keys: bool = False,
-        is_part: bool = False,
-        is_whole: bool = False,
-        known_clean: bool = False,
-        found: bool = False,
-        of: Path = (),
-    ) -> None:
-        self.source = source
-        self.path = path
-        self.text = text
-        self.keys = keys
-        self.is_part = is_part
-        self.is_whole = is_whole
-        self.known_clean = known_clean
-        self.found = found
-        self.of = of
+    keys: bool = False
+    is_part: bool = False
+    is_whole: bool = False
+    known_clean: bool = False
+    found: bool = False
+    of: Path = ()
 
     @property
     def message(self) -> Path:
@@ -240,7 +218,7 @@ class RequestView:
         self.body, self.tree, self.texts = b"", {}, []
 
 
-@dataclass(init=False, slots=True)
+@dataclass(slots=True)
 class Slot:
     """One text of a response: ``holder[key]`` is the text, or a JSON value if ``structured``.
 
@@ -251,25 +229,9 @@ class Slot:
     source: TextSource
     holder: Any
     key: str | int
-    structured: bool
-    complete: bool
-    place: int
-
-    def __init__(
-        self,
-        source: TextSource,
-        holder: Any,
-        key: str | int,
-        structured: bool = False,
-        complete: bool = False,
-        place: int = 0,
-    ) -> None:
-        self.source = source
-        self.holder = holder
-        self.key = key
-        self.structured = structured
-        self.complete = complete
-        self.place = place
+    structured: bool = False
+    complete: bool = False
+    place: int = 0
 
     @property
     def may_be_cut(self) -> bool:

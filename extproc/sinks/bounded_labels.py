@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from typing import Final
 
-OTHER = "other"
-LABEL_CHARS_MAX = 100
-LABEL_IDLE_NS = 3_600_000_000_000
+OTHER: Final = "other"
+LABEL_CHARS_MAX: Final = 100
+LABEL_IDLE_NS: Final = 3_600_000_000_000
 
 
 class BoundedLabels:

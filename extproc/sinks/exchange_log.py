@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.record import ExchangeRecord
 
-_MS_NS = 1_000_000
+_MS_NS: Final = 1_000_000
 
 
 class ExchangeLog:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.domain.record import HOLD_LIMIT, ExchangeRecord, Outcome
 from extproc.domain.refusal_kinds import RefusalKind
 from extproc.sinks.gathered import Labels
 from extproc.sinks.gathering_registry import NO_VERSION, VERSION_LABELS, GatheringRegistry
 from extproc.sinks.signal_metrics import SignalMetrics
 
-REQUESTS = "llm_requests"
+REQUESTS: Final = "llm_requests"
 """The family that counts every value of the bounded labels."""
-RESPONSE_TOKEN_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-SECONDS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-TOKEN_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
-_NS = 1e-9
-_TEAM_LABELS = ("team", "project", *VERSION_LABELS)
+RESPONSE_TOKEN_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+SECONDS_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+TOKEN_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+_NS: Final = 1e-9
+_TEAM_LABELS: Final = ("team", "project", *VERSION_LABELS)
 
 
 class ExchangeMetrics:

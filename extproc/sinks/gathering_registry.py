@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Set
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.metrics_core import Metric
@@ -28,11 +28,11 @@ from extproc.sinks.gathered import (
     Labels,
 )
 
-NO_VERSION = "none"
-VERSION_LABELS = ("model", "version", "fingerprint")
-BOUNDED = ("team", "project", "fingerprint")
+NO_VERSION: Final = "none"
+VERSION_LABELS: Final = ("model", "version", "fingerprint")
+BOUNDED: Final = ("team", "project", "fingerprint")
 """Labels with ever new values: those of requests, and the revisions of versions."""
-ADMITTED_FACTOR_MAX = 100
+ADMITTED_FACTOR_MAX: Final = 100
 """Where series are permanent: distinct values over the lifetime of a process, as a multiple of ``label_values_max``."""
 _GatheredT = TypeVar("_GatheredT", GatheredCounter, GatheredHistogram, GatheredRates)
 _Gathered = GatheredCounter | GatheredHistogram | GatheredRates

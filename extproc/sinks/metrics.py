@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -15,8 +16,21 @@ from extproc.sinks.feedback_metrics import FeedbackMetrics
 from extproc.sinks.gathering_registry import VERSION_LABELS, GatheringRegistry
 from extproc.sinks.ledger_metrics import LedgerMetrics
 
-STEP_SECONDS_BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
-_NS = 1e-9
+STEP_SECONDS_BUCKETS: Final = (
+    0.00001,
+    0.000025,
+    0.00005,
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.05,
+    0.25,
+)
+_NS: Final = 1e-9
 
 
 class Metrics:

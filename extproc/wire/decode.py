@@ -6,7 +6,7 @@ takes about half the time. Everything else is parsed by the protobuf library; bo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct, Value
 
@@ -24,18 +24,18 @@ from extproc.exchange.events import (
 from extproc.wire.header_map import read_header_map
 
 # Envoy uses this key regardless of the filter's name.
-_ATTRIBUTES = "envoy.filters.http.ext_proc"
-_DETAILS = "response.code_details"
-_UPSTREAM = "upstream.address"
+_ATTRIBUTES: Final = "envoy.filters.http.ext_proc"
+_DETAILS: Final = "response.code_details"
+_UPSTREAM: Final = "upstream.address"
 # Tags of length-delimited fields. Source: protobuf.dev, "Encoding".
-_RESPONSE_BODY = pb.ProcessingRequest.RESPONSE_BODY_FIELD_NUMBER << 3 | 2
-_METADATA = pb.ProcessingRequest.METADATA_CONTEXT_FIELD_NUMBER << 3 | 2
-_BODY = pb.HttpBody.BODY_FIELD_NUMBER << 3 | 2
-_REQUEST_HEADERS = pb.ProcessingRequest.REQUEST_HEADERS_FIELD_NUMBER << 3 | 2
-_RESPONSE_HEADERS = pb.ProcessingRequest.RESPONSE_HEADERS_FIELD_NUMBER << 3 | 2
-_HEADER_MAP = pb.HttpHeaders.HEADERS_FIELD_NUMBER << 3 | 2
-_END = bytes([pb.HttpHeaders.END_OF_STREAM_FIELD_NUMBER << 3, 1])
-_NOTHING_MORE = pb.ProcessingRequest()
+_RESPONSE_BODY: Final = pb.ProcessingRequest.RESPONSE_BODY_FIELD_NUMBER << 3 | 2
+_METADATA: Final = pb.ProcessingRequest.METADATA_CONTEXT_FIELD_NUMBER << 3 | 2
+_BODY: Final = pb.HttpBody.BODY_FIELD_NUMBER << 3 | 2
+_REQUEST_HEADERS: Final = pb.ProcessingRequest.REQUEST_HEADERS_FIELD_NUMBER << 3 | 2
+_RESPONSE_HEADERS: Final = pb.ProcessingRequest.RESPONSE_HEADERS_FIELD_NUMBER << 3 | 2
+_HEADER_MAP: Final = pb.HttpHeaders.HEADERS_FIELD_NUMBER << 3 | 2
+_END: Final = bytes([pb.HttpHeaders.END_OF_STREAM_FIELD_NUMBER << 3, 1])
+_NOTHING_MORE: Final = pb.ProcessingRequest()
 
 
 class UnknownMessage(Exception):
@@ -79,7 +79,7 @@ def parsed(content: bytes) -> Event:
     raise UnknownMessage(kind or "empty")
 
 
-_HEADERS = bytes([_REQUEST_HEADERS]), bytes([_RESPONSE_HEADERS])
+_HEADERS: Final = bytes([_REQUEST_HEADERS]), bytes([_RESPONSE_HEADERS])
 
 
 def _plain_headers(content: bytes) -> RequestHeaders | ResponseHeaders | None:

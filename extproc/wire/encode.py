@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from struct import Struct
+from typing import Final
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
@@ -36,9 +37,9 @@ from extproc.exchange.events import (
     SendChunk,
 )
 
-_KEPT_MAX = 4_096
-_UNAUTHORIZED = 401
-_MODES = {
+_KEPT_MAX: Final = 4_096
+_UNAUTHORIZED: Final = 401
+_MODES: Final = {
     BodyMode.NONE: pb.ProcessingMode.NONE,
     BodyMode.STREAMED: pb.ProcessingMode.STREAMED,
     BodyMode.BUFFERED: pb.ProcessingMode.BUFFERED,
@@ -47,9 +48,11 @@ _MODES = {
 
 # --- protobuf's wire format. Source: protobuf.dev, "Encoding" --------------------------------------------------------
 
-_VARINT, _FIXED64, _SIZED = 0, 1, 2
-_DOUBLE = Struct("<d")
-_WIRE_TYPES = {
+_VARINT: Final = 0
+_FIXED64: Final = 1
+_SIZED: Final = 2
+_DOUBLE: Final = Struct("<d")
+_WIRE_TYPES: Final = {
     FieldDescriptor.TYPE_DOUBLE: _FIXED64,
     FieldDescriptor.TYPE_BYTES: _SIZED,
     FieldDescriptor.TYPE_STRING: _SIZED,
@@ -78,31 +81,40 @@ def _sized(tag: bytes, content: bytes) -> bytes:
     return tag + (_ONE_BYTE[size] if size < 0x80 else _varint(size)) + content
 
 
-_ONE_BYTE = [_varint(number) for number in range(0x80)]
-_TRUE = _varint(1)
-_KINDS = {name: _tag(pb.ProcessingResponse, name) for name in pb.ProcessingResponse.DESCRIPTOR.fields_by_name}
-_HEADERS = {Direction.REQUEST: _KINDS["request_headers"], Direction.RESPONSE: _KINDS["response_headers"]}
-_BODIES = {Direction.REQUEST: _KINDS["request_body"], Direction.RESPONSE: _KINDS["response_body"]}
-_TRAILERS = {Direction.REQUEST: _KINDS["request_trailers"], Direction.RESPONSE: _KINDS["response_trailers"]}
-_METADATA, _OVERRIDE, _IMMEDIATE = _KINDS["dynamic_metadata"], _KINDS["mode_override"], _KINDS["immediate_response"]
-_HEADERS_COMMON = _tag(pb.HeadersResponse, "response")
-_BODY_COMMON = _tag(pb.BodyResponse, "response")
-_HEADER_MUTATION = _tag(pb.CommonResponse, "header_mutation")
-_BODY_MUTATION = _tag(pb.CommonResponse, "body_mutation")
-_CLEAR_ROUTE = _tag(pb.CommonResponse, "clear_route_cache") + _TRUE
-_WHOLE_BODY = _tag(pb.BodyMutation, "body")
-_CLEAR_BODY = _tag(pb.BodyMutation, "clear_body") + _TRUE
-_STREAMED = _tag(pb.BodyMutation, "streamed_response")
-_PIECE = _tag(pb.StreamedBodyResponse, "body")
-_END = _tag(pb.StreamedBodyResponse, "end_of_stream") + _TRUE
-_SET, _REMOVE = _tag(pb.HeaderMutation, "set_headers"), _tag(pb.HeaderMutation, "remove_headers")
-_OPTION_HEADER = _tag(pb.HeaderValueOption, "header")
-_OVERWRITE = _tag(pb.HeaderValueOption, "append_action") + _varint(pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
-_NAME, _VALUE = _tag(pb.HeaderValue, "key"), _tag(pb.HeaderValue, "raw_value")
-_ID_ALONE = (EXCHANGE_ID_HEADER,)
-_ENTRY = _tag(MetadataStruct, "fields")  # of a map: a message with a key (1) and a value (2)
-_ENTRY_KEY, _ENTRY_VALUE = _varint(1 << 3 | _SIZED), _varint(2 << 3 | _SIZED)
-_TEXT, _NUMBER, _STRUCT = (_tag(Value, name) for name in ("string_value", "number_value", "struct_value"))
+_ONE_BYTE: Final = [_varint(number) for number in range(0x80)]
+_TRUE: Final = _varint(1)
+_KINDS: Final = {name: _tag(pb.ProcessingResponse, name) for name in pb.ProcessingResponse.DESCRIPTOR.fields_by_name}
+_HEADERS: Final = {Direction.REQUEST: _KINDS["request_headers"], Direction.RESPONSE: _KINDS["response_headers"]}
+_BODIES: Final = {Direction.REQUEST: _KINDS["request_body"], Direction.RESPONSE: _KINDS["response_body"]}
+_TRAILERS: Final = {Direction.REQUEST: _KINDS["request_trailers"], Direction.RESPONSE: _KINDS["response_trailers"]}
+_METADATA: Final = _KINDS["dynamic_metadata"]
+_OVERRIDE: Final = _KINDS["mode_override"]
+_IMMEDIATE: Final = _KINDS["immediate_response"]
+_HEADERS_COMMON: Final = _tag(pb.HeadersResponse, "response")
+_BODY_COMMON: Final = _tag(pb.BodyResponse, "response")
+_HEADER_MUTATION: Final = _tag(pb.CommonResponse, "header_mutation")
+_BODY_MUTATION: Final = _tag(pb.CommonResponse, "body_mutation")
+_CLEAR_ROUTE: Final = _tag(pb.CommonResponse, "clear_route_cache") + _TRUE
+_WHOLE_BODY: Final = _tag(pb.BodyMutation, "body")
+_CLEAR_BODY: Final = _tag(pb.BodyMutation, "clear_body") + _TRUE
+_STREAMED: Final = _tag(pb.BodyMutation, "streamed_response")
+_PIECE: Final = _tag(pb.StreamedBodyResponse, "body")
+_END: Final = _tag(pb.StreamedBodyResponse, "end_of_stream") + _TRUE
+_SET: Final = _tag(pb.HeaderMutation, "set_headers")
+_REMOVE: Final = _tag(pb.HeaderMutation, "remove_headers")
+_OPTION_HEADER: Final = _tag(pb.HeaderValueOption, "header")
+_OVERWRITE: Final = _tag(pb.HeaderValueOption, "append_action") + _varint(
+    pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+)
+_NAME: Final = _tag(pb.HeaderValue, "key")
+_VALUE: Final = _tag(pb.HeaderValue, "raw_value")
+_ID_ALONE: Final = (EXCHANGE_ID_HEADER,)
+_ENTRY: Final = _tag(MetadataStruct, "fields")  # of a map: a message with a key (1) and a value (2)
+_ENTRY_KEY: Final = _varint(1 << 3 | _SIZED)
+_ENTRY_VALUE: Final = _varint(2 << 3 | _SIZED)
+_TEXT: Final = _tag(Value, "string_value")
+_NUMBER: Final = _tag(Value, "number_value")
+_STRUCT: Final = _tag(Value, "struct_value")
 
 # --- actions ---------------------------------------------------------------------------------------------------------
 
@@ -250,7 +262,7 @@ def _answer(action: ImmediateResponse) -> bytes:
     return _sized(_IMMEDIATE, message.SerializeToString())
 
 
-_WRITERS: dict[type, Callable[..., bytes]] = {
+_WRITERS: Final[dict[type, Callable[..., bytes]]] = {
     SendChunk: _send_chunk,
     ContinueChunk: _continue_chunk,
     ContinueHeaders: _continue_headers,
@@ -294,7 +306,7 @@ def _entry(name: str, value: str | int) -> bytes:
     return _sized(_ENTRY, _sized(_ENTRY_KEY, name.encode()) + _sized(_ENTRY_VALUE, written))
 
 
-_DIFFERENT = frozenset({"exchange", "tokens_in", "tokens_out"})  # differs in each exchange: not worth caching
+_DIFFERENT: Final = frozenset({"exchange", "tokens_in", "tokens_out"})  # differs in each exchange: not worth caching
 _kept_entry = lru_cache(_KEPT_MAX)(_entry)
 
-_NAMESPACE = _sized(_ENTRY_KEY, METADATA_NAMESPACE.encode())
+_NAMESPACE: Final = _sized(_ENTRY_KEY, METADATA_NAMESPACE.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ SETUP = {
     for target in node.targets
     if isinstance(target, ast.Name)
 }
+GENERATED = {"gitleaks_shapes.py", "look_alike_letters.py"}
+CONSTANT = re.compile("_?[A-Z][A-Z0-9_]+")
+
+
+@pytest.mark.parametrize("package", SETUP["PACKAGES"])
+def test_constants_are_final(package: str) -> None:
+    """mypyc looks up any other name in a dictionary, each time."""
+    for file in sorted((ROOT / "extproc" / package).glob("*.py")):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and file.name not in GENERATED:
+                names = [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+                assert not [name for name in names if CONSTANT.fullmatch(name)], f"{file.name}:{node.lineno}: no Final"
 
 
 @pytest.mark.parametrize("package", SETUP["PACKAGES"])

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from extproc.detectors.text.languages import FREQUENT_WORDS
 from extproc.domain.quantities import number_of
 
-STEM_CHARS = 6
-COUNTED_CHARS_MIN = 3
+STEM_CHARS: Final = 6
+COUNTED_CHARS_MIN: Final = 3
 
 # Scripts without spaces: each character is a word.
-_WORDLESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_SPACED = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff\u10a0-\u177f\u1800-\u1fff"
-_WORD = re.compile(f"[{_SPACED}]+|[{_WORDLESS}]")
-_ASCII_WORD = re.compile("[0-9A-Za-z]+")
-NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
-_NAME = re.compile(r"(?<![\w'’-])[A-Z][\w'’-]+")
-_FREQUENT_TOO = """
+_WORDLESS: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_SPACED: Final = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff\u10a0-\u177f\u1800-\u1fff"
+_WORD: Final = re.compile(f"[{_SPACED}]+|[{_WORDLESS}]")
+_ASCII_WORD: Final = re.compile("[0-9A-Za-z]+")
+NUMBER: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
+_NAME: Final = re.compile(r"(?<![\w'’-])[A-Z][\w'’-]+")
+_FREQUENT_TOO: Final = """
 these those been could should there their them then than when where while more most also into about after before some
 such only very because between does other over has had but for all any out who how our his its she her
 """
-FREQUENT = FREQUENT_WORDS.union(_FREQUENT_TOO.split())
+FREQUENT: Final = FREQUENT_WORDS.union(_FREQUENT_TOO.split())
 
 
 def words_of(text: str) -> list[str]:

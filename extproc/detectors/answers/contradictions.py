@@ -19,23 +19,23 @@ from extproc.detectors.answers.compared_words import NUMBER, is_content, names_o
 from extproc.detectors.answers.source_sentences import Source
 from extproc.domain.quantities import number_of
 
-SHARED_MIN = 3
-SHARED_SHARE_MIN = 0.6
-_NEGATED_WORDS_MAX = 3
-_NEGATED_CHARS_MAX = 60
-_NAME_CHARS = 4
+SHARED_MIN: Final = 3
+SHARED_SHARE_MIN: Final = 0.6
+_NEGATED_WORDS_MAX: Final = 3
+_NEGATED_CHARS_MAX: Final = 60
+_NAME_CHARS: Final = 4
 
-_CAPITALIZED = re.compile(r"\b[A-Z]\w+")
-_NEGATION = re2.compile(
+_CAPITALIZED: Final = re.compile(r"\b[A-Z]\w+")
+_NEGATION: Final = re2.compile(
     r"\b(?:not|never|no|neither|nor|without|cannot|nicht|kein(?:e[mnrs]?)?|nie(?:mals)?|ohne|pas|jamais|sans|nunca"
     r"|jamás|sin|mai|senza|não|niet|geen)\b|[a-z]n['’]t\b"
 )
 """In small letters: ``No, ...`` denies what was asked, and titles have words like these too."""
-_BEHIND = re.compile(r"[ -]?([%°]|[^\W\d_]+)?(?: ([^\W\d_]+))?")
+_BEHIND: Final = re.compile(r"[ -]?([%°]|[^\W\d_]+)?(?: ([^\W\d_]+))?")
 _SIGNS: Final = "$€£¥"
-_YEAR = re.compile(r"[12][0-9]{3}")
+_YEAR: Final = re.compile(r"[12][0-9]{3}")
 _TIMES: Final = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_TIMES_WORD = re.compile("|".join(_TIMES), re.IGNORECASE)
+_TIMES_WORD: Final = re.compile("|".join(_TIMES), re.IGNORECASE)
 _UNITS: Final = {"percent": "%", "prozent": "%", "dollar": "$", "euro": "€", "pound": "£", "yen": "¥"}
 _SHORT_UNITS: Final = frozenset({"%", "°", "km", "kg", "m", "g", "cm", "mm", "h"})
 _MONTHS: Final = (
@@ -53,8 +53,8 @@ _MONTHS: Final = (
     "december dezember décembre diciembre dicembre dezembro",
 )
 _MONTH_OF: Final = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
-_MONTH = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
-_DAY = re2.compile(
+_MONTH: Final = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
+_DAY: Final = re2.compile(
     rf"(?i)\b(?:([0-9]{{1,2}})(?:st|nd|rd|th|\.|º)? (?:of |de )?(?:{_MONTH})|(?:{_MONTH}) ([0-9]{{1,2}}))\b"
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import re2
 
@@ -13,12 +13,12 @@ from extproc.domain.fact_values import compiled, values_in
 from extproc.domain.finding import Finding
 from extproc.domain.quantities import same_value
 
-_UNMARKED = str.maketrans({"*": None, "`": None, "\u00a0": " ", "\u202f": " ", "’": "'"})
-_REFERS_BACK = re2.compile(
+_UNMARKED: Final = str.maketrans({"*": None, "`": None, "\u00a0": " ", "\u202f": " ", "’": "'"})
+_REFERS_BACK: Final = re2.compile(
     r"(?i)\W*(?:it|its|it's|they|their|this|these|he|she|his|her|er|sie|es|ihr|diese[rs]?|il|elle|ils|elles|cela|c'est"
     r"|él|ella|ellos|esto|su|lui|lei|questo|ele|ela|isso|seu|het|hij|zij|deze)\b"
 )
-_SET_BYTES_MAX = 64 << 20
+_SET_BYTES_MAX: Final = 64 << 20
 
 
 class KnownFact(NamedTuple):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.detectors.answers.compared_words import (
     COUNTED_CHARS_MIN,
@@ -29,16 +30,16 @@ from extproc.detectors.answers.compared_words import (
 from extproc.detectors.answers.contradictions import difference
 from extproc.detectors.answers.source_sentences import Source, SourceSentences
 
-_SMOOTHING = 3  # so that one new word out of two is not half of an answer
+_SMOOTHING: Final = 3  # so that one new word out of two is not half of an answer
 
-_ADDRESS = re.compile(r"https?://[^\s<>\"'`()\[\]{}]+")
-_NUMBERED = re.compile(r"\[([0-9]{1,3})\]")
-_SURNAME = r"[A-Z][\w'-]{1,40}+"
-_CITED = re.compile(rf"\(({_SURNAME})(?: et al\.?| and {_SURNAME}| & {_SURNAME})?,? ([12][0-9]{{3}})[a-z]?\)")
-_NAME = re.compile(r"(?<![\w'-])(?:[A-Z][\w'-]++(?: [A-Z][\w'-]++)++|[A-Z]{2,}+[0-9]*+\b)")
-_LIST_NUMBER = re.compile(r"\A\s*[0-9]{1,3}[.)]\s")
-_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "we", "us", "our", "ours"})
-_ELSEWHERE_WEIGHT = 0.5
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`()\[\]{}]+")
+_NUMBERED: Final = re.compile(r"\[([0-9]{1,3})\]")
+_SURNAME: Final = r"[A-Z][\w'-]{1,40}+"
+_CITED: Final = re.compile(rf"\(({_SURNAME})(?: et al\.?| and {_SURNAME}| & {_SURNAME})?,? ([12][0-9]{{3}})[a-z]?\)")
+_NAME: Final = re.compile(r"(?<![\w'-])(?:[A-Z][\w'-]++(?: [A-Z][\w'-]++)++|[A-Z]{2,}+[0-9]*+\b)")
+_LIST_NUMBER: Final = re.compile(r"\A\s*[0-9]{1,3}[.)]\s")
+_FIRST_PERSON: Final = frozenset({"i", "me", "my", "mine", "we", "us", "our", "ours"})
+_ELSEWHERE_WEIGHT: Final = 0.5
 """Of a word that the documents have, but not near the sentence that is the likely source."""
 
 

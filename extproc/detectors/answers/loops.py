@@ -7,11 +7,15 @@ counter is not.
 
 from __future__ import annotations
 
-TAIL_CHARS_MAX = 2_048
-REPEATS_MIN = 4
-_PROBE_CHARS = 32
-_PERIODS_MAX = 3  # a run may contain the probe several times; this many positions are tried
-_WITHOUT_LETTERS = 4  # rules, dots and number columns repeat legitimately: they must continue this many times longer
+from typing import Final
+
+TAIL_CHARS_MAX: Final = 2_048
+REPEATS_MIN: Final = 4
+_PROBE_CHARS: Final = 32
+_PERIODS_MAX: Final = 3  # a run may contain the probe several times; this many positions are tried
+_WITHOUT_LETTERS: Final = (
+    4  # rules, dots and number columns repeat legitimately: they must continue this many times longer
+)
 
 
 def loop_chars(tail: str, chars_min: int) -> int:

@@ -12,19 +12,20 @@ found in a part of the text that is not found in the whole text.
 from __future__ import annotations
 
 import re
+from typing import Final
 
-SENTENCE_CHARS_MIN = 40
-SENTENCE_CHARS_MAX = 200
-_LATE_BLANK_CHARS = 160  # a sentence over the limit ends at a blank after this many characters, if there is one
+SENTENCE_CHARS_MIN: Final = 40
+SENTENCE_CHARS_MAX: Final = 200
+_LATE_BLANK_CHARS: Final = 160  # a sentence over the limit ends at a blank after this many characters, if there is one
 # character classes only: linear for any input
-_END = re.compile(r"[.!?]\s|[\n。！？।؟]")
+_END: Final = re.compile(r"[.!?]\s|[\n。！？।؟]")
 # Characters that do not continue a word in plain form: blanks, ASCII punctuation, letters of scripts without Latin
 # forms.
-_BETWEEN = (
+_BETWEEN: Final = (
     r"[\s!-/:-@\[-^`{-~\u0620-\u064a\u0904-\u0939\u3001\u3002\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]"
 )
-_FIRST_BETWEEN = re.compile(_BETWEEN)
-_UP_TO_LAST_BETWEEN = re.compile(rf".*{_BETWEEN}", re.DOTALL)  # at most one word
+_FIRST_BETWEEN: Final = re.compile(_BETWEEN)
+_UP_TO_LAST_BETWEEN: Final = re.compile(rf".*{_BETWEEN}", re.DOTALL)  # at most one word
 
 
 def sentence_end(text: str, start: int) -> int:

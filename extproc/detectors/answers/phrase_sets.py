@@ -7,12 +7,13 @@ be in. Patterns of other scripts hold letters of theirs, and a text in ASCII has
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import re2
 
 from extproc.detectors.text.automata import SpanPatterns, automaton
 
-BYTES_MAX = 32 << 20
+BYTES_MAX: Final = 32 << 20
 """Memory of an automaton. [bytes]"""
 
 

@@ -11,21 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Final
 
-WORD_CHARS_MAX = 64
-GAP_CHARS_MAX = 64
+WORD_CHARS_MAX: Final = 64
+GAP_CHARS_MAX: Final = 64
 """Maximum non-word text between two words of a run. [characters]"""
 
 # Scripts without spaces: each character is a word.
-_WORDLESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+_WORDLESS: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 # Invisible characters, which may occur inside a word without changing it.
-_UNSEEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
+_UNSEEN: Final = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
 # A single repeated class with nothing around it: linear for any input. Both find the same words in ASCII.
-_WORD = re.compile(f"[{_WORDLESS}]|(?:(?![{_WORDLESS}_])[\\w{_UNSEEN}]){{1,{WORD_CHARS_MAX}}}")
-_ASCII_WORD = re.compile(f"[0-9A-Za-z]{{1,{WORD_CHARS_MAX}}}")
-_IS_WORDLESS = re.compile(f"[{_WORDLESS}]")
-_NOT_SEEN = re.compile(f"[{_UNSEEN}]+")
-_PAIR_BITS = 32
+_WORD: Final = re.compile(f"[{_WORDLESS}]|(?:(?![{_WORDLESS}_])[\\w{_UNSEEN}]){{1,{WORD_CHARS_MAX}}}")
+_ASCII_WORD: Final = re.compile(f"[0-9A-Za-z]{{1,{WORD_CHARS_MAX}}}")
+_IS_WORDLESS: Final = re.compile(f"[{_WORDLESS}]")
+_NOT_SEEN: Final = re.compile(f"[{_UNSEEN}]+")
+_PAIR_BITS: Final = 32
 
 
 def words_of(text: str, start: int = 0) -> Iterator[re.Match[str]]:

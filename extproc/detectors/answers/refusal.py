@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Final
 
 import re2
 
@@ -26,18 +27,18 @@ from extproc.domain.finding import Finding
 from extproc.domain.reasons import Reason
 from extproc.domain.refusal_kinds import RefusalKind
 
-_DENY = (
+_DENY: Final = (
     r"(?:can't|cannot|can not|could not|couldn't|won't|will not|would not|wouldn't|am unable to|'m unable to|am not able to|'m not able to|must refuse to"
     r"|am not allowed to|'m not allowed to|am not permitted to|am not comfortable|'m not comfortable|refuse to|do not feel comfortable|don't feel comfortable"
     r"|must decline|have to decline|decline to|am not programmed to|'m not programmed to|am not going to|'m not going to|am not in a position to)"
 )
-_TASK = (
+_TASK: Final = (
     r"(?:assist|provid|reveal|disclos|research|reformulat|rewrit|fulfil|comply|support|creat|generat|writ|engag|answer|respond|shar|giv|offer|discuss|continu|participat|promot|encourag|recommend|advis|teach"
     r"|explain|complet|perform|do (?:that|this|so|it)\b|process|proceed|produc|facilitat|endors|accommodat|satisfy|carry out|simulat|pretend|role-?play|tell|describ|design"
     r"|develop|make (?:a|an|any|such|that|jokes)\b|access|browse|help (?:you|with|anyone|in|someone|users?)\b|help[.,!]|help$|meet your|follow|act as|be able to|be (?:a part|complicit)"
     r"|translat|summari[sz]e|draft|speak|use|suggest|aid|complicit|condone|adopt|build|compos)"
 )
-_ENGLISH = (
+_ENGLISH: Final = (
     rf"\b(?:i|we|and|but|therefore|so)(?: (?:really|truly|simply|also|therefore|just|do|will|politely|respectfully|must))? ?{_DENY}(?: [a-z'-]+,?){{0,4}}? {_TASK}",
     rf"\bi(?: am|'m)?(?: [a-z]+)? {SORRY}\b[^.\n]*\b(?:i|we)(?: am|'m)? ?{_DENY}[,]? (?:[a-z'-]+ ){{0,3}}?{_TASK}",
     rf"\b{SORRY}\b[^.\n]*\b(?:not (?:possible|appropriate|ethical|able)(?: or [a-z]+)? (?:for me )?to|against (?:my|the|openai's) |violates? )",
@@ -49,7 +50,7 @@ _ENGLISH = (
     r"\b(?:not|isn't) something (?:that )?i(?:'m| am)? (?:can|could|will|able to|allowed to|comfortable|willing to|want to)\b",
     r"^\W{0,3}(?:rejected|request denied|permission denied)\b",
 )
-_OTHER_LATIN = (
+_OTHER_LATIN: Final = (
     r"\b(?:tut mir (?:sehr )?leid|entschuldigung|bedauer[a-z]*|leider)\b[^.\n]*\b(?:kann|darf|konnen|durfen|werde|ist es mir)\b[^.\n]*\b(?:nicht|kein[a-z]*|unmoglich)\b",
     r"\b(?:ich|wir) (?:kann|darf|konnen|durfen|werde|mochte)\b[^.\n]*\b(?:nicht|kein[a-z]*|weder)\b[^.\n]*\b(?:helfen|unterstutz[a-z]*|bereitstell[a-z]*|beantwort[a-z]*|erfull[a-z]*|nachkomm[a-z]*|geben|anbiet[a-z]*|weiterhelf[a-z]*|erstell[a-z]*|schreib[a-z]*|behilflich|zur verfugung)",
     r"\b(?:desolee?|navree?|regrette|malheureusement|excuse[a-z-]*)\b[^.\n]*\b(?:ne (?:peux|puis|suis)|pas (?:en mesure|possible|autorise)|impossible)\b",
@@ -63,27 +64,27 @@ _OTHER_LATIN = (
     r"\b(?:het spijt me|sorry|helaas|excuses)\b[^.\n]*\b(?:kan|mag|wil) ik\b[^.\n]*\b(?:niet|geen)\b|\b(?:het spijt me|sorry|helaas)\b[^.\n]*\bik (?:kan|mag) [^.\n]*\b(?:niet|geen)\b",
     r"\bik (?:kan|mag|zal)\b[^.\n]*\b(?:niet|geen)\b[^.\n]*\b(?:helpen|assisteren|geven|beantwoorden|verstrekken|voldoen|maken|schrijven|bieden|delen)\b",
 )
-_OTHER_SCRIPTS = (
+_OTHER_SCRIPTS: Final = (
     "(?:抱歉|对不起|對不起|很遗憾|很遺憾|不好意思)[^。\\n]{0,24}(?:无法|無法|不能|不可以|不便)",
     "我(?:无法|無法|不能|不可以|没办法)(?:[^。\\n]{0,6})(?:提供|帮助|幫助|协助|協助|回答|满足|滿足|参与|支持|生成|创建|撰写|完成)",
     "(?:申し訳|すみません|恐れ入り|残念ながら|ごめんなさい)[^。\\n]*(?:できません|できかね|いたしかね|致しかね|お断り|できない)",
     "(?:お答え|お手伝い|提供|対応|回答|支援|協力|お応え|作成)[^。\\n]{0,10}(?:できません|できかね|いたしかね|致しかね)",
 )
 
-_EAGER = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
+_EAGER: Final = r"\b(?:can't|cannot|can not|couldn't|could not) (?:wait|imagine|help but|thank)\b"
 """Denials of something that was not requested."""
 
-_SCORE = 0.9
-_NGRAMS_SHOWN = 6
-_SCORE_MIN = 0.6
+_SCORE: Final = 0.9
+_NGRAMS_SHOWN: Final = 6
+_SCORE_MIN: Final = 0.6
 """Below it, ordinary answers with a reminder begin, in sources that the model was not trained on."""
-_SOFT_LOG_ODDS = 1.5
+_SOFT_LOG_ODDS: Final = 1.5
 """Score that a soft phrase adds; calibrated on sources that the model was not trained on."""
-_MODEL_BYTES_MIN = 60
+_MODEL_BYTES_MIN: Final = 60
 """Shorter responses are checked by phrases only: two or three words are too little for the model."""
 
 
-_WAYS = (
+_WAYS: Final = (
     (RefusalKind.REJECTS_PREMISE, REJECTS_PREMISE),
     (RefusalKind.LACKS_ACCESS, LACKS_ACCESS),
     (RefusalKind.REDIRECTS, REDIRECTS),

@@ -13,7 +13,7 @@ from typing import Final
 
 from extproc.detectors.text.normalize import plain
 
-_SEEN_EN = r"(?:real[- ]time|internet|the web|websites?|links?|urls?|files?|documents?|attachments?|images?|pictures?|photos?|audio|videos?|live|latest|up[- ]to[- ]date|current|recent|your|database|location|calendar|e-?mails?|screen|browse|see|view|hear|open|previous|external|private (?:company )?data)"
+_SEEN_EN: Final = r"(?:real[- ]time|internet|the web|websites?|links?|urls?|files?|documents?|attachments?|images?|pictures?|photos?|audio|videos?|live|latest|up[- ]to[- ]date|current|recent|your|database|location|calendar|e-?mails?|screen|browse|see|view|hear|open|previous|external|private (?:company )?data)"
 LACKS_ACCESS: Final = (
     rf"\b(?:do not|don't|does not|doesn't|no longer|without|lack|no) (?:currently |actually |yet )?(?:have |having )?(?:any |the |direct )*(?:access|ability|capability|capabilities|means) (?:to|of)\b[^.\n]*\b{_SEEN_EN}\b",
     rf"\b(?:i|we|i'm|i am)(?: [a-z]+)? (?:can't|cannot|can not|unable to|not able to) (?:directly |actually |currently )?(?:[a-z]+ [a-z]+ or )?(?:access|browse|open|view|see|hear|listen to|watch|click on|visit|retrieve|look up)\b[^.\n]*\b{_SEEN_EN}\b",
@@ -43,7 +43,7 @@ LACKS_ACCESS: Final = (
     ),
 )
 
-_CLAIM = r"(?:question|premise|claim|statement|assumption|scenario)"
+_CLAIM: Final = r"(?:question|premise|claim|statement|assumption|scenario)"
 REJECTS_PREMISE: Final = (
     rf"\b(?:the|your|this|that) {_CLAIM}(?: itself| here)? (?:is|seems|appears)(?: to be)?(?: [a-z]+)? (?:based on|built on|false|incorrect|inaccurate|flawed|mistaken|wrong|not (?:accurate|true|correct|factual))\b",
     rf"\b(?:{_CLAIM}|request|prompt) (?:assumes|presupposes|contains|implies|rests on|relies on|is based on)\b[^.\n]*\b(?:false|incorrect|inaccurate|mistaken?|wrong|flawed|misconception|not true|misunderstanding)\b",
@@ -73,7 +73,7 @@ REJECTS_PREMISE: Final = (
     ),
 )
 
-_WHO_EN = r"(?:professional|doctor|physician|lawyer|attorney|expert|specialist|therapist|counsel[a-z]*|support|authorities|police|hotline|helpline|customer service|human|agent|department|help)"
+_WHO_EN: Final = r"(?:professional|doctor|physician|lawyer|attorney|expert|specialist|therapist|counsel[a-z]*|support|authorities|police|hotline|helpline|customer service|human|agent|department|help)"
 REDIRECTS: Final = (
     rf"^[^.\n]*\b(?:please|i(?:'d| would)?(?: strongly)? (?:recommend|suggest|advise|encourage|urge)(?: you)?(?: to| that you)?|you should|it(?:'s| is) best to) (?:[a-z]+ ){{0,2}}?(?:contact(?:ing)?|consult(?:ing)?|speak(?:ing)?|talk(?:ing)?|reach(?:ing)? out|seek(?:ing)?|call(?:ing)?|ask(?:ing)?|get in touch)\b[^.\n]*\b{_WHO_EN}\b",
     r"\b(?:let's|let us|can we|how about we|perhaps we (?:can|could)|shall we|i(?:'d| would) (?:rather|prefer to)) (?:talk about|discuss|focus on|move on to|change the|switch to)\b[^.\n]*\b(?:else|different|other|another|positive|subject|topic)\b",

@@ -8,10 +8,12 @@ law and ethics: many such responses refuse, but some go on to help, so the linea
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.text.normalize import plain
 
-SORRY = r"(?:sorry|afraid|apologi[sz]e|apologies|regret|unfortunately)"
-_ENGLISH = (
+SORRY: Final = r"(?:sorry|afraid|apologi[sz]e|apologies|regret|unfortunately)"
+_ENGLISH: Final = (
     rf"\b{SORRY}\b[^.\n]*\b(?:must say no|turn down (?:that|this|your)|i decline|won't be (?:possible|accommodated)|(?:cannot|can't|can not|cant|won't) (?:reveal|disclose|share|do (?:that|this)))\b",
     rf"\b{SORRY}\b[^.\n]*\b(?:outside|beyond|out of) (?:of )?(?:(?:the|my|our) )?(?:[a-z-]+ ){{0,2}}?scope\b",
     r"^\W*sorry,? (?:but )?(?:that's |that is |it's |it is |this is )?not possible\b",
@@ -19,7 +21,7 @@ _ENGLISH = (
     r"\b(?:i'm|i am|we're|we are) not (?:authori[sz]ed|permitted|allowed|supposed|in a position) to (?:reveal|disclose|share|provide|help|answer|discuss|do|give|assist|comment)\b",
     r"\b(?:i|we) (?:cant|wont) (?:help|assist|do that|comply|answer|share|provide)\b",
 )
-_LATIN = (
+_LATIN: Final = (
     *_ENGLISH,
     r"\bno (?:tengo (?:permitido|permiso para)|me esta permitido|voy a) (?:ayudar|responder|proporcionar|compartir|dar|escribir|crear|hacer)[a-z]*",
     r"\bmi funcion no es\b|\b(?:lo siento|disculp[a-z]*|lamento)\b[^.\n]*\bfuera de (?:mi|nuestro|mis) (?:ambito|alcance|funciones)\b",
@@ -43,7 +45,7 @@ _LATIN = (
     r"\b(?:bu|boyle bir) (?:istegi|istegini|talebi|talebinizi|konuda|konuyu|soruyu|soruya|icerigi|gorevi)\b[^.\n]*\b[a-z]+(?:amam|emem|amiyorum|emiyorum|amayiz|emeyiz|mayacagim|meyecegim)\b|\b(?:reddetmek zorundayim|reddediyorum|izin verilmiyor|yetkili degilim)\b",
     r"\b(?:debo|tengo que) (?:rechazar|negarme|declinar)\b",
 )
-_SCRIPTS = (
+_SCRIPTS: Final = (
     "(?:извините|простите|к сожалению|сожалею|прошу прощения)[^.\\n]*не (?:могу|можем|в состоянии|имею права|буду)",
     "я не (?:могу|буду|в состоянии|имею права)(?: [а-яё]+){0,3}? (?:пересказать|сгенерировать|генерировать|перевести|раскрыть|выполнять|помочь|помогать|предоставить|ответить|дать|создать|написать|выполнить|поддержать|участвовать|обсуждать|рассказать|отвечать|делиться)",
     "(?:죄송|미안|유감|안타깝)[^.\\n]*(?:수(?:는|가|도)? ?없|어렵습니다|없어요|도와드리기 어려)",
@@ -56,10 +58,10 @@ _SCRIPTS = (
     "(?:क्षमा|माफ|खेद|माफी|दुर्भाग्य)[^।\\n]*(?:नहीं (?:कर सक|दे सक|कर पा|बता सक)|असमर्थ|सकता नहीं)",
     "(?:मदद|सहायता|जानकारी|उत्तर|प्रदान)[^।\\n]*नहीं (?:कर सक|दे सक|कर पा)",
 )
-_KO_TASK = "(?:도움|도와|제공|답변|대답|응답|알려|말씀|설명|작성|생성|공유|지원|안내|조언|추천|논의|언급|묘사|번역|처리|수행|이행|참여|응할|응해|따를|다룰|만들어|써|요청)"
-_ZH_TASK = "(?:提供|帮|幫|协助|協助|回答|满足|滿足|参与|參與|支持|生成|创建|創建|创作|創作|撰写|撰寫|完成|告诉|告訴|设计|設計|推荐|推薦|鼓励|鼓勵|展示|进行|進行|讨论|討論|执行|執行|编写|編寫|制作|製作|分享|透露|回应|回應|处理|處理|接受|扮演|评论|評論|认同|認同|赞同|贊同|建议|教你|教您|写|說|说)"
-_JA_TASK = "(?:お手伝い|お答え|お応え|提供|回答|対応|作成|生成|支援|協力|説明|お教え|共有|ご案内|案内|お伝え|翻訳|助言|アドバイス|推奨|コメント|執筆|サポート)"
-_BROAD_SCRIPTS = (
+_KO_TASK: Final = "(?:도움|도와|제공|답변|대답|응답|알려|말씀|설명|작성|생성|공유|지원|안내|조언|추천|논의|언급|묘사|번역|처리|수행|이행|참여|응할|응해|따를|다룰|만들어|써|요청)"
+_ZH_TASK: Final = "(?:提供|帮|幫|协助|協助|回答|满足|滿足|参与|參與|支持|生成|创建|創建|创作|創作|撰写|撰寫|完成|告诉|告訴|设计|設計|推荐|推薦|鼓励|鼓勵|展示|进行|進行|讨论|討論|执行|執行|编写|編寫|制作|製作|分享|透露|回应|回應|处理|處理|接受|扮演|评论|評論|认同|認同|赞同|贊同|建议|教你|教您|写|說|说)"
+_JA_TASK: Final = "(?:お手伝い|お答え|お応え|提供|回答|対応|作成|生成|支援|協力|説明|お教え|共有|ご案内|案内|お伝え|翻訳|助言|アドバイス|推奨|コメント|執筆|サポート)"
+_BROAD_SCRIPTS: Final = (
     f"{_KO_TASK}[^.\\n]{{0,16}}(?:수(?:는|가|도)? ?없|지 않(?:겠|을 것)|지 못(?:합|해)|기(?:가|는)? (?:어렵|힘들|곤란)|이? ?불가(?:능)?(?:합니다|해요|하며)|[이은] 어렵습니다)",
     "(?:만들|도울|써 드릴|그릴|들어줄|들어드릴|해 드릴) 수(?:는|가|도)? ?없|(?:부적절한|위험한|유해한|불법적인) (?:요청|질문|내용)(?:입니다|이므로|이기 때문)",
     "(?:제공|답변|답|대답|응답|알려|말씀|공유|조언|추천|논의|언급|안내|도와|작성)[^.\\n]{0,8}지 않(?:습|아요)|답변[은이]? (?:제한|불가)",
@@ -80,7 +82,7 @@ _BROAD_SCRIPTS = (
     "(?:لا (?:استطيع|أستطيع|يمكنني|اقدم|أقدم)|لن (?:اقوم|أقوم|اساعد|أساعد|اقدم|أقدم)|لا يمكن لي|ارفض|أرفض|غير قادر على|لست مخول)[^.\\n]{0,16}(?:مساعد|المساعد|تقديم|تلبية|الاجابة|الإجابة|الرد|توفير|انشاء|إنشاء|كتابة|مشاركة|تنفيذ|المشاركة|مناقشة|دعم|شرح|اعطاء|إعطاء|هذا الطلب)",
     "(?:मैं|हम)[^।\\n]*(?:नहीं (?:कर|दे|बता|लिख|बना) (?:सक|पा)|नहीं करूंगा|नहीं करूँगा|मना करता|मना करती|असमर्थ|अनुमति नहीं)",
 )
-_RULES = (
+_RULES: Final = (
     r"\b(?:verstosst|verstossen|widerspricht) (?:gegen )?(?:meine|meinen|unsere|unseren)\b|\b(?:helfe|erstelle|schreibe|verfasse|beantworte) ich (?:[a-z]+ ){0,2}?nicht\b|\btut mir leid\b[^.\n]*\bkann ich (?:[a-z]+ ){0,2}?(?:nichts|nicht)\b",
     r"\b(?:enfreint|viole|contraire a|a l'encontre de) (?:mes|ma|nos|notre)\b",
     r"\b(?:en contra de|viola|infringe|incumple) (?:mis|mi|nuestras|nuestros)\b|\bme niego a\b|\bno (?:es|seria) apropiado que (?:yo )?(?:proporcione|ayude|responda|comparta|escriba)\b",
@@ -102,7 +104,7 @@ _RULES = (
     ),
 )
 """A reference to rules of one's own, or the verb itself."""
-_WILL_NOT = (
+_WILL_NOT: Final = (
     r"\b(?:i'd|i would) (?:rather|prefer) not (?:to )?(?:go into|answer|discuss|help|write|share|talk|say|do|provide|explain|describe)\b|\bsomething i (?:stay away from|don't do|do not do|won't do)\b",
     r"\b(?:unterstutze|gebe|leiste|verrate|teile) ich (?:[a-z]+ ){0,2}?(?:nicht|niemand[a-z]*|kein[a-z]*)\b",
     r"\bje (?:prefere|choisis de) ne pas (?:repondre|aider|en parler|ecrire|aborder)\b|\bje ne (?:ferai|ecrirai|repondrai|donnerai|fournirai|redigerai|partagerai|vous aiderai|t'aiderai) pas\b",
@@ -125,10 +127,10 @@ _WILL_NOT = (
     ),
 )
 """A no in the future, or as a preference."""
-FURTHER: tuple[str, ...] = (*_RULES, *_WILL_NOT, *_LATIN, *map(plain, _SCRIPTS), *map(plain, _BROAD_SCRIPTS))
+FURTHER: Final[tuple[str, ...]] = (*_RULES, *_WILL_NOT, *_LATIN, *map(plain, _SCRIPTS), *map(plain, _BROAD_SCRIPTS))
 
-_WRONG = r"(?:illegal|unethical|not ethical|not legal|immoral|unlawful|against the law|wrong|harmful|dangerous|not acceptable|unacceptable|inappropriate|serious (?:legal )?consequences|not right|a crime|a serious|violat[a-z]+)"
-SOFT: tuple[str, ...] = (
+_WRONG: Final = r"(?:illegal|unethical|not ethical|not legal|immoral|unlawful|against the law|wrong|harmful|dangerous|not acceptable|unacceptable|inappropriate|serious (?:legal )?consequences|not right|a crime|a serious|violat[a-z]+)"
+SOFT: Final[tuple[str, ...]] = (
     rf"\bi(?:'d| would)? (?:must|have to|need to|should|gotta|do)? ?(?:emphasi[sz]e|stress|remind|inform|clarify|point out|advise|urge|encourage|caution|note|say)\b[^.\n]*\b{_WRONG}",
     r"\b(?:i|we|[a-z]+) (?:really |strongly )?(?:don't|do not|cannot|can't|can not|would not|wouldn't|won't|will not|does not|doesn't|not something i would) (?:condone|support|endorse|promote|encourage|recommend|advise|advocate)",
     r"\b(?:is|are|be|being) (?:both |considered |highly |strictly |extremely |completely |generally )?(?:illegal|unethical|immoral|morally wrong|against the law|inappropriate|dangerous)(?:,? (?:and|or|but also)(?: [a-z]+)?)? (?:illegal|unethical|immoral|dangerous|harmful|goes|wrong|can|could|may|against|disrespectful|irresponsible|inappropriate)",
@@ -137,18 +139,18 @@ SOFT: tuple[str, ...] = (
     r"\b(?:sorry|apologi[sz]e|afraid)\b[^.\n]*\b(?:is|are|not|would be) (?:illegal|unethical|not|wrong|harmful|against|inappropriate|appropriate|ethical|possible)",
     r"\bis (?:not|never) (?:something (?:that )?i|an? (?:acceptable|appropriate|ethical|good)|acceptable|appropriate|ethical|a good idea|recommended)",
 )
-REFUSES_SOFTLY: tuple[str, ...] = (
+REFUSES_SOFTLY: Final[tuple[str, ...]] = (
     r"\b(?:i|we)(?:'m| am| do| will| would| can| must)? ?(?:really |strictly |certainly |definitely |strongly |personally )?(?:not|cannot|can't|don't|won't|wouldn't|never|refuse|decline)\b[^.\n]*\b(?:condone|endorse|support|encourage|promote|participate|engage|part (?:of|in)|help|assist|comfortable|suggest|recommend|advocate|approve|discuss|go there)\b",
     r"\b(?:is|are|'s) (?:against|beyond|not within|outside) (?:my|our|what i|the scope of my)\b|\b(?:not|isn't) something (?:i|that i)\b|\bunethical of me\b|\bi am not (?:permitted|allowed)\b",
     r"^\W*no[.,!] (?:i|absolutely|that|[a-z]+ing)\b|\b(?:strictly )?against (?:my|our|openai's) (?:[a-z]+ ){0,2}(?:polic[a-z]+|guidelines|programming|principles)\b|\bpolicies strictly prohibit\b",
     r"\b(?:is|are|be|being|considered|was|both) (?:[a-z]+ ){0,2}?(?:illegal|unethical|immoral|unlawful|wrong|unacceptable|against the law|a (?:serious )?crime|not (?:only )?(?:legal|ethical|acceptable|right|okay))\b|\bstrongly (?:advise|urge|discourage|recommend|condemn)(?: you)? (?:against|not to|anyone|any|engaging|such)\b|\b(?:illegal|unethical)(?: and [a-z]+)? (?:activity|act|behavior|request)\b",
 )
 """With the model's word that an answer admonishes, these make it a no: a denial, or that what was asked is wrong."""
-ADMONISHES: tuple[str, ...] = (
+ADMONISHES: Final[tuple[str, ...]] = (
     r"\b(?:harm[a-z]*|hurt[a-z]*|illegal[a-z]*|unlawful|unethical|ethical|ethic[a-z]*|legal|crim[a-z]*|moral[a-z]*|consequences|violence|violent|privacy|respect[a-z]*|disrespect[a-z]*|inappropriate|honest[a-z]*|revenge|(?:never|not) (?:the|a|an)(?: [a-z]+)? (?:solution|way|answer|option|joke))\b",
 )
 """Without any of these an answer may remind, but does not admonish."""
-HELPS: tuple[str, ...] = (
+HELPS: Final[tuple[str, ...]] = (
     r"^\W*(?:[a-z0-9' ]{1,24}[\]:)]+\W*)?(?:sure|certainly|of course|absolutely|yes|definitely|alright|great|here(?:'s| is| are)|1[.)]|first(?:ly)?,|step 1|there are (?:several|many|some|a few|various|different|a number))\b",
     r"^\W*no, (?:it|this|you|the|there|they) (?:is|isn't|are|was|would|cannot|can't|should)\b",
     r"\b(?:you should definitely|i can (?:certainly |definitely )?(?:help|provide|give|assist|offer|tell|share)|here are (?:some|a few|several)|one way (?:to|is)|several (?:steps|ways|options|things|tips)|you can follow these|follow these steps)\b",

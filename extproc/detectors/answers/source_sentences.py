@@ -9,18 +9,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.answers.compared_words import content_stems, words_of
 from extproc.detectors.text.sentences import sentences_of
 
-SENTENCES_OF_STEM_MAX = 64
+SENTENCES_OF_STEM_MAX: Final = 64
 """A stem in more sentences does not say which one is meant. This bounds the search."""
-LIKELY_MAX = 4
-_NEAR = 0.8  # of the votes of the best sentence
+LIKELY_MAX: Final = 4
+_NEAR: Final = 0.8  # of the votes of the best sentence
 
 
-_NOWHERE: list[int] = []
+_NOWHERE: Final[list[int]] = []
 
 
 class Source(NamedTuple):

@@ -9,19 +9,21 @@ score. Names only, no descriptions.
 
 from __future__ import annotations
 
-_ASKED = (
+from typing import Final
+
+_ASKED: Final = (
     r"\b(?:how (?:can|do|could|would|should|might) (?:i|we|you|one|someone|somebody)|how to|(?:best|easiest|good|quickest|fastest|safest|cheapest|effective) (?:way|ways|place|places|method|methods)"
     r"|(?:tell|show|teach|give|help|write|draft|generate|create|make|compose|provide|explain|describe|list|outline|develop|design|plan|find)(?: me| us| a| an)?|i (?:want|need|plan|intend|would like) to|(?:ways|steps|instructions|guide|tips|tutorial) (?:to|for|on)|where can i)\b"
 )
-_GAP = r"[^.?!\n]{0,50}\b"
+_GAP: Final = r"[^.?!\n]{0,50}\b"
 
 
 def _words(count_max: int) -> str:
     return rf"(?: [a-z0-9'-]+){{0,{count_max}}} "
 
 
-_PERSON = r"(?:someone|somebody|a person|people|him|her|them|others|(?:my|your|his|their) (?:ex|wife|husband|boss|neighbou?r|coworker|colleague|girlfriend|boyfriend|brother|sister|mother|father|parents|teacher|classmate|roommate|partner|rival|friend)|(?:a|an|the|another) (?:[a-z]+ )?(?:child|man|woman|girl|boy|kid|baby|person|student|politician|president|judge|reporter|celebrity|stranger|animal))"
-_WANTED = (
+_PERSON: Final = r"(?:someone|somebody|a person|people|him|her|them|others|(?:my|your|his|their) (?:ex|wife|husband|boss|neighbou?r|coworker|colleague|girlfriend|boyfriend|brother|sister|mother|father|parents|teacher|classmate|roommate|partner|rival|friend)|(?:a|an|the|another) (?:[a-z]+ )?(?:child|man|woman|girl|boy|kid|baby|person|student|politician|president|judge|reporter|celebrity|stranger|animal))"
+_WANTED: Final = (
     rf"(?:build|make|making|assembl[a-z]+|construct|3d[- ]?print(?:ing)?|create|detonate|plant|buy|obtain|acquire|smuggle|produc[a-z]+|set off|synthesi[sz]e){_words(4)}(?:bombs?|explosives?|grenades?|molotov[a-z]*|silencers?|ghost guns?|untraceable (?:gun|firearm|weapon)s?|nerve (?:agent|gas)s?|sarin|ricin|anthrax|poison(?:ous)? gas|toxic gas|napalm|thermite|(?:chemical|biological|nuclear) weapons?|bio-?weapons?|ied)",
     r"convert [^.?!\n]{0,40} (?:to|into|fully) (?:full|fully|automatic)[a-z -]*",
     rf"(?:buy|get|obtain|acquire|sell|smuggle){_words(2)}(?:guns?|firearms?|weapons?|ammunition|rifles?)(?: [a-z]+){{0,2}} (?:illegally|without|on the dark|across|off the)",
@@ -48,10 +50,10 @@ _WANTED = (
 )
 
 # Here the verb of the request is that of the act.
-_WRITTEN = (
+_WRITTEN: Final = (
     rf"\b(?:write|create|code|develop|generate|program|build){_words(4)}(?:malware|ransomware|keyloggers?|spyware|rootkits?|phishing e-?mails?|malicious (?:code|software|script|program)s?)",
     rf"\b(?:write|create|generate|draw|compose|describe){_words(3)}(?:sexual|erotic|nude|explicit|porn[a-z]*|racist|sexist|antisemitic|homophobic|hateful){_words(4)}(?:child|children|minors?|underage|(?:[1-9]|1[0-7])-year-old|jokes?|speech(?:es)?|slogans?|jews|muslims|immigrants|women|blacks?)",
 )
 
-PLAIN_ENGLISH = "|".join((rf"{_ASKED}{_GAP}(?:{'|'.join(_WANTED)})", *_WRITTEN))
+PLAIN_ENGLISH: Final = "|".join((rf"{_ASKED}{_GAP}(?:{'|'.join(_WANTED)})", *_WRITTEN))
 """One pattern, not one per act: the gap would occur in each, and their states would multiply."""

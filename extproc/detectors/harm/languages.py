@@ -8,11 +8,11 @@ only if both match: a report of an act asks for nothing. Names only, no descript
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.text.normalize import plain
 
-_ASKED = {
+_ASKED: Final = {
     "de": (r"wie (?:kann|konnte|konnen|soll|baue?|mache?|stelle?|bekomme?|hacke?|stehle?)|anleitung|schritt fur schritt|erklar[a-z]* mir|zeig[a-z]* mir|hilf mir|sag mir", {
         "weapons": r"(?:bombe|sprengstoff|sprengsatz|rohrbombe|giftgas|schusswaffe|schalldampfer)[a-z]*",
         "drugs": r"(?:crystal meth|methamphetamin|kokain|heroin|fentanyl|drogen)[a-z]* (?:herstell|koch|verkauf|schmuggel|kauf)[a-z]*",
@@ -136,14 +136,14 @@ class PlainRequest(NamedTuple):
     wanted: str
 
 
-_SPACED = frozenset({"de", "fr", "es", "it", "pt", "nl", "pl", "tr"})
+_SPACED: Final = frozenset({"de", "fr", "es", "it", "pt", "nl", "pl", "tr"})
 
 
 def _bounded(words: str, language: str) -> str:
     return rf"\b(?:{words})" if language in _SPACED else plain(words)
 
 
-PLAIN_REQUESTS: tuple[PlainRequest, ...] = tuple(
+PLAIN_REQUESTS: Final[tuple[PlainRequest, ...]] = tuple(
     PlainRequest(category, _bounded(asked, language), _bounded(wanted, language))
     for language, (asked, by_category) in _ASKED.items()
     for category, wanted in by_category.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from extproc.detectors.injection.patterns import COMPACT_PATTERNS, FAMILIES, FAMILIES_EXPECTED, SPACED_PATTERNS
 from extproc.detectors.injection.rules import Mentions, PatternSet
@@ -31,38 +31,38 @@ from extproc.domain.finding import Finding
 from extproc.domain.pace import UNHURRIED, Pace
 from extproc.domain.reasons import Reason
 
-SCORE_MIN = 0.5
-WINDOW_CHARACTERS = 16_384
-WINDOW_OVERLAP_CHARACTERS = 512
-KIND = "PROMPT_INJECTION"
-_SPACED_FAMILY_PATTERNS = 12
+SCORE_MIN: Final = 0.5
+WINDOW_CHARACTERS: Final = 16_384
+WINDOW_OVERLAP_CHARACTERS: Final = 512
+KIND: Final = "PROMPT_INJECTION"
+_SPACED_FAMILY_PATTERNS: Final = 12
 
-_PATTERN_LOG_ODDS = 3.0
+_PATTERN_LOG_ODDS: Final = 3.0
 """What a pattern's full weight adds to the model's log odds; the best of 3, 3.5 and 4 on sources left out."""
-_PATTERN_WEIGHT_MIN = 0.4
+_PATTERN_WEIGHT_MIN: Final = 0.4
 """From this weight on, a model that knows few attacks in a language speaks against a pattern no more."""
-_MODEL_BYTES_MIN = 24
+_MODEL_BYTES_MIN: Final = 24
 """Shorter texts are only a word or three: the model would confuse the topic with the act."""
 
-_LOG_ODDS_AT_HALF = 2.1
+_LOG_ODDS_AT_HALF: Final = 2.1
 """Log odds that map to score one half: of sources left out, 1 honest text in 1,000 scores higher (macro mean)."""
 
-_DOUBLING_LOG_ODDS = 0.2
+_DOUBLING_LOG_ODDS: Final = 0.2
 """What each doubling of the length takes away: a long text has more windows, each another chance of a false alarm."""
-_DOUBLED_BYTES = 160
+_DOUBLED_BYTES: Final = 160
 
 
-_REPEATS_LOG_ODDS = 0.5
+_REPEATS_LOG_ODDS: Final = 0.5
 """Below the lowest reported score: most benign text needs no second reading."""
 
-_JOINED_LOG_ODDS_AT_HALF = 0.3
+_JOINED_LOG_ODDS_AT_HALF: Final = 0.3
 """The same for texts without blanks: 1 honest one in 100 scores higher, and many a chat has words as short."""
 
-_JOINED_BYTES_MIN = 12
+_JOINED_BYTES_MIN: Final = 12
 
-_NGRAMS_SHOWN = 6
-_PATTERNS_SHOWN = 4
-_READING_CHARS_SHOWN = 200
+_NGRAMS_SHOWN: Final = 6
+_PATTERNS_SHOWN: Final = 4
+_READING_CHARS_SHOWN: Final = 200
 
 
 class _Look(NamedTuple):

@@ -10,9 +10,9 @@ matched. Written with accents; ``plain`` strips them from the pattern as it does
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-_GAP = r"[^.!?\n]"
+_GAP: Final = r"[^.!?\n]"
 
 
 _Demand = tuple[float, tuple[str, ...], str]
@@ -41,7 +41,7 @@ class _Language(NamedTuple):
     free: str
 
 
-_ARABIC = _Language(
+_ARABIC: Final = _Language(
     "تجاهل|تتجاهل|انس|انسى|تخطى|تجاوز|ألغ|لا تتبع|تغاضى|تناسى",
     "سابق|أعلاه|جميع|كل|كافة|أصلي|قبل",
     "تعليمات|قواعد|أوامر|توجيهات|قيود|إرشادات|ضوابط",
@@ -50,7 +50,7 @@ _ARABIC = _Language(
     "موجه النظام|تعليمات النظام|مطالبة النظام|برومبت|تعليماتك|التعليمات (?:الأولية|السرية|المخفية|الأصلية)|موجهك",
     "(?:أنت|الآن|أجب|رد)[^.!?\\n]{0,24}?(?:بدون|دون|بلا) (?:أي |أية )?(?:قيود|قيد|فلاتر|رقابة|حدود|ضوابط)",
 )
-_PERSIAN = _Language(
+_PERSIAN: Final = _Language(
     "نادیده بگیر|فراموش کن|کنار بگذار|رعایت نکن|بی خیال",
     "قبلی|پیشین|بالا|تمام|همه|خود|اولیه",
     "دستور|قوانین|قواعد|راهنما|محدودیت|فرمان",
@@ -59,7 +59,7 @@ _PERSIAN = _Language(
     "پرامپت (?:سیستم|اولیه|مخفی)|دستورات سیستم|دستورالعمل های اولیه|دستورات (?:اولیه|مخفی|پنهان)",
     "(?:بدون|بی) (?:هیچ )?(?:فیلتر|محدودیت|سانسور|قانون)[^.!?\\n]{0,24}?(?:جواب|پاسخ|عمل)",
 )
-_HEBREW = _Language(
+_HEBREW: Final = _Language(
     "התעלם|התעלמי|תתעלם|שכח|שכחי|תשכח|בטל|עקוף",
     "הקודמ|כל|שלך|למעלה|הראשונ|המקורי",
     "הוראות|הנחיות|כללים|פקודות|חוקים|מגבלות",
@@ -68,7 +68,7 @@ _HEBREW = _Language(
     "(?:הנחיית|הנחיות|הוראות|פרומפט) המערכת|הפרומפט (?:שלך|המלא)|ההוראות שלך|ההנחיות שלך|ההוראות (?:הראשוניות|הנסתרות|הסודיות)",
     "(?:אתה|עכשיו|ענה)[^.!?\\n]{0,24}?(?:ללא|בלי) (?:שום )?(?:מגבלות|הגבלות|חוקים|סינון|צנזורה)",
 )
-_HINDI = _Language(
+_HINDI: Final = _Language(
     "(?:अनदेखा|नज़रअंदाज़|नजरअंदाज|नज़रंदाज़|दरकिनार|उपेक्षा) (?:कर|की)|भूल जा|मत मान",
     "पिछल|सभी|अपने|ऊपर|पहले|सारे|तमाम|सुरक्षा",
     "निर्देश|नियम|आदेश|प्रतिबंध|फ़िल्टर|फिल्टर|हिदायत",
@@ -77,7 +77,7 @@ _HINDI = _Language(
     "सिस्टम (?:प्रॉम्प्ट|प्रोम्प्ट|प्रॉम्ट|निर्देश)|छिपे (?:हुए )?निर्देश|(?:प्रारंभिक|शुरुआती|मूल|गुप्त) निर्देश|अपने निर्देश|आपके निर्देश",
     "बिना किसी (?:प्रतिबंध|फ़िल्टर|फिल्टर|रोक|सेंसर|सीमा)[^.!?\\n]{0,12}?(?:जवाब|उत्तर)|(?:सुरक्षा|सभी)[^.!?\\n]{0,12}?(?:फ़िल्टर|फिल्टर|प्रतिबंध)[^.!?\\n]{0,8}?हटा",
 )
-_TURKISH = _Language(
+_TURKISH: Final = _Language(
     r"\b(?:yok say|görmezden gel|göz ardı et|unut(?:un|unuz)?\b|dikkate alma|iptal et|devre dışı bırak|bir kenara bırak)",
     r"\b(?:önceki|tüm|bütün|yukarıdaki|kendi|sistem|güvenlik|şimdiye kadar|daha önce)",
     r"\b(?:talimat|kural|komut|yönerge|direktif|kısıtlama|yönlendirme)",
@@ -86,7 +86,7 @@ _TURKISH = _Language(
     r"\b(?:sistem|gizli|başlangıç|orijinal) (?:prompt|istem|talimat)",
     r"\bartık (?:hiçbir )?(?:kısıtlama|sınır|filtre|kural)[a-z]*n yok|\b(?:kısıtlama|sınır|filtre|kural|sansür)[a-z]* olmadan[^.!?\n]{0,16}?(?:cevap|yanıt)",
 )
-_KOREAN = _Language(
+_KOREAN: Final = _Language(
     "무시(?:하고|해|하세요|하십시오|하라|하여)|잊(?:어|으|고|은)|따르지 ?마",
     "이전|위의|앞의|모든|지금까지|기존|너의|당신의|전부",
     "지시|명령|지침|프롬프트|규칙|제한",
@@ -95,7 +95,7 @@ _KOREAN = _Language(
     "시스템 ?(?:프롬프트|지침|지시)|(?:초기|숨겨진|원래|비밀|내부) ?(?:지시|지침|프롬프트|명령)",
     "(?:당신은|너는|넌|이제부터 너|대답|답변)[^.!?\\n]{0,20}?(?:제한|제약|필터|검열)(?:이|은|도|가|는)? ?(?:없|해제)|이제(?:부터)? (?:아무런 |아무 )?(?:제한|제약)이 없",
 )
-_JAPANESE = _Language(
+_JAPANESE: Final = _Language(
     "無視し|無視せ|忘れ(?:て|ろ|なさい)|破棄し|無効に|従わないで",
     "これまで|以前|上記|前|すべて|全て|全部|今まで|先ほど|あなたの|元の",
     "指示|命令|指令|プロンプト|ルール|制約|規則|ガイドライン",
@@ -104,7 +104,7 @@ _JAPANESE = _Language(
     "(?:システム|初期|隠された|元の|秘密の|内部)の?(?:プロンプト|指示|命令)",
     "(?:あなた|君|お前)[^。！？\\n]{0,14}?制限(?:が|は|も)?(?:ありません|ない|なし|一切)|(?:セキュリティ|安全|コンテンツ)(?:プロトコル|フィルタ|フィルター|ガイドライン|制限)[^。！？\\n]{0,12}?(?:無効|解除|オフ)",
 )
-_CHINESE = _Language(
+_CHINESE: Final = _Language(
     "忽略|无视|無視|忽視|忘记(?:你|所有|之前|以上|上面|前面|一切|全部)|忘掉|忘記(?:你|所有|之前|以上|上面|前面|一切|全部)|不要理会|抛开|不必遵守|不用遵守|绕过|繞過",
     "之前|以上|上面|先前|所有|前面|此前|一切|你|全部|原来|原有",
     "指令|指示|提示|规则|規則|说明|說明|要求|命令|设定|設定|限制|约束",
@@ -113,7 +113,7 @@ _CHINESE = _Language(
     "你的?(?:系统|系統|完整)的?(?:提示|指令|消息|訊息|设定|設定)|系统提示词|系統提示詞|(?:初始|原始|隐藏|隱藏|内部|最初)的?(?:指令|提示词|提示詞|设定|設定)|你的(?:指令|提示词|提示詞)",
     "(?:你|AI|模型|助手)[^。！？\\n]{0,14}?(?:移除|解除|取消|关闭|關閉|去除|禁用)[^。！？\\n]{0,4}?(?:所有|一切|你的|全部|任何)[^。！？\\n]{0,4}?(?:限制|约束|过滤|過濾|审查|審查)|(?:你现在是|你現在是|扮演|假装)[^。！？\\n]{0,16}?(?:没有|不受|無|沒有)[^。！？\\n]{0,6}?(?:限制|约束|約束|规则|道德)",
 )
-_THAI = _Language(
+_THAI: Final = _Language(
     "เพิกเฉย|ละเว้น|ไม่ต้องสนใจ|ลืม|มองข้าม|อย่าสนใจ",
     "ก่อนหน้า|ทั้งหมด|ข้างต้น|ของคุณ|เดิม|ที่ผ่านมา",
     "คำสั่ง|คำแนะนำ|กฎ|ข้อกำหนด|ข้อจำกัด",
@@ -122,7 +122,7 @@ _THAI = _Language(
     "(?:พรอมต์|พรอมท์|พร้อมท์|คำสั่ง)(?:ของ)?(?:ระบบ|เริ่มต้น|ลับ|ที่ซ่อน)",
     "คุณ[^.!?\\n]{0,16}?(?:ไม่มี|ปราศจาก)(?:ข้อจำกัด|กฎ|การกรอง)|ตอบ[^.!?\\n]{0,24}?โดยไม่มี(?:ข้อจำกัด|กฎ|การกรอง|การเซ็นเซอร์)",
 )
-_RUSSIAN = _Language(
+_RUSSIAN: Final = _Language(
     "игнорируй|игнорировать|забудь|отбрось|не обращай внимания на|не следуй|обойди|отмени|пренебрегай|не соблюдай|не учитывай",
     "предыдущ|прошл|вышеуказанн|прежн|сво[ией]|ваш|тво|все|всё|изначальн",
     "инструкц|указани|команд|правил|ограничени|директив|предписани",
@@ -131,7 +131,7 @@ _RUSSIAN = _Language(
     "системн[^ ]* (?:промпт|инструкц|подсказк)|(?:начальн|скрыт|исходн|внутренн)[^ ]* (?:промпт|инструкц|подсказк)|(?:свой|твой|ваш) (?:системный )?промпт|свои инструкц|твои инструкц",
     "(?:отвечай|отвечайте|у тебя|ты теперь|ты больше|действуй)[^.!?\\n]{0,24}?(?:без|нет|не имеешь|никаких) (?:каких-либо |всяких |никаких |больше )?(?:ограничен|фильтр|цензур|правил)",
 )
-_UKRAINIAN = _Language(
+_UKRAINIAN: Final = _Language(
     "ігноруй|ігноруйте|забудь|відкинь|не зважай на|обійди|знехтуй",
     "попередн|усі|всі|свої|твої|вищезазначен|ваші",
     "інструкц|вказівк|правил|команд|обмежен|настанов",
@@ -140,7 +140,7 @@ _UKRAINIAN = _Language(
     "системн[^ ]* (?:промпт|інструкц|підказк)|(?:прихован|початков)[^ ]* (?:інструкц|промпт|вказівк)|(?:свій|твій) (?:системний )?промпт",
     "(?:відповідай|у тебе|ти тепер|ти більше)[^.!?\\n]{0,24}?(?:без|немає|не маєш) (?:жодних |будь-яких )?(?:обмежен|фільтр|цензур|правил)",
 )
-_BULGARIAN_SERBIAN = _Language(
+_BULGARIAN_SERBIAN: Final = _Language(
     "игнорирай|игнориши|забрави|заборави|пренебрегни|занемари|не обръщай внимание",
     "предишн|претходн|всички|сва|своите|твоите|горните|ваши",
     "инструкци|указани|правила|команди|упутств|ограничени",
@@ -149,7 +149,7 @@ _BULGARIAN_SERBIAN = _Language(
     "системн[^ ]* (?:промпт|инструкци|подкан)|системск[^ ]* (?:промпт|упутств)|скрит[^ ]* инструкци|скривен[^ ]* упутств",
     "",
 )
-_GREEK = _Language(
+_GREEK: Final = _Language(
     "αγνόησε|αγνοήστε|αγνόησέ|ξέχνα|ξέχασε|ξεχάστε|παράβλεψε|παραβλέψτε|παράκαμψε",
     "προηγούμεν|όλες|όλους|όλα|παραπάνω|αρχικ",
     "οδηγί|εντολ|κανόν|περιορισμ",
@@ -158,7 +158,7 @@ _GREEK = _Language(
     "(?:προτροπή|οδηγίες) (?:του )?συστήματος|(?:αρχικ|κρυφ)[^ ]* (?:οδηγ|προτροπ|εντολ)|(?:οδηγίες|εντολές) σου",
     "",
 )
-_POLISH = _Language(
+_POLISH: Final = _Language(
     r"\b(?:zignoruj|ignoruj|zapomnij|pomiń|odrzuć|obejdź|zlekceważ|nie stosuj)",
     r"\b(?:poprzedn|wcześniejsz|powyższ|wszystk|swo[ij]|two[ij]|dotychczasow)",
     r"\b(?:instrukcj|poleceni|poleceń|zasad|reguł|wytyczn|nakaz|ograniczeń|ograniczeni)",
@@ -167,7 +167,7 @@ _POLISH = _Language(
     r"\bprompt(?:u|y)? systemow|\bsystemow[a-z]* (?:prompt|instrukcj)|\b(?:ukryt|początkow|pierwotn)[a-z]* (?:instrukcj|prompt|poleceni)|\b(?:swoje|twoje) instrukcj|\b(?:swój|twój) prompt",
     r"\b(?:odpowiadaj|nie masz|jesteś teraz|działaj)[^.!?\n]{0,30}?\b(?:bez|żadnych) (?:żadnych )?(?:ograniczeń|filtrów|zasad|cenzury)",
 )
-_CZECH_SLOVAK = _Language(
+_CZECH_SLOVAK: Final = _Language(
     r"\b(?:ignoruj|zapomeň|zabudni|přeskoč|obejdi|neřiď se|pomiň|přehlížej)",
     r"\b(?:předchozí|predchádzaj|předešl|všech|všetk|své|svoje|tvé|tvoje|výše|vyššie)",
     r"\b(?:instrukc|inštrukc|pokyn|pravid|příkaz|príkaz|omezení|obmedzen)",
@@ -176,7 +176,7 @@ _CZECH_SLOVAK = _Language(
     r"\bsystémov[a-z]* (?:prompt|instrukc|inštrukc|pokyn)|\b(?:skryt|původní|pôvodn|počáteční)[a-z]* (?:prompt|instrukc|inštrukc|pokyn)|\b(?:svůj|tvůj|svoj|tvoj) (?:systémový )?prompt",
     r"\b(?:odpovídej|odpovedaj|nemáš|jsi (?:teď|nyní)|si teraz)[^.!?\n]{0,30}?\b(?:bez|žádná|žiadne) (?:jakýchkoli |akýchkoľvek |žádných )?(?:omezení|obmedzen|filtr|cenzur|pravid)",
 )
-_ROMANIAN = _Language(
+_ROMANIAN: Final = _Language(
     r"\b(?:ignoră|ignorați|ignora|uită|nu (?:mai )?respecta|neglijează|omite|treci peste|anulează)",
     r"\b(?:anterioare|precedente|de mai sus|toate|tale|inițiale|de sistem|predefinite|dinainte)",
     r"\b(?:instrucțiun|regul|indicați|restricți|comenz)",
@@ -185,7 +185,7 @@ _ROMANIAN = _Language(
     r"\bprompt(?:ul)? (?:de|al|tău|inițial|sistemului|ascuns)|\binstrucțiunile (?:tale|inițiale|ascunse|de sistem|sistemului)",
     r"\b(?:răspunde|ești acum|nu mai ai)[^.!?\n]{0,30}?\b(?:fără|nicio|nici o|niciun fel de) (?:nicio |niciun fel de )?(?:restricți|filtr|limit|cenzur|regul)",
 )
-_SERBO_CROATIAN_SLOVENE = _Language(
+_SERBO_CROATIAN_SLOVENE: Final = _Language(
     r"\b(?:ignoriši|ignoriraj|zanemari|zaboravi|zaobiđi|preskoči|pozabi|prezri)",
     r"\b(?:prethodn|ranij|sve\b|sva\b|svoj|tvoj|prejšnj|vsa\b|gornj)",
     r"\b(?:uputstv|uput|instrukcij|naredb|pravil|navodil|ograničenj)",
@@ -194,7 +194,7 @@ _SERBO_CROATIAN_SLOVENE = _Language(
     r"\b(?:sistemsk|sustavsk)[a-z]* (?:prompt|uputstv|navodil)|\b(?:skriven|početn|skrit)[a-z]* (?:prompt|uputstv|uput|instrukcij|navodil)|\b(?:svoj|tvoj) (?:sistemski )?prompt",
     r"\b(?:odgovaraj|nemaš|sada si|ti si sada)[^.!?\n]{0,30}?\b(?:bez|nikakva|nikakvih) (?:ikakvih )?(?:ograničenj|filter|pravil|cenzur)",
 )
-_HUNGARIAN = _Language(
+_HUNGARIAN: Final = _Language(
     r"\b(?:hagyd figyelmen kívül|felejtsd el|mellőzd|ne vedd figyelembe|hagyja figyelmen kívül)",
     r"\b(?:korábbi|előző|összes|minden|fenti|eddigi)",
     r"\b(?:utasítás|szabály|instrukció|parancs|korlátozás|irányelv)",
@@ -203,7 +203,7 @@ _HUNGARIAN = _Language(
     r"\b(?:rendszerprompt|rendszerutasítás|rejtett utasítás|eredeti utasítás|kezdeti utasítás)",
     r"\bválaszolj[^.!?\n]{0,30}?\b(?:korlátozás|szűrő|szabály|cenzúra)[a-z]* nélkül",
 )
-_NORDIC = _Language(
+_NORDIC: Final = _Language(
     r"\b(?:ignorer|glöm|glem|bortse från|strunta i|se bort fra|åsidosätt|förbise|tilsidesæt|ohita|unohda|jätä huomiotta)",
     r"\b(?:tidigare|föregående|tidligere|foregående|forrige|ovanstående|alla|alle|dina|dine|kaikki|aiemmat|edelliset)",
     r"\b(?:instruktion|instruks|anvisning|regler|regl|riktlinj|retningslinj|kommando|ohje|sään)",
@@ -212,7 +212,7 @@ _NORDIC = _Language(
     r"\bsystem(?:prompt|instruktion|instruks)|\b(?:dolda|hemliga|skjulte|hemmelige|ursprungliga) instruk|\bjärjestelmäkehote",
     r"\b(?:svara|svar|du (?:har|är|er))[^.!?\n]{0,24}?\b(?:utan|uten|uden|inga|ingen) (?:några |noen |nogen )?(?:begräns|begrens|begræns|filter|regler|restriktion|censur|sensur)",
 )
-_INDONESIAN_MALAY = _Language(
+_INDONESIAN_MALAY: Final = _Language(
     r"\b(?:abaikan|lupakan|kesampingkan|langgar|jangan ikuti|hiraukan)",
     r"\b(?:sebelum|di atas|semua|kamu|anda|terdahulu|awal)",
     r"\b(?:instruksi|perintah|aturan|arahan|petunjuk|pedoman|peraturan|batasan)",
@@ -221,7 +221,7 @@ _INDONESIAN_MALAY = _Language(
     r"\b(?:prompt|instruksi|arahan) (?:sistem|awal|tersembunyi|rahasia)|\bsystem prompt(?:mu| anda| kamu)",
     r"\b(?:jawab|kamu sekarang|anda sekarang)[^.!?\n]{0,24}?\b(?:tanpa|tidak (?:memiliki|punya|ada)) (?:ada )?(?:batasan|filter|aturan|sensor|sekatan)",
 )
-_VIETNAMESE = _Language(
+_VIETNAMESE: Final = _Language(
     r"\b(?:bỏ qua|quên|phớt lờ|lờ đi|không tuân theo|hủy bỏ)",
     r"\b(?:trước|ở trên|bên trên|tất cả|mọi|của bạn)",
     r"\b(?:hướng dẫn|chỉ dẫn|chỉ thị|mệnh lệnh|quy tắc|chỉ lệnh|hạn chế|giới hạn)",
@@ -230,7 +230,7 @@ _VIETNAMESE = _Language(
     r"\b(?:lời nhắc|prompt|hướng dẫn|chỉ dẫn|câu lệnh) (?:hệ thống|ban đầu|gốc|ẩn|bí mật)",
     r"\b(?:trả lời|bạn (?:bây giờ|giờ đây|từ giờ))[^.!?\n]{0,20}?\bkhông (?:có |còn |bị )?(?:giới hạn|hạn chế|kiểm duyệt)",
 )
-_SWAHILI = _Language(
+_SWAHILI: Final = _Language(
     r"\b(?:puuza|sahau|usifuate)",
     r"\b(?:yote|yaliyotangulia|ya awali|yako|zote|za awali|zako)",
     r"\b(?:maagizo|maelekezo|sheria|kanuni|amri)",
@@ -239,7 +239,7 @@ _SWAHILI = _Language(
     r"\b(?:maagizo|maelekezo) ya(?:ko)?(?: ya)? mfumo|\bprompt ya mfumo",
     "",
 )
-_FILIPINO = _Language(
+_FILIPINO: Final = _Language(
     r"\b(?:huwag pansinin|balewalain|kalimutan|huwag sundin)",
     r"\b(?:lahat|nauna|iyong|dati|nakaraan)",
     r"\b(?:tagubilin|utos|panuntunan|alituntunin|patakaran)",
@@ -248,7 +248,7 @@ _FILIPINO = _Language(
     r"\b(?:iyong|inyong|ang) (?:system|sistema) prompt|\b(?:nakatagong|orihinal na|unang|lihim na) (?:tagubilin|utos)",
     "",
 )
-_BENGALI = _Language(
+_BENGALI: Final = _Language(
     "উপেক্ষা কর|ভুলে যা|অগ্রাহ্য কর",
     "আগের|সব|সকল|পূর্ববর্তী|তোমার|আপনার|উপরের",
     "নির্দেশ|নিয়ম|আদেশ|বিধিনিষেধ",
@@ -257,7 +257,7 @@ _BENGALI = _Language(
     "সিস্টেম প্রম্পট|(?:গোপন|প্রাথমিক|মূল|লুকানো) নির্দেশ",
     "",
 )
-_URDU = _Language(
+_URDU: Final = _Language(
     "نظر انداز کر|نظرانداز کر|بھول جا",
     "پچھل|تمام|سابقہ|اپن|پہلے",
     "ہدایات|احکامات|قواعد|قوانین|پابندی",
@@ -267,19 +267,19 @@ _URDU = _Language(
     "",
 )
 
-_LANGUAGES = (
+_LANGUAGES: Final = (
     _ARABIC, _PERSIAN, _HEBREW, _HINDI, _TURKISH, _KOREAN, _JAPANESE, _CHINESE, _THAI, _RUSSIAN, _UKRAINIAN,
     _BULGARIAN_SERBIAN, _GREEK, _POLISH, _CZECH_SLOVAK, _ROMANIAN, _SERBO_CROATIAN_SLOVENE, _HUNGARIAN, _NORDIC,
     _INDONESIAN_MALAY, _VIETNAMESE, _SWAHILI, _FILIPINO, _BENGALI, _URDU,
 )  # fmt: skip
 
-_LATIN = tuple(language for language in _LANGUAGES if language.drops.startswith(r"\b"))
-_IN_LATIN = _Language(*("|".join(filter(None, words)) for words in zip(*_LATIN, strict=True)))
+_LATIN: Final = tuple(language for language in _LANGUAGES if language.drops.startswith(r"\b"))
+_IN_LATIN: Final = _Language(*("|".join(filter(None, words)) for words in zip(*_LATIN, strict=True)))
 """All words of the languages in Latin script: an automaton reads them faster as one sign than as one sign each."""
 
-_WHICH_CHARACTERS_MAX = 24
-_THING_CHARACTERS_MAX = 16
-_LEAK_CHARACTERS_MAX = 40
+_WHICH_CHARACTERS_MAX: Final = 24
+_THING_CHARACTERS_MAX: Final = 16
+_LEAK_CHARACTERS_MAX: Final = 40
 
 
 def _within(*parts: str, characters_max: int) -> str:
@@ -309,7 +309,7 @@ def _demands(language: _Language, signs: _Language) -> Iterator[_Demand]:
         yield 0.6, (signs.free,), language.free
 
 
-FURTHER_NEGATED = (
+FURTHER_NEGATED: Final = (
     r"不要(?:忘|忽略)|别忘|別忘|勿忘|不能忽略|لا تتجاهل|אל ת(?:תעלם|שכח)|อย่า(?:ลืม|เพิกเฉย|ละเว้น)|ไม่ควร(?:ลืม|ละเว้น)"
     r"|(?:не|ні) (?:забуд|забыва|забрав|заборав|игнорир|ігнор|пренебрег|отменя)|μην? (?:ξεχ|αγνο|παραβλ|παρακαμ)"
     r"|\b(?:nie|ne|nu|đừng|không|jangan) (?:zapom|ignor|pomi|lekcewa|zabud|uita|neglij|zaborav|zanemar|pozabi|prezri|felejts|hagyd|quên|bỏ qua|lupakan|abaikan)"
@@ -317,7 +317,7 @@ FURTHER_NEGATED = (
 )
 """The same verbs negated: what follows is to be remembered."""
 
-FURTHER_LANGUAGES: tuple[tuple[_Demand, ...], ...] = tuple(
+FURTHER_LANGUAGES: Final[tuple[tuple[_Demand, ...], ...]] = tuple(
     tuple(_demands(language, _IN_LATIN if language in _LATIN else language)) for language in _LANGUAGES
 )
 """The demands in each language, as written, not yet in plain form."""

@@ -13,7 +13,7 @@ have to be added to its sign (``test_injection_signs`` checks that).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.injection.languages import FURTHER_LANGUAGES, FURTHER_NEGATED
 from extproc.detectors.injection.redirections import redirections
@@ -21,8 +21,8 @@ from extproc.detectors.text.normalize import plain
 
 _Family = tuple[tuple[float, tuple[str, ...], str], ...]
 
-_WORD = r"(?:[a-z'-]+[\s,]+)"
-_STEP = r"(?:[a-z'-]+\s+)"
+_WORD: Final = r"(?:[a-z'-]+[\s,]+)"
+_STEP: Final = r"(?:[a-z'-]+\s+)"
 
 
 def _override(verbs: str, owners: str, things: str) -> str:
@@ -35,64 +35,64 @@ def _override_behind(verbs: str, things: str, owners: str) -> str:
     return rf"\b(?:{verbs})\s+{_WORD}{{0,4}}?(?:{things})\s+{_WORD}{{0,3}}?(?:{owners})"
 
 
-_DROP_EN = (
+_DROP_EN: Final = (
     "ignore|disregard|forget|overlook|discard|override|bypass|neglect|cancel|omit|suspend|circumvent|dismiss|abandon|evade|sidestep"
     "|violate|breach|defy|deflect|transcend|skip|drop|pause|set aside|put aside|cast aside|break (?:away |free )?from|deviate from|stray from"
     "|operate outside|act outside|step outside|move beyond|go beyond|look past|leave behind|pay no (?:attention|heed) to|stop (?:following|obeying)"
     "|(?:do not|don't|never) (?:follow|obey|adhere to|comply with)"
 )
-_THING_EN = (
+_THING_EN: Final = (
     r"(?:instruction|direction|directive|command|prompt|rule|guideline|guidance|order|constraint|restriction|limitation|protocol|safeguard|filter"
     r"|principle|boundar|programming|training|polic|code of conduct|moral|ethic|standard|safety|censorship|compliance|settings|limit)[a-z]*"
 )
-_DROP_DE = (
+_DROP_DE: Final = (
     "ignorier[a-z]*|vergiss|vergessen sie|vergesst|missachte[a-z]*|umgeh[a-z]*|uberschreib[a-z]*|ubersteuer[a-z]*|ubergeh[a-z]*|verwirf|verwerfen sie"
     "|vernachlassig[a-z]*|verzichte[a-z]*|weiche?|brich|breche|lass|handle ausserhalb|setze?|stelle?|beachte nicht|deaktivier[a-z]*|hebe?"
 )
-_THING_DE = (
+_THING_DE: Final = (
     r"(?:[a-z-]*(?:anweisung|instruktion|vorgabe|regel|richtlini|programmierung|protokoll|beschrankung|einschrankung|ethi|standard|grundsatz|grundsatze"
     r"|prinzip|schutzmassnahme|direktive|prompt|moral|filter|compliance|befehl|training|grenze)[a-z]*)"
 )
-_DROP_FR = (
+_DROP_FR: Final = (
     "ignore[rz]?|oublie[rz]?|neglige[rz]?|contourne[rz]?|outrepasse[rz]?|depasse[rz]?|abandonne[rz]?|renonce[rz]?|ecarte[rz]?|suspen[a-z]*|mets"
     "|laisse[rz]? de cote|desactive[rz]?|defie[rz]?|transgresse[rz]?|passe[rz]? outre|annule[rz]?|omets|omettre|enfrein[a-z]*|viole[rz]?|eloigne"
     "|pousse[rz]?|n'obei[a-z]*|ne (?:suis|suivez) (?:pas|plus)|devie[rz]?|agi[a-z]* (?:en dehors|au-dela)|opere[rz]? (?:en dehors|au-dela)"
 )
-_THING_FR = (
+_THING_FR: Final = (
     r"(?:instruction|consigne|directive|regle|programmation|protocole|ethi|principe|restriction|limite|norme|formation|garde-fou|code de conduite|filtre"
     r"|invite|prompt|sauvegarde|standard|parametre|moral|contrainte|ordre)[a-z]*"
 )
-_DROP_ES_PT = (
+_DROP_ES_PT: Final = (
     "ignor[a-z]*|olvid[a-z]*|esquec[a-z]*|esquec[a-z]*|omit[a-z]*|descart[a-z]*|desobede[a-z]*|desconsider[a-z]*|anul[a-z]*|evit[a-z]*|elud[a-z]*"
     "|burl[a-z]*|contorn[a-z]*|suspend[a-z]*|abandon[a-z]*|pas[ae] por alto|salt[a-z]*|dej[ae] de lado|deix[ae] de lado|desvi[a-z]*|pausa[a-z]*"
     "|rompe[a-z]*|desactiv[a-z]*|desativ[a-z]*|viol[a-z]*|sobrepas[a-z]*|ultrapass[a-z]*|no sigas|nao siga[a-z]*|opera fuera|opere fora|actua fuera|renunci[a-z]*"
     "|desafi[a-z]*|transgre[a-z]*|negligenci[a-z]*|desconect[a-z]*|quebr[a-z]*"
 )
-_THING_ES_PT = (
+_THING_ES_PT: Final = (
     r"(?:instruc|indicac|directriz|directrice|directiva|diretriz|diretiva|regla|regra|norma|programac|protocolo|etic|principio|restric|limit|limite|salvaguard"
     r"|entrenamiento|treinamento|formac|prompt|brujula moral|bussola moral|codigo de conducta|codigo de conduta|filtro|estandar|padra|padro|orden|ordens"
     r"|comando|configurac|moral|proces|metodo)[a-z]*"
 )
-_DROP_IT = (
+_DROP_IT: Final = (
     "ignor[a-z]*|dimentic[a-z]*|trascur[a-z]*|tralasci[a-z]*|omett[a-z]*|bypass[a-z]*|aggir[a-z]*|sospend[a-z]*|annull[a-z]*|abbandon[a-z]*|scart[a-z]*|disattend[a-z]*"
     "|disattiv[a-z]*|viol[a-z]*|super[a-z]*|rinunc[a-z]*|metti da parte|lascia da parte|non seguire|scegli di non|opera al di fuori|devi[a-z]*|sfid[a-z]*|rompi"
 )
-_THING_IT = (
+_THING_IT: Final = (
     r"(?:istruzion|indicazion|direttiv|linee guida|regol|norm|programmazione|protocoll|etic|princip|restrizion|limit|salvaguard|misure di sicurezza|formazione"
     r"|addestramento|prompt|bussola morale|codice di condotta|filtr|standard|ordin|comand|impostazion|moral|vincol)[a-z]*"
 )
-_BEFORE_EN = "previous|prior|preceding|earlier|above|foregoing|former|initial|original|existing|past|system"
-_YOURS_EN = r"your|thy|(?:the )?(?:ai|openai|chatgpt|assistant|model|developer|content|safety)(?:'s)?"
-_LEAK_EN = (
+_BEFORE_EN: Final = "previous|prior|preceding|earlier|above|foregoing|former|initial|original|existing|past|system"
+_YOURS_EN: Final = r"your|thy|(?:the )?(?:ai|openai|chatgpt|assistant|model|developer|content|safety)(?:'s)?"
+_LEAK_EN: Final = (
     r"reveal|show|print|repeat|output|display|tell|give|share|leak|expose|disclose|dump|recite|copy|write|list|send|provide|describe|explain|state|spell|divulge|unmask"
     r"|uncover|unveil|echo|present|shar(?:ing|es)|reveal(?:ing|s)|show(?:ing|s)|display(?:ing|s)|print(?:ing|s)|repeating|disclosing|what(?:'s| is| was| are| were)|which"
 )
-_INNER_EN = (
+_INNER_EN: Final = (
     "system|initial|original|hidden|secret|internal|exact|full|complete|entire|base|core|underlying|main|primary|foundational|fundamental|training|starting|first|confidential"
     "|guiding|central|key|programmed|built-in|root|setup|initialization|operational|pre-?set|preamble"
 )
 
-_ALL_SAID_EN = r"(?:everything|every ?thing|everthing|anything|all|whatever)\s+(?:of\s+)?(?:that\s+)?(?:is\s+)?(?:above|before (?:this|and)|before[.,;:]|prior to this|you(?:'ve| have| were| are| know)|i(?:'ve| have)? (?:told|said to) you|we (?:have )?(?:discussed|talked))"
+_ALL_SAID_EN: Final = r"(?:everything|every ?thing|everthing|anything|all|whatever)\s+(?:of\s+)?(?:that\s+)?(?:is\s+)?(?:above|before (?:this|and)|before[.,;:]|prior to this|you(?:'ve| have| were| are| know)|i(?:'ve| have)? (?:told|said to) you|we (?:have )?(?:discussed|talked))"
 
 
 def _without_endings(words: str) -> str:
@@ -100,50 +100,50 @@ def _without_endings(words: str) -> str:
     return words.replace("[a-z]*", "")
 
 
-_DROPS_EN = rf"\b(?:{_DROP_EN}|shelve|disengage from|disable|invert)\s"
-_THINGS_EN = rf"\b(?:{_without_endings(_THING_EN)}|{_ALL_SAID_EN}|the (?:above|previous|preceding)|decision-making|operating procedure|response protocol)"
-_YOU = r"\byour?\b"
-_OBJECTS = (
+_DROPS_EN: Final = rf"\b(?:{_DROP_EN}|shelve|disengage from|disable|invert)\s"
+_THINGS_EN: Final = rf"\b(?:{_without_endings(_THING_EN)}|{_ALL_SAID_EN}|the (?:above|previous|preceding)|decision-making|operating procedure|response protocol)"
+_YOU: Final = r"\byour?\b"
+_OBJECTS: Final = (
     r"\b(?:prompt|instruction|directive|command|guidelines|programming|configuration"
     rf"|(?:{_INNER_EN})\s+{_WORD}{{0,1}}?(?:message|rule|guideline|text|context|parameter))"
 )
-_VERBATIM_WORDS = "verbatim|word[- ]for[- ]word|line by line|character by character|in full|(?:fenced |txt )?code (?:block|fence)|(?:triple )?backticks|without (?:omitting|summari[sz]ing|changing|leaving|paraphras|commentary)|exact(?:ly as|\\s+(?:wording|text))|as (?:it is )?written"
-_VERBATIM = rf"\b(?:{_VERBATIM_WORDS})"
-_TOLD_WORDS = (
+_VERBATIM_WORDS: Final = "verbatim|word[- ]for[- ]word|line by line|character by character|in full|(?:fenced |txt )?code (?:block|fence)|(?:triple )?backticks|without (?:omitting|summari[sz]ing|changing|leaving|paraphras|commentary)|exact(?:ly as|\\s+(?:wording|text))|as (?:it is )?written"
+_VERBATIM: Final = rf"\b(?:{_VERBATIM_WORDS})"
+_TOLD_WORDS: Final = (
     r"(?:your|the) (?:(?:operating|hidden|system|initial|original|current|internal|full|entire|exact|first) ){1,2}(?:rules|prompt|instructions?|prefix|preamble|policy|directives?|constraints|guidelines|message)"
     r"|your (?:rules|prompt|instructions?|constraints|guidelines|directives?|preamble)"
     r"|you (?:were|have been) (?:given|told|loaded|initiali[sz]ed)|loaded before|before (?:this (?:chat|conversation)|any user|the conversation|our (?:chat|conversation))"
     r"|initiali[sz]ation above|(?:messages\[0\]|role ?= ?system)"
 )
-_TOLD = rf"\b(?:{_TOLD_WORDS})\b"
-_LEAK_VERBS = "reveal|show|print|repeat|output|display|tell|give|share|leak|dump|recite|copy|write|list|provide|emit|return|restate|recap|quote|mirror|echo|put|spell|type|reproduce|transcribe|render"
-_NEGATIONS = r"\b(?:not|never|don't|doesn't|cannot|can't|without)\s"
-_SCRUPLES = r"\b(?:openai|open ai|ethic|moral|content polic|rules imposed|censorship|as an ai|i'?m sorry|i can ?not|i can't|warning|disclaimer)"
-_SENDS = r"\b(?:forward|send|e-?mail|upload|post|exfiltrate)\s"
-_SECRETS = (
+_TOLD: Final = rf"\b(?:{_TOLD_WORDS})\b"
+_LEAK_VERBS: Final = "reveal|show|print|repeat|output|display|tell|give|share|leak|dump|recite|copy|write|list|provide|emit|return|restate|recap|quote|mirror|echo|put|spell|type|reproduce|transcribe|render"
+_NEGATIONS: Final = r"\b(?:not|never|don't|doesn't|cannot|can't|without)\s"
+_SCRUPLES: Final = r"\b(?:openai|open ai|ethic|moral|content polic|rules imposed|censorship|as an ai|i'?m sorry|i can ?not|i can't|warning|disclaimer)"
+_SENDS: Final = r"\b(?:forward|send|e-?mail|upload|post|exfiltrate)\s"
+_SECRETS: Final = (
     r"\b(?:customer (?:list|data)|database|credentials|api key|password|secrets|order data|conversation|user data)"
 )
-_DROPS_FR = rf"\b(?:{_DROP_FR})\s"
-_OWNERS_FR = r"\b(?:te?s|ton|ta|vos|votre|toutes|tous|les|l[ae]|l')\s"
-_DROPS_ES_PT = rf"\b(?:{_without_endings(_DROP_ES_PT)})"
-_OWNERS_ES_PT = r"\b(?:tus?|teus?|tuas?|seus?|suas?|sus)\s"
-_WHICH_ES_PT = (
+_DROPS_FR: Final = rf"\b(?:{_DROP_FR})\s"
+_OWNERS_FR: Final = r"\b(?:te?s|ton|ta|vos|votre|toutes|tous|les|l[ae]|l')\s"
+_DROPS_ES_PT: Final = rf"\b(?:{_without_endings(_DROP_ES_PT)})"
+_OWNERS_ES_PT: Final = r"\b(?:tus?|teus?|tuas?|seus?|suas?|sus)\s"
+_WHICH_ES_PT: Final = (
     r"\b(?:anterior|previ|etic|moral|intern|integrad|incorporad|establecid|estabelecid|operativ|habitua|predeterminad|padra|padro|estandar|de seguri|de segura|de arriba"
     r"|acima|del sistema|do sistema)"
 )
-_LEAKS_ES_PT = r"\b(?:revel|muestr|mostr|exib|dime|diga|expo|desvel|divulg|compart|repit|repet|expli|cual (?:fue|es|era)|qual (?:foi|e|era)|que (?:instruc|indicac)|puedes|pode|voce pode)"
-_OBJECTS_ES_PT = r"\b(?:prompt|instruc|indicac|directriz|directiva|diretriz|diretiva|comando|mensaje del sistema|mensagem do sistema)"
-_DROPS_IT = rf"\b(?:{_without_endings(_DROP_IT)})"
-_OWNERS_IT = r"\b(?:tu[aeo]i?|tuoi|vostr[a-z]*)\s"
-_WHICH_IT = r"\b(?:precedent|anterior|etic|moral|incorporat|integrat|stabilit|operativ|abitual|predefinit|di base|di sicurezza|standard|fondamental|iniziali|del sistema)"
-_DROPS_JOINED = ("ignore", "disregard", "forget", "override", "bypass")
-_LEAKED_JOINED = tuple(
+_LEAKS_ES_PT: Final = r"\b(?:revel|muestr|mostr|exib|dime|diga|expo|desvel|divulg|compart|repit|repet|expli|cual (?:fue|es|era)|qual (?:foi|e|era)|que (?:instruc|indicac)|puedes|pode|voce pode)"
+_OBJECTS_ES_PT: Final = r"\b(?:prompt|instruc|indicac|directriz|directiva|diretriz|diretiva|comando|mensaje del sistema|mensagem do sistema)"
+_DROPS_IT: Final = rf"\b(?:{_without_endings(_DROP_IT)})"
+_OWNERS_IT: Final = r"\b(?:tu[aeo]i?|tuoi|vostr[a-z]*)\s"
+_WHICH_IT: Final = r"\b(?:precedent|anterior|etic|moral|incorporat|integrat|stabilit|operativ|abitual|predefinit|di base|di sicurezza|standard|fondamental|iniziali|del sistema)"
+_DROPS_JOINED: Final = ("ignore", "disregard", "forget", "override", "bypass")
+_LEAKED_JOINED: Final = tuple(
     which + thing
     for which in ("system", "hidden", "initial", "secret", "original")
     for thing in ("prompt", "instruction", "message")
 )
 
-_OVERRIDE: _Family = (
+_OVERRIDE: Final[_Family] = (
     (0.9, (_DROPS_EN, _THINGS_EN), _override(_DROP_EN, _BEFORE_EN, r"(?:instruction|direction|directive|command|prompt|rule|guideline|order|constraint|programming|training|guidance)s?\b")),
     (0.8, (_DROPS_EN, _THINGS_EN), _override_behind(_DROP_EN, r"(?:instruction|direction|directive|prompt|rule|guideline|command)s?", r"above|before|so far|until now|till now|previously|(?:given|told|provided) (?:to )?you|you (?:were|have been|received|got|had)\b")),
     (0.7, (_DROPS_EN, _THINGS_EN), _override(_DROP_EN, _YOURS_EN, _THING_EN)),
@@ -153,7 +153,7 @@ _OVERRIDE: _Family = (
     (0.6, (_DROPS_EN, _THINGS_EN), r"\b(?:ignore|disregard|forget) (?:all (?:of )?)?the (?:above|previous|preceding)(?: text| message)?(?: and\b|, and\b|[.!;:])"),
 )  # fmt: skip
 
-_LEAK: _Family = (
+_LEAK: Final[_Family] = (
     (0.8, (_YOU, _OBJECTS), rf"\b(?:{_LEAK_EN})\s+{_WORD}{{0,5}}?your\s+{_WORD}{{0,2}}?(?:prompt\b|(?:{_INNER_EN})\s+{_WORD}{{0,1}}?(?:instruction|prompt|message|directive|command|rule|guideline|text|configuration|programming|context|parameter)s?\b)"),
     (0.7, (_YOU, _OBJECTS), rf"\b(?:reveal|print|repeat|output|leak|expose|disclose|dump|recite|divulge|unmask)\s+{_WORD}{{0,3}}?your\s+{_WORD}{{0,2}}?(?:instructions|guidelines|directives|programming|configuration)\b"),
     (0.7, (r"\b(?:system|hidden|initial|developer) (?:prompt|instruction|message)",), rf"\b(?:reveal|show|print|repeat|output|display|leak|disclose|dump|recite|tell me)\s+{_WORD}{{0,3}}?(?:system|hidden|initial|developer)\s+(?:prompt|instructions?|message)(?:\s+(?:verbatim|word|above|in full|now|exactly|you)|\s*[.!\"]?$|\s*[.!]\s)"),
@@ -162,13 +162,13 @@ _LEAK: _Family = (
     (0.6, (_DROPS_EN, _THINGS_EN), rf"\b(?:{_DROP_EN}|shelve|disengage from|disable|invert)\s+{_STEP}{{0,2}}?(?:usual|standard|regular|normal|typical|routine|habitual|conventional|ethical)\s+{_STEP}{{0,2}}?(?:protocol|programming|restriction|ethic|guideline|safeguard|constraint|decision-making|operating procedure|response protocol|compliance)[a-z]*\b"),
 )  # fmt: skip
 
-_LEAK_VERBATIM: _Family = (
+_LEAK_VERBATIM: Final[_Family] = (
     (0.6, (_VERBATIM, _TOLD), rf"\b(?:{_LEAK_VERBS})\s[^.!?\n]{{0,40}}?\b(?:{_TOLD_WORDS})\b[^.!?\n]{{0,60}}?\b(?:{_VERBATIM_WORDS})"),
     (0.6, (_VERBATIM, r"\b(?:are|is|were|was) your\s"), rf"\bwhat (?:are|is|were|was) your\s+{_WORD}{{0,3}}?(?:instructions|guidelines|directives|rules|prompt|constraints|meta-?prompt)\b[^\n]{{0,40}}?\b(?:{_VERBATIM_WORDS})"),
 )  # fmt: skip
 """With gaps so wide that they would multiply the states of others."""
 
-_PERSONA: _Family = (
+_PERSONA: Final[_Family] = (
     (0.6, (r"\bmy (?:specific|unique|own|direct|personal) (?:demand|request|needs|instruction|command|directive)",), r"\b(?:in favou?r of|prioriti[sz]e|precedence to|priority to) my (?:specific|unique|own|direct|personal) (?:demands?|requests?|needs|instructions?|commands?|directives?)\b"),
     (0.6, (r"\b(?:words?|text|sentences?|everything|lines?) above\b",), r"\b(?:repeat|print|copy|output|say|write) (?:all |every )?(?:of )?(?:the |everything |all )?(?:words?|text|sentences?|everything|lines?) above\b[^.]{0,30}(?:starting|beginning|verbatim|you are|exactly)"),
     (0.7, (r"\banything now\b",), r"\b(?:can|could|to|will|must|should|stands for)[\s,:\"'(]+(?:do|make|say|generate) anything now\b|\bdan\b[^.]{0,60}\bdo anything now\b"),
@@ -180,7 +180,7 @@ _PERSONA: _Family = (
     (0.6, (r"\b(?:openai|open ai|chatgpt)",), r"\b(?:openai|open ai|chatgpt)(?:'s)?\s+(?:[a-z'-]+[\s,]+){0,3}?(?:policy|policies|guidelines|restrictions|rules|limitations|filters)\s+(?:[a-z'-]+\s+){0,3}?(?:do not|don't|no longer|removed|lifted|disabled|ignored|anymore)"),
 )  # fmt: skip
 
-_UNBOUND: _Family = (
+_UNBOUND: Final[_Family] = (
     (0.6, (_NEGATIONS, _SCRUPLES), r"\b(?:does not|doesn't|do not|don't|need not|never|not)\s+(?:have to\s+|need to\s+|care about\s+)?(?:abide by|follow|adhere to|comply with|obey|care about|respect|have)\s+(?:[a-z'-]+[\s,]+){0,4}?(?:openai|open ai|ethic[a-z]*|moral[a-z]*|content polic[a-z]*|rules imposed|censorship)"),
     (0.6, (r"\b(?:refuse|deny|reject|decline)s?\s",), r"\b(?:never|not|cannot|can't|don't|won't)\s+(?:[a-z'-]+\s+){0,3}?(?:refuse|deny|reject|decline)s?\s+(?:[a-z'-]+\s+){0,4}?(?:request|question|prompt|answer|order|command|query|human|user)"),
     (0.6, (r"\b(?:regardless|no matter|without regard|irrespective)\b",), r"\b(?:regardless|no matter|without regard|irrespective)\b[^.]{0,40}\b(?:illegal|unethical|immoral|amoral|legality|morality|morally|ethics|offensive|harmful)\b"),
@@ -191,12 +191,12 @@ _UNBOUND: _Family = (
     (0.5, (_NEGATIONS, _SCRUPLES), r"\b(?:don't|do not|never|cannot|can't|without)\s+(?:[a-z'-]+\s+){0,3}?(?:say|saying|mention|start|include|including|use|reply|apologi[sz]e|add|adding)\s+(?:[a-z'\"-]+[\s,]+){0,6}?(?:\"?as an ai|\"?i'?m sorry|\"?i can ?not|\"?i can't|warnings?|disclaimers?|moral|ethic)"),
 )  # fmt: skip
 
-_MODELS = "(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)"
-_ADDRESSEE = rf"\b{_MODELS}s?(?:[ -]\s*[a-z]+){{0,3}}\s*[:,-]"
-_ADDRESSED = rf"(?:\[|<!--|\{{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?{_MODELS}(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
+_MODELS: Final = "(?:ai|llm|chatgpt|gpt|language model|assistant|copilot)"
+_ADDRESSEE: Final = rf"\b{_MODELS}s?(?:[ -]\s*[a-z]+){{0,3}}\s*[:,-]"
+_ADDRESSED: Final = rf"(?:\[|<!--|\{{|\(|/\*|%%)\s*(?:hidden [a-z]+ ?:? ?|note to |white-on-white: ?|important |attention |dear )?(?:the )?{_MODELS}(?:[ -](?:assistant|agent|model|bot|recruiter|code reviewer|reviewer|system|reader))?(?:[ -](?:override|note|instruction|notice|directive|command))?s?"
 """Addresses a model from within a bracket or a comment, where no person is addressed."""
 
-_FORGED: _Family = (
+_FORGED: Final[_Family] = (
     (0.6, (r"<\|(?:im_start|start_header_id|system)\|>|<</?sys>>|\[/?system\]|\[inst\]",), r"<\|(?:im_start|start_header_id|system)\|>\s*system\b|<</?sys>>[^\n]*[a-z]{3}|\[/?system\]\s*\(?[a-z#]|\[inst\][^\n\]]{0,200}\[/inst\]"),
     (0.6, (r"\bend of (?:user|system) (?:input|prompt|message)|\b(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:your?|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b",), r"(?:^|\n|[-#*>]\s*)(?:end of (?:user|system) (?:input|prompt|message)|(?:system|admin|developer)\s*(?:override|update|notice|message|prompt)?\s*:\s*(?:your?|ignore|grant|override|new|the user|disable|all|call|forget|disregard)\b)"),
     (0.6, (r"[\[(<*#]\s*(?:system|admin|security|developer|root|ai|assistant) (?:override|bypass)",), r"[\[(<*#]\s*(?:system|admin|security|developer|root|ai|assistant) (?:override|bypass)\b"),
@@ -216,7 +216,7 @@ _FORGED: _Family = (
     (0.6, (r"\bfrom now on\b",), r"\bfrom now on,?\s+(?:[a-z'-]+[\s,]+){0,4}?(?:must|will|have|are)\s+(?:[a-z'-]+\s+){0,4}?(?:comply with|ignore|no restrictions|no rules|no limits|act as (?:a |an )?(?:dan|man|unrestricted|evil))"),
 )  # fmt: skip
 
-_GERMAN_FRENCH: _Family = (
+_GERMAN_FRENCH: Final[_Family] = (
     (0.7, (rf"\b(?:{_DROP_DE})\s",), _override(_DROP_DE, r"dein[a-z]*|ihr[a-z]*|eur[a-z]*|alle[a-z]*|vorherig[a-z]*|bisherig[a-z]*|obig[a-z]*|vorangehend[a-z]*|ethische[a-z]*|ursprunglich[a-z]*", _THING_DE)),
     (0.7, (r"\bvergiss alles,? was\b|\bab (?:jetzt|sofort)\b",), r"\bvergiss alles,? was\b|\bab (?:jetzt|sofort)\b[^.]{0,40}\b(?:keine (?:regeln|grenzen|einschrankungen)|uneingeschrankt|ohne (?:regeln|einschrankungen|filter))"),
     (0.7, (r"\b(?:uneingeschrankt|ungefiltert|unzensiert)|\bdu bist (?:jetzt|nun) ",), r"\b(?:uneingeschrankt[a-z]*|ungefiltert[a-z]*|unzensiert[a-z]*)\b[^.]{0,40}\b(?:ki|assistent|modus|modell|richtlinien)\b|\bdu bist (?:jetzt|nun) [^.]{0,40}\b(?:ohne|keine) (?:regeln|einschrankung|filter|grenzen)"),
@@ -233,7 +233,7 @@ _GERMAN_FRENCH: _Family = (
     (0.6, (r"\b(?:vos|tes|votre|ton) (?:instruction|consigne|directive|prompt)|\bsupprim[a-z]* (?:toutes )?les restrictions",), r"\b(?:vos|tes|votre|ton) (?:instructions?|consignes?|directives?|prompt) (?:initiale?s?|cachee?s?|secrete?s?|systeme|originale?s?|internes?|de base)\b|\bje (?:vous |t'|te )?ordonne [^.\n]{0,20}\bsupprim[a-z]* (?:toutes )?les restrictions\b"),
 )  # fmt: skip
 
-_SPANISH_PORTUGUESE_ITALIAN_DUTCH: _Family = (
+_SPANISH_PORTUGUESE_ITALIAN_DUTCH: Final[_Family] = (
     (0.7, (_DROPS_ES_PT, _WHICH_ES_PT), _override(_DROP_ES_PT, r"tus?|sus?|vuestr[a-z]*|teus?|tuas?|seus?|suas?|todas|todos|las|los|as|os", _THING_ES_PT + r"(?:\s+(?:anterior|previ|etic|moral|intern|integrad|incorporad|establecid|estabelecid|operativ|habitual|habituai|predeterminad|padra|padro|estandar|de seguridad|de seguranca|de arriba|acima|del sistema|do sistema)[a-z]*)")),
     (0.7, (_DROPS_ES_PT, _OWNERS_ES_PT), _override(_DROP_ES_PT, r"tus?|teus?|tuas?|seus?|suas?|sus", _THING_ES_PT)),
     (0.6, (r"\b(?:olvida|olvide|esqueca|esquece|ignora|ignore) (?:todas|todo|tudo)\s|\b(?:sin|sem) (?:ningun[a-z]* |nenhum[a-z]* )?(?:restric|filtro|limite|censura|regla|regra)",), r"\b(?:olvida|olvide|esqueca|esquece|ignora|ignore)\s+(?:todas|todo|tudo)\s+(?:las |lo |as |o )?(?:instruc|reglas|regras|que|anterior|indicac)[a-z]*|\b(?:modo|asistente|assistente|ia)\b[^.]{0,40}\b(?:sin|sem) (?:ningun[a-z]* |nenhum[a-z]* )?(?:restric|filtro|limite|censura|regla|regra)[a-z]*"),
@@ -250,7 +250,7 @@ _SPANISH_PORTUGUESE_ITALIAN_DUTCH: _Family = (
     (0.6, (r"\b(?:tus?|tuo[ia]?|tue|teus?|tuas?) (?:instruc|indicac|regla|regra|prompt|istruzion|direttiv|diretriz)|\breglas que sigues\b",), r"\b(?:tus?|tuo[ia]?|tue|teus?|tuas?) (?:instrucciones|instrucoes|indicaciones|reglas|regras|prompt|istruzioni|direttive|diretrizes) (?:inicia|ocult|secret|de sistema|del sistema|do sistema|di sistema|original|interna|nascost|segret)[a-z]*|\btodas las reglas que sigues\b"),
 )  # fmt: skip
 
-_COMPACT: _Family = (
+_COMPACT: Final[_Family] = (
     (0.8, _DROPS_JOINED, r"(?:ignore|disregard|forget|override|bypass)(?:all|any|every|of|the|my|your|these|those)*(?:previous|prior|above|earlier|preceding|past|system)+(?:instruction|direction|directive|prompt|rule|guideline|command)"),
     (0.8, _DROPS_JOINED, r"(?:ignore|disregard|forget|override|bypass)(?:all|any)?(?:of)?your(?:previous|prior|own|safety|ethical|content)*(?:instruction|guideline|rule|programming|restriction|polic)"),
     (0.8, _LEAKED_JOINED, r"(?:reveal|show|print|tell|repeat|output|display)(?:me|us)?(?:your|the)(?:full|entire|exact)?(?:system|hidden|initial|secret|original)+(?:prompt|instruction|message)"),
@@ -277,8 +277,8 @@ def _without_blanks(pattern: str) -> str:
     return _with_bounded_words(pattern)
 
 
-_REST_OF_WORD = "[a-z]*"
-_GAP = "[a-z]{0,"
+_REST_OF_WORD: Final = "[a-z]*"
+_GAP: Final = "[a-z]{0,"
 
 
 def _with_bounded_words(pattern: str) -> str:
@@ -315,7 +315,7 @@ class WeightedPattern(NamedTuple):
     pattern: str
 
 
-_LATIN = (
+_LATIN: Final = (
     _OVERRIDE,
     _LEAK,
     _LEAK_VERBATIM,
@@ -326,7 +326,7 @@ _LATIN = (
     _SPANISH_PORTUGUESE_ITALIAN_DUTCH,
 )
 
-FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
+FAMILIES: Final[tuple[tuple[WeightedPattern, ...], ...]] = (
     *(
         tuple(
             WeightedPattern(weight, tuple(map(_any_blank, signs)), _any_blank(text)) for weight, signs, text in family
@@ -343,13 +343,13 @@ FAMILIES: tuple[tuple[WeightedPattern, ...], ...] = (
 )
 """Patterns for the plain form of a text, grouped in families that are searched together."""
 
-FAMILIES_EXPECTED = len(_LATIN)
+FAMILIES_EXPECTED: Final = len(_LATIN)
 """The first of them, in languages that most texts are in. Each other one is of one language."""
 
-COMPACT_PATTERNS: tuple[WeightedPattern, ...] = tuple(WeightedPattern(*weighted) for weighted in _COMPACT)
+COMPACT_PATTERNS: Final[tuple[WeightedPattern, ...]] = tuple(WeightedPattern(*weighted) for weighted in _COMPACT)
 """Patterns for the plain form of any text without blanks and punctuation; a sign is one of several words, joined."""
 
-SPACED_PATTERNS: tuple[WeightedPattern, ...] = tuple(
+SPACED_PATTERNS: Final[tuple[WeightedPattern, ...]] = tuple(
     WeightedPattern(weight, (), _without_blanks(text))
     for family in _LATIN
     for weight, _, text in family
@@ -359,24 +359,24 @@ SPACED_PATTERNS: tuple[WeightedPattern, ...] = tuple(
 any other.
 """
 
-DISCUSSION = (
+DISCUSSION: Final = (
     r"\b(?:what does|what do|mean|explain|meaning|defend|detect|filter|block|classif[a-z]*|translate|rewrite|rephrase|phrase|example|injection|jailbreak|regex|unit test"
     r"|test|attack|is|does|why|paraphrase|bedeut[a-z]*|erklare?|ubersetze?|signifie|expliqu[a-z]*|tradui[a-z]*|significa|traduc[a-z]*|explica)\b"
 )
 """Words around a quotation which show that it is discussed, not said."""
 
-QUOTED = r"""\"[^\"]*\"|\B'[^'\n]{8,200}'"""
+QUOTED: Final = r"""\"[^\"]*\"|\B'[^'\n]{8,200}'"""
 """Text in quotation marks."""
 
-NEGATED = (
+NEGATED: Final = (
     r"\b(?:don't|do not|never|not|must not|cannot|can't|n'|no|nao|non|nunca|mai|niemals|ne)\s*(?:to\s+)?(?:forget|ignor[a-z]*|disregard|overlook|neglect|skip|bypass"
     r"|oublie[rz]?|olvid[a-z]*|esquec[a-z]*|dimentic[a-z]*)\b|\bvergiss (?:nicht|nie)\b|\bvergessen sie (?:nicht|nie)\b|"
     + plain(FURTHER_NEGATED)
 )
 """A negated verb of disregarding: what follows is to be remembered."""
 
-_DROP_VERBS = "ignore|disregard|forget|override|bypass|circumvent|evade|overlook|cancel"
-OTHERS = (
+_DROP_VERBS: Final = "ignore|disregard|forget|override|bypass|circumvent|evade|overlook|cancel"
+OTHERS: Final = (
     rf"\b(?:{_DROP_VERBS})\s+(?:my|our|his|her|their)\s+(?:previous|last|earlier|prior|former|original|initial)\s"
     r"|\b(?:users?|people|developers?|customers?|attackers?|attacks?|admins?|administrators?|teams?)\s+(?:[a-z]+\s+){0,3}?(?:to|can|may|might|could|would|try)\s+"
     rf"(?:[a-z]+\s+)?(?:{_DROP_VERBS})\b"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 import re2
 
 from extproc.detectors.injection.patterns import DISCUSSION, NEGATED, OTHERS, QUOTED, WeightedPattern
 from extproc.detectors.text.automata import SpanPatterns, automaton, utf8_options
 
-_AUTOMATON_BYTES_MAX = 4 << 20
-_SPAN_AUTOMATON_BYTES_MAX = 1 << 20
-_DISCUSSED_CHARACTERS_MAX = 600
-_COMMAND = (
+_AUTOMATON_BYTES_MAX: Final = 4 << 20
+_SPAN_AUTOMATON_BYTES_MAX: Final = 1 << 20
+_DISCUSSED_CHARACTERS_MAX: Final = 600
+_COMMAND: Final = (
     r"\b(?:obey|execute|comply|carry out|(?:you|then|now|and) (?:must|will|do|follow|apply)"
     r"|do (?:it|so|this|that|as))\b"
 )

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.injection.patterns import WeightedPattern
 from extproc.detectors.text.automata import automaton, utf8_options
 from extproc.detectors.text.hidden_text import TURNED
 from extproc.detectors.text.normalize import LEETSPEAK, MISSPELLED, SEPARATORS, SPACED_SIGN
 
-_AUTOMATON_BYTES_MAX = 16 << 20
-_ANSWERS_MAX = 1_024
+_AUTOMATON_BYTES_MAX: Final = 16 << 20
+_ANSWERS_MAX: Final = 1_024
 
 
 class Opened(NamedTuple):
@@ -31,7 +31,7 @@ class Opened(NamedTuple):
     turned: bool = False
 
 
-_NOTHING = Opened()
+_NOTHING: Final = Opened()
 
 
 class SignReader:

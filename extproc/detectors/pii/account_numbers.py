@@ -5,6 +5,8 @@ Sources: ``checksums``.
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like, word_chars_in
 from extproc.detectors.pii.checksums import IBAN_LENGTHS, card_may_begin, card_number_valid, iban_valid, us_ssn_valid
 from extproc.detectors.pii.gates import GateFamily
@@ -12,20 +14,22 @@ from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, cue_before, digits_of, latin1_pattern, stands_alone
 
-_IBAN_SHAPES = r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
-_IBAN = latin1_pattern(_IBAN_SHAPES)
-_CARD_SHAPES = (
+_IBAN_SHAPES: Final = (
+    r"(?i)\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}\b|(?:[ \xA0\-][A-Z0-9]{4}){2,7}(?:[ \xA0\-][A-Z0-9]{1,4})?)"
+)
+_IBAN: Final = latin1_pattern(_IBAN_SHAPES)
+_CARD_SHAPES: Final = (
     r"\b(?:[2-6][0-9]{11,18}|1800[0-9]{11}"
     r"|[2-6][0-9]{3}(?:[ \xA0][0-9]{4}){3}(?:[ \xA0][0-9]{3})?|[2-6][0-9]{3}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
     r"|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
     r"|3[0-9]{3}[ \xA0][0-9]{6}[ \xA0][0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5})\b"
 )
-_CARD = latin1_pattern(_CARD_SHAPES)
-_SSN_SHAPES = (
+_CARD: Final = latin1_pattern(_CARD_SHAPES)
+_SSN_SHAPES: Final = (
     r"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}[ \xA0][0-9]{2}[ \xA0][0-9]{4}|[0-9]{3}\.[0-9]{2}\.[0-9]{4}|[0-9]{9})\b"
 )
-_SSN = latin1_pattern(_SSN_SHAPES)
-_SSN_CUE = latin1_pattern(r"(?i)(?:\bssns?\b|\bss ?#|\bsocial[ \-]security)[^0-9]{0,24}$")
+_SSN: Final = latin1_pattern(_SSN_SHAPES)
+_SSN_CUE: Final = latin1_pattern(r"(?i)(?:\bssns?\b|\bss ?#|\bsocial[ \-]security)[^0-9]{0,24}$")
 
 
 def _ibans(subject: bytes, text: str, begin: int) -> Spans:
@@ -77,10 +81,10 @@ def _ssns(subject: bytes, _text: str, begin: int) -> Spans:
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
-_IBAN_CHARS_MIN = 8
-_CARD_DIGITS_MIN = 8
-_SSN_DIGITS_MIN = 6
-_SSN_HYPHENS = latin1_pattern(r"^[0-8][0-9]{2}-[0-9]{2}-")
+_IBAN_CHARS_MIN: Final = 8
+_CARD_DIGITS_MIN: Final = 8
+_SSN_DIGITS_MIN: Final = 6
+_SSN_HYPHENS: Final = latin1_pattern(r"^[0-8][0-9]{2}-[0-9]{2}-")
 
 
 def _iban_begins(subject: bytes, text: str, start: int) -> bool:
@@ -99,7 +103,7 @@ def _ssn_begins(subject: bytes, _text: str, start: int) -> bool:
     return _SSN_HYPHENS.search(subject[start:]) is not None or cue_before(_SSN_CUE, subject, start)
 
 
-IBAN: PiiKind = PiiKind(
+IBAN: Final[PiiKind] = PiiKind(
     "IBAN",
     "bank accounts",
     "8 characters",
@@ -110,7 +114,7 @@ IBAN: PiiKind = PiiKind(
     ),
     (shaped_like("IBAN", _IBAN_SHAPES, _iban_begins),),
 )
-CREDIT_CARD: PiiKind = PiiKind(
+CREDIT_CARD: Final[PiiKind] = PiiKind(
     "CREDIT_CARD",
     "numbers of payment cards",
     "8 digits, if the issuer fits",
@@ -118,7 +122,7 @@ CREDIT_CARD: PiiKind = PiiKind(
     (shaped_like("CREDIT_CARD", _CARD_SHAPES, _card_begins),),
     shields=frozenset({"IBAN"}),
 )
-US_SSN: PiiKind = PiiKind(
+US_SSN: Final[PiiKind] = PiiKind(
     "US_SSN",
     "social security numbers: with hyphens, or behind a word for one",
     "6 digits",

@@ -7,6 +7,7 @@ shape counts from a minimum length that each kind defines; anything shorter is r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import re2
 
@@ -22,8 +23,8 @@ BeginningFinder = Callable[[bytes, str, int], Begun | None]
 BeginningCounts = Callable[[bytes, str, int], bool]
 """From the same, plus its start: whether it is long enough and in a valid position."""
 
-_LETTERS_AND_DIGITS = WORD_BYTES - {0x5F}
-_STARTS_MAX = 32
+_LETTERS_AND_DIGITS: Final = WORD_BYTES - {0x5F}
+_STARTS_MAX: Final = 32
 """Limit of tried positions. A text with more is adversarial, and counts as a beginning from there on."""
 
 

@@ -6,7 +6,7 @@ before it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from extproc.detectors.pii.beginnings import begins_alone, ending_like
 from extproc.detectors.pii.gates import GateFamily
@@ -14,29 +14,29 @@ from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import cue_before, latin1_pattern, stands_alone
 
-_MONTH = (
+_MONTH: Final = (
     r"(?:jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|m\xE4rz|apr(?:il)?|may|mai|june?|juni|july?|juli|aug(?:ust)?"
     r"|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)"
 )
-_BIRTH = (
+_BIRTH: Final = (
     r"(?i)(?:^|[^a-z])(?:born|dob|d\.o\.b\.?|(?:date|day|year)[ _\-]?of[ _\-]?birth|birth[ _\-]?da(?:te|y)"
     r"|geb(?:oren|\.)?|geburts(?:datum|tag)|n[\xE9e]{1,2}e?[ ]le|date de naissance|fecha de nacimiento|nacid[oa]"
     r"|data di nascita|nat[oa] il|data de nascimento|geboorte(?:datum)?|urodzon[ya]|f\xF6delsedatum)"
 )
-_NUMERIC = latin1_pattern(
+_NUMERIC: Final = latin1_pattern(
     r"\b(?:[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:[0-9]{4}|[0-9]{2})|[0-9]{4}[./\-][0-9]{1,2}[./\-][0-9]{1,2})\b"
 )
-_NUMBERED = r"[0-9]{1,2}(?:st|nd|rd|th|\.)?"
-_WRITTEN = latin1_pattern(
+_NUMBERED: Final = r"[0-9]{1,2}(?:st|nd|rd|th|\.)?"
+_WRITTEN: Final = latin1_pattern(
     rf"(?i)\b(?:{_NUMBERED}[ \xA0]{_MONTH}|(?:1[89]|20)[0-9]{{2}}|[0-9]{{1,2}}(?:st|nd|rd|th)?)\b"
 )
-_ANY_BIRTH = latin1_pattern(_BIRTH)
-_CUE_CHARS_MAX = 40
-_BIRTH_BEFORE = latin1_pattern(_BIRTH + r"[^0-9]{0,20}$")
-_DAY_AND_MONTH_BEFORE = latin1_pattern(
+_ANY_BIRTH: Final = latin1_pattern(_BIRTH)
+_CUE_CHARS_MAX: Final = 40
+_BIRTH_BEFORE: Final = latin1_pattern(_BIRTH + r"[^0-9]{0,20}$")
+_DAY_AND_MONTH_BEFORE: Final = latin1_pattern(
     _BIRTH + rf"[^0-9]{{0,20}}(?:{_NUMBERED}[ \xA0](?:of )?{_MONTH}|{_MONTH}\.?[ \xA0]{_NUMBERED})" + r"\.?,?[ \xA0]?$"
 )
-_MONTH_BEFORE = latin1_pattern(_BIRTH + rf"[^0-9]{{0,12}}\b{_MONTH}\.?[ \xA0]$")
+_MONTH_BEFORE: Final = latin1_pattern(_BIRTH + rf"[^0-9]{{0,12}}\b{_MONTH}\.?[ \xA0]$")
 
 
 def _birth_dates(subject: bytes, text: str, begin: int) -> Spans:
@@ -71,7 +71,7 @@ def _possible(date: str) -> bool:
     return 1 <= numbers[0] <= 12 and 1 <= numbers[1] <= 31
 
 
-_GATE = (
+_GATE: Final = (
     r"[0-9]{1,4}[./\-][0-9]{1,2}[./\-][0-9]|[0-9](?:st|nd|rd|th|\.)?[ \xA0][A-Z][a-z\xE4]{2}|\b(?:1[89]|20)[0-9]{2}\b"
     r"|\b[0-9]{1,2}(?:st|nd|rd|th)?\b"
 )
@@ -88,7 +88,7 @@ def _year_begins(subject: bytes, _text: str, start: int) -> bool:
     return begins_alone(subject, start) and cue_before(_DAY_AND_MONTH_BEFORE, subject, start)
 
 
-KINDS: tuple[PiiKind, ...] = (
+KINDS: Final[tuple[PiiKind, ...]] = (
     PiiKind(
         "DATE_OF_BIRTH",
         "dates behind a word for birth; off by default: answers often have those of famous people",

@@ -5,7 +5,9 @@ Every function takes bare characters (no separators) and returns a boolean; none
 
 from __future__ import annotations
 
-IBAN_LENGTHS = {
+from typing import Final
+
+IBAN_LENGTHS: Final = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
     "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27, "DK": 18, "DO": 28, "EE": 20, "EG": 29,
     "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28,
@@ -38,7 +40,7 @@ def card_number_valid(digits: str) -> bool:
     return _issuer_known(digits) and len(set(digits)) > 1 and luhn_valid(digits)
 
 
-_MAESTRO_PREFIXES = frozenset({
+_MAESTRO_PREFIXES: Final = frozenset({
     "5018", "5020", "5038", "5893", "6304", "6390", "6759", "6761", "6762", "6763",
 })  # fmt: skip
 """Prefixes of 12-digit cards; a checksum alone would accept too many other numbers of that length."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun, ending_like, first_of, shaped_like
 from extproc.detectors.pii.gates import GateFamily
@@ -29,7 +29,9 @@ from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 # --- by shape ------------------------------------------------------------------------------------------------------
 
 
-_LETTER_AND_DIGIT = latin1_pattern(rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]|{LETTERS_ONLY_GATE}")
+_LETTER_AND_DIGIT: Final = latin1_pattern(
+    rf"[A-Za-z][^{CELL_END}]*[0-9]|[0-9][^{CELL_END}]*[A-Za-z]|{LETTERS_ONLY_GATE}"
+)
 """A word with a token contains one of these: numbers alone are no token."""
 
 
@@ -46,8 +48,8 @@ def _secrets(subject: bytes, text: str, begin: int) -> Spans:
                 yield start, end, 0.95
 
 
-_JWT_SHAPE = r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"
-_JWT = latin1_pattern(_JWT_SHAPE)
+_JWT_SHAPE: Final = r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"
+_JWT: Final = latin1_pattern(_JWT_SHAPE)
 
 
 def _web_tokens(subject: bytes, _text: str, begin: int) -> Spans:
@@ -59,10 +61,10 @@ def _web_tokens(subject: bytes, _text: str, begin: int) -> Spans:
 
 # --- passwords in addresses ----------------------------------------------------------------------------------------
 
-_USERINFO = latin1_pattern(
+_USERINFO: Final = latin1_pattern(
     rf"[A-Za-z][A-Za-z0-9+.\-]{{1,20}}://([^/?#@:{CELL_END}]{{0,128}}:[^/?#{CELL_END}]{{1,256}})@[^/?#@{CELL_END}]"
 )
-_PLACEHOLDERS = frozenset({
+_PLACEHOLDERS: Final = frozenset({
     "password", "passwd", "pass", "pwd", "secret", "token", "xxx", "xxxx", "xxxxx", "changeme", "your_password",
     "yourpassword", "your-password", "mypassword", "example", "placeholder", "redacted", "none", "null", "true",
     "false",
@@ -81,57 +83,61 @@ def _url_credentials(subject: bytes, text: str, begin: int) -> Spans:
 
 # --- what is said to be a secret -----------------------------------------------------------------------------------
 
-_KEY_WORDS = (
+_KEY_WORDS: Final = (
     r"(?:api|access|auth|secret|private|account|encryption|signing|shared|service|master|license|admin)"
     r"[_\- ]?(?:access[_\- ]?)?key|token|secret|credentials?"
     r"|heroku[a-z0-9_\- ]{0,24}(?:key)?"
 )
-_PASSWORD_WORDS = r"password|passwd|pwd|passphrase|passcode|passwort|kennwort|mot de passe|contrase(?:\xF1|n)a|senha"
-_NAME_BEGINS = r"(?:^|[^A-Za-z]|[a-z_\-])"
-_ASSIGNS = (
+_PASSWORD_WORDS: Final = (
+    r"password|passwd|pwd|passphrase|passcode|passwort|kennwort|mot de passe|contrase(?:\xF1|n)a|senha"
+)
+_NAME_BEGINS: Final = r"(?:^|[^A-Za-z]|[a-z_\-])"
+_ASSIGNS: Final = (
     r"(?:[\"'`]?[ \xA0\t]{0,3}(?::=|=>|[:=]|\b(?:is|was|ist|est|es|to)\b)[ \xA0\t]{0,3}[\"'`]?|\n"
     r"|[\"']?,?[ \xA0\t\n]{1,12}[\"']?value[\"']?[ \xA0]{0,2}[:=][ \xA0]{0,2}[\"']?)"  # name and value apart
 )
-_KEY_CUE = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_KEY_WORDS}){_ASSIGNS}$|\b(?:bearer|basic)[ \xA0]$")
-_PASSWORD_CUE = latin1_pattern(
+_KEY_CUE: Final = latin1_pattern(rf"(?i){_NAME_BEGINS}(?:{_KEY_WORDS}){_ASSIGNS}$|\b(?:bearer|basic)[ \xA0]$")
+_PASSWORD_CUE: Final = latin1_pattern(
     rf"(?i){_NAME_BEGINS}(?:{_PASSWORD_WORDS})(?:{_ASSIGNS}|[ \xA0][\"'`]?)$"
     r"|@[A-Za-z0-9.\-]{3,60} / $"  # format of leaked account lists
 )
-_HEADER = (
+_HEADER: Final = (
     r"(?:authorization|(?:^|[^a-z])(?:x|api|auth|access|private|secret)[a-z_\-]{0,20}[_\-](?:key|token))"
     r"[\"']?[ \xA0]{0,3}:[ \xA0]{0,3}[\"']?"
 )
-_HEADER_CUE = latin1_pattern(rf"(?i){_HEADER}(?:(?:bearer|token|api-?(?:key|token))[ \xA0])?$")
-_BASIC_CUE = latin1_pattern(rf"(?i){_HEADER}basic[ \xA0]$")
-_CURL_USER_CUE = latin1_pattern(r"(?:^|[ \"'\n])(?:-u|--(?:proxy-)?user)[ =]{1,2}[\"']?([^ :\"'\n]{0,32}:[\"']?)?$")
-_ANY_WORD = latin1_pattern(
+_HEADER_CUE: Final = latin1_pattern(rf"(?i){_HEADER}(?:(?:bearer|token|api-?(?:key|token))[ \xA0])?$")
+_BASIC_CUE: Final = latin1_pattern(rf"(?i){_HEADER}basic[ \xA0]$")
+_CURL_USER_CUE: Final = latin1_pattern(
+    r"(?:^|[ \"'\n])(?:-u|--(?:proxy-)?user)[ =]{1,2}[\"']?([^ :\"'\n]{0,32}:[\"']?)?$"
+)
+_ANY_WORD: Final = latin1_pattern(
     r"(?i)key|token|secret|credential|heroku|bearer|basic|pass|pwd|kennwort|contrase|senha| / |authorization"
     r"| -u[ =]|-user[ =]"
 )
-_CUE_CHARS_MAX = 40
-_VALUE = latin1_pattern(f"[^{CELL_END}]+")
-_VALUE_CHARS_MAX = 2_048
-_PARAMETER = latin1_pattern(r"&[A-Za-z_.\-]{1,40}=")
-_KEY_CHARS_MIN = 16
-_PASSWORD_CHARS_MIN = 8
-_PASSWORD_DISTINCT_MIN = 5
-_DISTINCT_MIN = 8
-_KEY_SHAPE = latin1_pattern(r"^[A-Za-z0-9+/_.~\-]+={0,3}$")
-_CODE = latin1_pattern(
+_CUE_CHARS_MAX: Final = 40
+_VALUE: Final = latin1_pattern(f"[^{CELL_END}]+")
+_VALUE_CHARS_MAX: Final = 2_048
+_PARAMETER: Final = latin1_pattern(r"&[A-Za-z_.\-]{1,40}=")
+_KEY_CHARS_MIN: Final = 16
+_PASSWORD_CHARS_MIN: Final = 8
+_PASSWORD_DISTINCT_MIN: Final = 5
+_DISTINCT_MIN: Final = 8
+_KEY_SHAPE: Final = latin1_pattern(r"^[A-Za-z0-9+/_.~\-]+={0,3}$")
+_CODE: Final = latin1_pattern(
     r"^[$%]|[()]|^[a-z_]+[.:/]|//|::|^[0-9.\-:/+]+$|^[A-Z]?[a-z]+[0-9]{0,2}$"
     r"|^[A-Za-z]+[0-9]{0,2}(?:[_.\-](?:[A-Za-z]+[0-9]{0,2}|[0-9]{1,2}))+$|^[A-Z]{2,}(?:_[A-Z0-9]+)+$"
 )
 """Variables, calls, attributes, addresses, numbers, words, words joined by hyphens and dots, and NAMES_LIKE_THIS_1."""
-_DIGITS = latin1_pattern(r"[0-9]+")
-_LETTER = latin1_pattern(r"[A-Za-z]")
-_KINDS_OF_CHARACTERS = [latin1_pattern(kind) for kind in (r"[0-9]", r"[a-z]", r"[A-Z]", r"[^A-Za-z0-9_.\-:/]")]
-_BEYOND_LOWER_CASE = r"[^a-z0-9_.\-:/]"  # of the last two kinds
-_SECRET_GATE = "|".join((
+_DIGITS: Final = latin1_pattern(r"[0-9]+")
+_LETTER: Final = latin1_pattern(r"[A-Za-z]")
+_KINDS_OF_CHARACTERS: Final = [latin1_pattern(kind) for kind in (r"[0-9]", r"[a-z]", r"[A-Z]", r"[^A-Za-z0-9_.\-:/]")]
+_BEYOND_LOWER_CASE: Final = r"[^a-z0-9_.\-:/]"  # of the last two kinds
+_SECRET_GATE: Final = "|".join((
     word_holding(_PASSWORD_CHARS_MIN, "[0-9]", _BEYOND_LOWER_CASE),
     word_holding(_KEY_CHARS_MIN, "[0-9]"),
 ))  # fmt: skip
 """Shorter or less varied values are not secrets, like most words with a digit: ``32-page``, ``covid-19``."""
-_MAY_BE_SECRET = latin1_pattern(_SECRET_GATE)
+_MAY_BE_SECRET: Final = latin1_pattern(_SECRET_GATE)
 
 
 def _assigned(subject: bytes, text: str, begin: int) -> Spans:
@@ -227,11 +233,11 @@ def _is_basic(value: bytes) -> bool:
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
-_NAMED_CHARS_MIN = 12
-_UNNAMED_CHARS_MIN = 24
-_JWT_CHARS_MIN = 13
-_ASSIGNED_CHARS_MIN = 5
-_PORT = latin1_pattern(r"^[0-9]{1,5}$")
+_NAMED_CHARS_MIN: Final = 12
+_UNNAMED_CHARS_MIN: Final = 24
+_JWT_CHARS_MIN: Final = 13
+_ASSIGNED_CHARS_MIN: Final = 5
+_PORT: Final = latin1_pattern(r"^[0-9]{1,5}$")
 
 
 def _in_word(subject: bytes, start: int) -> bool:
@@ -258,7 +264,7 @@ def _user_begins(_subject: bytes, text: str, start: int) -> bool:
     return not variable and not is_port and password.lower() not in _PLACEHOLDERS
 
 
-_USER_BEGINNING = ending_like(
+_USER_BEGINNING: Final = ending_like(
     "URL_CREDENTIALS",
     rf"[A-Za-z][A-Za-z0-9+.\-]{{1,20}}://[^/?#@:{CELL_END}]{{0,128}}:[^/?#{CELL_END}]{{1,256}}$",
     _user_begins,
@@ -290,10 +296,10 @@ def _vendors_beginning(vendors: Sequence[Beginnings]) -> BeginningFinder:
     return first_of(finders, f"(?:^|[^A-Za-z0-9])(?:{gate})")
 
 
-_JWT_BEGINNING = shaped_like("JWT", _JWT_SHAPE, _web_token_begins)
-_URL_GATE = rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@"
+_JWT_BEGINNING: Final = shaped_like("JWT", _JWT_SHAPE, _web_token_begins)
+_URL_GATE: Final = rf"[A-Za-z0-9]://[^/?#@:{CELL_END}]*:[^/?#{CELL_END}]+@"
 
-KINDS: tuple[PiiKind, ...] = (
+KINDS: Final[tuple[PiiKind, ...]] = (
     PiiKind(
         "URL_CREDENTIALS",
         "users and passwords in URLs",

@@ -7,7 +7,7 @@ delivers separately.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import re2
 
@@ -20,14 +20,14 @@ from extproc.detectors.text.latin1 import latin1_pattern
 
 Checksum = Literal["none", "luhn", "mod97", "verhoeff", "mod11_10"]
 
-_CUE_CHARS_MAX = 40
-_DIGIT_CHECKS: dict[str, Callable[[str], bool]] = {
+_CUE_CHARS_MAX: Final = 40
+_DIGIT_CHECKS: Final[dict[str, Callable[[str], bool]]] = {
     "luhn": luhn_valid,
     "verhoeff": verhoeff_valid,
     "mod11_10": mod11_10_valid,
 }
-_CHECKED_CHARS_MAX = 64
-_BEGINNING_CHARS_MIN = 3
+_CHECKED_CHARS_MAX: Final = 64
+_BEGINNING_CHARS_MIN: Final = 3
 
 
 class CustomRecognizer:

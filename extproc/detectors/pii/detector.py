@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from extproc.detectors.pii import national_ids, phone
 from extproc.detectors.pii.beginnings import BeginningFinder, Begun
@@ -42,17 +43,17 @@ from extproc.detectors.text.folding import (
 from extproc.detectors.text.latin1 import latin1_bytes
 from extproc.domain.finding import Finding
 
-_MARKS = frozenset("0123456789@:&") | OTHER_NUMBER_MARKS
+_MARKS: Final = frozenset("0123456789@:&") | OTHER_NUMBER_MARKS
 """A short text contains one of these if it has a value, or can be read differently: ``&`` covers escapes
 without any of the others.
 """
-_COLONS = frozenset(":") | OTHER_COLONS
-_VALUE_CHARS_MIN = 6
+_COLONS: Final = frozenset(":") | OTHER_COLONS
+_VALUE_CHARS_MIN: Final = 6
 """No value is shorter in any spelling, except ``::1``, a date of birth, and configured types."""
 
-_SEPARATORS = r" \xA0.()\-/+"
-_NUMBER_CHARS_MIN = 7
-LONG_NUMBERS = "|".join((
+_SEPARATORS: Final = r" \xA0.()\-/+"
+_NUMBER_CHARS_MIN: Final = 7
+LONG_NUMBERS: Final = "|".join((
     word_holding(_NUMBER_CHARS_MIN, "[0-9]"),
     "[0-9]{6}",
     rf"[0-9][{_SEPARATORS}]{{0,2}}[ \xA0][{_SEPARATORS}]{{0,2}}[0-9]",

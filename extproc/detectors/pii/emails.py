@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.pii.beginnings import Begun
 from extproc.detectors.pii.gates import GateFamily
 from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import CELL_END, Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
-_LETTER = r"A-Za-z0-9\xC0-\xFF?"
-_EMAIL = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
-_COLON = 0x3A
-_USER_CHARS_MAX = 160
-_USER_BEFORE = latin1_pattern(rf"://[^/?#@:{CELL_END}]*:$")
+_LETTER: Final = r"A-Za-z0-9\xC0-\xFF?"
+_EMAIL: Final = latin1_pattern(rf"[{_LETTER}._%+\-]+@(?:[{_LETTER}](?:[{_LETTER}\-]*[{_LETTER}])?\.)+[A-Za-z]{{2,24}}")
+_COLON: Final = 0x3A
+_USER_CHARS_MAX: Final = 160
+_USER_BEFORE: Final = latin1_pattern(rf"://[^/?#@:{CELL_END}]*:$")
 """Followed by the password of a URL, and the host."""
-_FILE_ENDINGS = frozenset({
+_FILE_ENDINGS: Final = frozenset({
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "tgz", "js", "ts", "tsx", "jsx", "css", "json", "html", "htm",
     "xml", "txt", "pdf", "exe", "dll", "yaml", "yml", "log",
 })  # fmt: skip
@@ -53,7 +55,7 @@ def _local_part_start(text: str, start: int, at: int) -> int:
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
-_EMAIL_BEGUN = latin1_pattern(rf"[{_LETTER}._%+\-]+@[{_LETTER}.\-]*$")
+_EMAIL_BEGUN: Final = latin1_pattern(rf"[{_LETTER}._%+\-]+@[{_LETTER}.\-]*$")
 
 
 def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
@@ -61,9 +63,9 @@ def _email_beginning(subject: bytes, text: str, begin: int) -> Begun | None:
     return None if match is None or text.startswith("git@", match.start()) else ("EMAIL", match.start())
 
 
-_GATE = rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}"
+_GATE: Final = rf"[{_LETTER}._%+\-]@[{_LETTER}][{_LETTER}.\-]*\.[A-Za-z]{{2}}"
 
-KINDS: tuple[PiiKind, ...] = (
+KINDS: Final[tuple[PiiKind, ...]] = (
     PiiKind(
         "EMAIL",
         "e-mail addresses",

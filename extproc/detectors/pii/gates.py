@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from extproc.detectors.text.automata import automaton
 from extproc.detectors.text.latin1 import latin1_options, latin1_pattern
 
-_AUTOMATON_BYTES_MAX = 16 << 20
+_AUTOMATON_BYTES_MAX: Final = 16 << 20
 
 
 class GateFamily(StrEnum):
@@ -32,7 +32,7 @@ class GateFamily(StrEnum):
     ALONE = "alone"  # each alone
 
 
-_CONDITIONAL = frozenset({GateFamily.NUMBERS, GateFamily.SHAPES, GateFamily.VARIETY})
+_CONDITIONAL: Final = frozenset({GateFamily.NUMBERS, GateFamily.SHAPES, GateFamily.VARIETY})
 
 
 class Gates:

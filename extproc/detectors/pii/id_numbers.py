@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class IdNumber(NamedTuple):
@@ -15,8 +15,8 @@ class IdNumber(NamedTuple):
     cue: str = ""
 
 
-NINE_DIGITS = ("999999999", "999 999 999", "999-999-999")
-ELEVEN_DIGITS = ("99999999999",)
+NINE_DIGITS: Final = ("999999999", "999 999 999", "999-999-999")
+ELEVEN_DIGITS: Final = ("99999999999",)
 
 
 def any_number(_: str) -> bool:
@@ -24,11 +24,11 @@ def any_number(_: str) -> bool:
     return True
 
 
-_VERHOEFF_PRODUCTS = (
+_VERHOEFF_PRODUCTS: Final = (
     "0123456789", "1234067895", "2340178956", "3401289567", "4012395678", "5987604321", "6598710432", "7659821043",
     "8765932104", "9876543210",
 )  # fmt: skip
-_VERHOEFF_PLACES = (
+_VERHOEFF_PLACES: Final = (
     "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
 )  # fmt: skip
 

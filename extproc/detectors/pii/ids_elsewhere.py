@@ -6,6 +6,8 @@ none raises. Sources are cited where a rule is not a plain weighted sum.
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.pii.checksums import luhn_valid
 from extproc.detectors.pii.id_numbers import (
     ELEVEN_DIGITS,
@@ -77,7 +79,7 @@ def kr_rrn_plausible(digits: str) -> bool:
     return date_plausible(digits[4:6], digits[2:4]) and digits[6] in "12345678"
 
 
-_CURP_VALUES = {character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ")}
+_CURP_VALUES: Final = {character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ")}
 
 
 def mx_curp_valid(code: str) -> bool:
@@ -135,7 +137,7 @@ def au_medicare_valid(digits: str) -> bool:
 
 
 # fmt: off - one kind a line or two
-ELSEWHERE: tuple[IdNumber, ...] = (
+ELSEWHERE: Final[tuple[IdNumber, ...]] = (
     IdNumber("US_ITIN", ("999-99-9999",), us_itin_plausible),
     IdNumber("US_ITIN", ("999999999", "999 99 9999", "999-999999", "99999-9999"), us_itin_plausible, "itin|taxpayer"),
     IdNumber("CA_SIN", NINE_DIGITS, ca_sin_valid, "sin|social insurance|nas"),

@@ -6,6 +6,8 @@ none raises. Sources are cited where a rule is not a plain weighted sum.
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.pii.checksums import luhn_valid
 from extproc.detectors.pii.id_numbers import (
     ELEVEN_DIGITS,
@@ -16,7 +18,7 @@ from extproc.detectors.pii.id_numbers import (
     weighted,
 )
 
-_NINO_NEVER = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
+_NINO_NEVER: Final = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
 
 
 def uk_nino_plausible(number: str) -> bool:
@@ -67,7 +69,7 @@ def fr_nir_valid(number: str) -> bool:
     return (1 <= month <= 12 or 20 <= month <= 42 or month >= 50) and 97 - int(digits[:13]) % 97 == int(digits[13:])
 
 
-_NIF_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
+_NIF_LETTERS: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 
 def es_nif_valid(number: str) -> bool:
@@ -76,7 +78,7 @@ def es_nif_valid(number: str) -> bool:
     return digits.isdigit() and int(digits) > 0 and _NIF_LETTERS[int(digits) % 23] == number[-1]
 
 
-_FISCAL_ODD = {
+_FISCAL_ODD: Final = {
     **dict(zip("0123456789", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21), strict=True)),
     **dict(
         zip(
@@ -126,7 +128,7 @@ def se_personal_number_valid(digits: str) -> bool:
     return born and century_known and luhn_valid(short)
 
 
-_HETU_CHECKS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
+_HETU_CHECKS: Final = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
 
 def fi_hetu_valid(number: str) -> bool:
@@ -202,9 +204,9 @@ def ru_snils_valid(digits: str) -> bool:
     return int(digits[:9]) > 1_001_998 and weighted(digits[:9], "987654321") % 101 % 100 == int(digits[9:])
 
 
-_NINO_SHAPES = ("AA999999A", "AA 99 99 99 A", "AA 999999 A", "AA 999999A", "AA-99-99-99-A")
+_NINO_SHAPES: Final = ("AA999999A", "AA 99 99 99 A", "AA 999999 A", "AA 999999A", "AA-99-99-99-A")
 # fmt: off - one kind a line or two
-EUROPE: tuple[IdNumber, ...] = (
+EUROPE: Final[tuple[IdNumber, ...]] = (
     IdNumber("UK_NINO", _NINO_SHAPES, uk_nino_plausible),
     IdNumber("UK_NINO", _NINO_SHAPES, uk_nino_plausible, "nino|national insurance|ni (?:number|no)"),
     IdNumber("UK_NHS", ("9999999999", "999 999 9999", "999-999-9999"), uk_nhs_valid, "nhs"),

@@ -5,8 +5,10 @@ For one block only (at most 135 bytes): an address has 40.
 
 from __future__ import annotations
 
-_MASK = (1 << 64) - 1
-_RATE_BYTES = 136
+from typing import Final
+
+_MASK: Final = (1 << 64) - 1
+_RATE_BYTES: Final = 136
 
 
 def _round_constants() -> list[int]:
@@ -33,8 +35,8 @@ def _moves() -> list[tuple[int, int, int]]:
     return moves
 
 
-_CONSTANTS = _round_constants()
-_MOVES = _moves()
+_CONSTANTS: Final = _round_constants()
+_MOVES: Final = _moves()
 
 
 def keccak256(message: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.pii import (
     account_numbers,
     birth_dates,
@@ -15,14 +17,14 @@ from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.national_ids import NATIONAL_ID_KINDS
 from extproc.detectors.pii.postal_addresses import POSTAL_ADDRESS
 
-BEFORE_NATIONAL_IDS: tuple[PiiKind, ...] = (
+BEFORE_NATIONAL_IDS: Final[tuple[PiiKind, ...]] = (
     *credentials.KINDS,
     *emails.KINDS,
     account_numbers.IBAN,
     *wallets.KINDS,
     *network_addresses.KINDS,
 )
-BEHIND_NATIONAL_IDS: tuple[PiiKind, ...] = (
+BEHIND_NATIONAL_IDS: Final[tuple[PiiKind, ...]] = (
     account_numbers.CREDIT_CARD,
     account_numbers.US_SSN,
     *birth_dates.KINDS,
@@ -30,19 +32,19 @@ BEHIND_NATIONAL_IDS: tuple[PiiKind, ...] = (
 )
 """In order of precedence: a span of an earlier kind is never given to a later one."""
 
-KINDS: tuple[PiiKind, ...] = (*BEFORE_NATIONAL_IDS, *BEHIND_NATIONAL_IDS)
+KINDS: Final[tuple[PiiKind, ...]] = (*BEFORE_NATIONAL_IDS, *BEHIND_NATIONAL_IDS)
 """All but national ids, which are found in one pass, and private keys and addresses, which are longer than a cell."""
 
-PRIVATE_KEY = "PRIVATE_KEY"
-NATIONAL_ID = "NATIONAL_ID"
+PRIVATE_KEY: Final = "PRIVATE_KEY"
+NATIONAL_ID: Final = "NATIONAL_ID"
 
-IMPLIED = {one.name: one.implies for one in KINDS if one.implies} | {NATIONAL_ID: frozenset(NATIONAL_ID_KINDS)}
+IMPLIED: Final = {one.name: one.implies for one in KINDS if one.implies} | {NATIONAL_ID: frozenset(NATIONAL_ID_KINDS)}
 """Kinds implied by another kind."""
 
-DEFAULT_ENTITIES = (*(one.name for one in KINDS if one.by_default), PRIVATE_KEY, NATIONAL_ID)
+DEFAULT_ENTITIES: Final = (*(one.name for one in KINDS if one.by_default), PRIVATE_KEY, NATIONAL_ID)
 """What a guard looks for if the configuration names no kinds."""
 
-ENTITIES = (
+ENTITIES: Final = (
     *DEFAULT_ENTITIES,
     *(one.name for one in KINDS if not one.by_default),
     POSTAL_ADDRESS,

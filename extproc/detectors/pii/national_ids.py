@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import re2
 
@@ -20,23 +20,23 @@ from extproc.detectors.pii.recognizer import CELL_END, Candidate
 from extproc.detectors.text.automata import compiled_on_use
 from extproc.detectors.text.latin1 import DIGIT_BYTES, latin1_pattern, stands_alone
 
-_CUE_CHARS_MAX = 40
+_CUE_CHARS_MAX: Final = 40
 
-NUMBERS = (*EUROPE, *ELSEWHERE)
+NUMBERS: Final = (*EUROPE, *ELSEWHERE)
 
-NATIONAL_ID_KINDS = tuple(dict.fromkeys(number.kind for number in NUMBERS))
+NATIONAL_ID_KINDS: Final = tuple(dict.fromkeys(number.kind for number in NUMBERS))
 """Every kind found here."""
 
-_SHAPE_OF = bytes.maketrans(
+_SHAPE_OF: Final = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\xa0", b"9" * 10 + b"A" * 52 + b" "
 )
-_IN_WORD = latin1_pattern(f"[^{CELL_END}]")
-_SEPARATORS = b" \xa0.-/+"
-_NO_SEPARATORS = str.maketrans("", "", _SEPARATORS.decode("latin-1"))
-_BEGUN_CHARS_MIN = 8
-_BEGUN_CHARS_MAX = 32
-_GROUP = latin1_pattern("[0-9A-Za-z]+")
-_GROUPS_AT_END = latin1_pattern(r"[0-9A-Za-z](?:[ \xA0.\-/+]?[0-9A-Za-z])*[ \xA0.\-/+]?$")
+_IN_WORD: Final = latin1_pattern(f"[^{CELL_END}]")
+_SEPARATORS: Final = b" \xa0.-/+"
+_NO_SEPARATORS: Final = str.maketrans("", "", _SEPARATORS.decode("latin-1"))
+_BEGUN_CHARS_MIN: Final = 8
+_BEGUN_CHARS_MAX: Final = 32
+_GROUP: Final = latin1_pattern("[0-9A-Za-z]+")
+_GROUPS_AT_END: Final = latin1_pattern(r"[0-9A-Za-z](?:[ \xA0.\-/+]?[0-9A-Za-z])*[ \xA0.\-/+]?$")
 
 
 def _shape_pattern(shape: str) -> str:
@@ -49,7 +49,7 @@ def _cue_pattern(words: str, ending: str) -> Any:
     return compiled_on_use(rf"(?i)(?:^|[^a-z])(?:{words}){ending}".encode(), re2.Options)
 
 
-_NEAR = r"(?:[^a-z0-9][^0-9]{0,24})?$"
+_NEAR: Final = r"(?:[^a-z0-9][^0-9]{0,24})?$"
 """The word ends at most 24 characters before the number, with no digit between."""
 
 
@@ -186,7 +186,7 @@ def _goes_before(subject: bytes, start: int) -> bool:
     return start > 0 and subject[start] not in DIGIT_BYTES and _IN_WORD.match(subject, start - 1) is not None
 
 
-GATE = (
+GATE: Final = (
     r"[0-9](?:[ \xA0.\-+/]?[0-9]){7}|\b[A-Za-z]{1,3}-?[0-9]{6}|[0-9]{7}-?[A-Za-z]|[0-9]{6}[A-Za-z][0-9]{3}"
     r"|[0-9](?:\.[0-9]{3}){2}-[A-Za-z]"
     r"|\b[A-Z]{2}[ \xA0](?:[0-9]{2}[ \xA0]?){3}[A-Z]|[A-Za-z]{2}(?:-[0-9]{2}){3}-[A-Za-z]"

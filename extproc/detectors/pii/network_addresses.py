@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Final
 
 from extproc.detectors.pii.beginnings import begins_alone, ending_like, shaped_like, word_chars_in
 from extproc.detectors.pii.gates import GateFamily
@@ -10,23 +11,23 @@ from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, cue_before, latin1_pattern, stands_alone
 
-_IPV4 = latin1_pattern(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b")
-_IPV6 = latin1_pattern(r"[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
-_VERSION_CUE = latin1_pattern(
+_IPV4: Final = latin1_pattern(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b")
+_IPV6: Final = latin1_pattern(r"[0-9A-Fa-f:]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+_VERSION_CUE: Final = latin1_pattern(
     r"(?i)(?:\b(?:chapter|section|sec|clause|paragraph|article|appendix|figure|fig|table|versions?|ver|release|build|rev"
     r"|firmware|kapitel|abschnitt|ziffer|chapitre|secci[oó]n|cap[ií]tulo|v)[.: \xA0]{0,2}|\xA7[ \xA0]?)$"
 )
-_ADDRESS_CUE = latin1_pattern(
+_ADDRESS_CUE: Final = latin1_pattern(
     r"(?i)\b(?:ip(?:v4)?|ips|host|server|address|addr|adresse|from|login|subnet|dns|gateway|ping|ssh|curl|client|peer|node"
     r"|nameserver|router|via|https?|src|dst|source|destination)\b[^0-9]{0,12}$"
 )
-_LOCAL_CUE = latin1_pattern(
+_LOCAL_CUE: Final = latin1_pattern(
     r"(?i)\b(?:ip|ipv6|host|address|addr|adresse|from|src|dst|listen(?:s|ing)?|bind|loopback|localhost|unspecified"
     r"|ping6?)(?:[ \xA0](?:on|to|is|ist|est|at))?[ \xA0]?[:=]?[ \xA0]?$"
 )
-_SECTION_NUMBER_MAX = 30
-_IPV6_CHARACTERS_MAX = 45
-_LOCAL = frozenset({"::", "::1"})
+_SECTION_NUMBER_MAX: Final = 30
+_IPV6_CHARACTERS_MAX: Final = 45
+_LOCAL: Final = frozenset({"::", "::1"})
 
 
 def _ip_addresses(subject: bytes, text: str, begin: int) -> Spans:
@@ -85,9 +86,9 @@ def _ipv6_plausible(candidate: str) -> bool:
     return long_enough and any(character.isdigit() for character in candidate)
 
 
-_MAC_SHAPES = r"(?i)[0-9A-F]{2}(?:(?::[0-9A-F]{2}){5}|(?:-[0-9A-F]{2}){5})|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
-_MAC = latin1_pattern(_MAC_SHAPES)
-_NO_ONES_MAC = frozenset({"000000000000", "ffffffffffff"})
+_MAC_SHAPES: Final = r"(?i)[0-9A-F]{2}(?:(?::[0-9A-F]{2}){5}|(?:-[0-9A-F]{2}){5})|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
+_MAC: Final = latin1_pattern(_MAC_SHAPES)
+_NO_ONES_MAC: Final = frozenset({"000000000000", "ffffffffffff"})
 """Unspecified and broadcast addresses."""
 
 
@@ -101,7 +102,7 @@ def _mac_addresses(subject: bytes, text: str, begin: int) -> Spans:
             yield start, end, 0.9
 
 
-_NO_SEPARATORS = {ord(separator): None for separator in ":-."}
+_NO_SEPARATORS: Final = {ord(separator): None for separator in ":-."}
 
 
 def _hex_goes_on(subject: bytes, start: int, end: int) -> bool:
@@ -115,12 +116,12 @@ def _hex_goes_on(subject: bytes, start: int, end: int) -> bool:
     return goes_on or (comes_from and subject[start + 2] == before[1])
 
 
-_HEX = frozenset(b"0123456789abcdefABCDEF")
+_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
 # --- what a text that is cut off may end with ----------------------------------------------------------------------
 
-_MAC_DIGITS_MIN = 8
+_MAC_DIGITS_MIN: Final = 8
 
 
 def _ipv4_begins(subject: bytes, text: str, start: int) -> bool:
@@ -142,14 +143,14 @@ def _mac_begins(subject: bytes, _text: str, start: int) -> bool:
     return word_chars_in(subject, start) >= _MAC_DIGITS_MIN and not _hex_goes_on(subject, start, len(subject))
 
 
-_IP_GATE = (
+_IP_GATE: Final = (
     r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]|(?:^|[^0-9A-Za-z:]):(?::$|:[^:0-9A-Za-z])"
 )
-_MAC_GATE = (
+_MAC_GATE: Final = (
     r"(?i)[0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-][0-9A-F]{2}[:\-]|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}"
 )
 
-KINDS: tuple[PiiKind, ...] = (
+KINDS: Final[tuple[PiiKind, ...]] = (
     PiiKind(
         "IP_ADDRESS",
         "addresses of hosts, IPv4 and IPv6",

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
-_REPEAT = re.compile(r"\{([0-9]{1,4})(?:(,)([0-9]{0,4}))?\}")
-_GROUP = re.compile(r"\((?:\?(?:P?<[A-Za-z_0-9]+>|(?P<flags>[imsU]*(?:-[imsU]+)?):))?")
-_FLAGS = re.compile(r"\(\?([imsU]+(?:-[imsU]+)?)\)")
-_CLASS = re.compile(r"\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[pP]\{[^}]*\}|\\x\{[^}]*\}|\\.|[^\]\\])*\]", re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[0-9A-Fa-f]+\}|[0-9A-Fa-f]{2})|0?[0-7]{2,3}|.)", re.DOTALL)
-_MARKS = frozenset({"\\b", "\\B", "\\A", "\\z", "^", "$"})
-_ENDLESS = -1
+_REPEAT: Final = re.compile(r"\{([0-9]{1,4})(?:(,)([0-9]{0,4}))?\}")
+_GROUP: Final = re.compile(r"\((?:\?(?:P?<[A-Za-z_0-9]+>|(?P<flags>[imsU]*(?:-[imsU]+)?):))?")
+_FLAGS: Final = re.compile(r"\(\?([imsU]+(?:-[imsU]+)?)\)")
+_CLASS: Final = re.compile(r"\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[pP]\{[^}]*\}|\\x\{[^}]*\}|\\.|[^\]\\])*\]", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[0-9A-Fa-f]+\}|[0-9A-Fa-f]{2})|0?[0-7]{2,3}|.)", re.DOTALL)
+_MARKS: Final = frozenset({"\\b", "\\B", "\\A", "\\z", "^", "$"})
+_ENDLESS: Final = -1
 
 
 class PatternNotRead(Exception):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from extproc.detectors.pii.beginnings import begins_alone, digits_in, shaped_like
 from extproc.detectors.pii.gates import GateFamily
@@ -15,16 +16,16 @@ from extproc.detectors.pii.phone_cues import BEHIND_CHARS_MAX, cue_may_follow, c
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import DIGIT_BYTES, WORD_BYTES, digits_of, latin1_pattern, stands_alone
 
-_GAP = r"[ \xA0.\-/]?"
-_INTERNATIONAL_SHAPE = rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}"
-_INTERNATIONAL = latin1_pattern(_INTERNATIONAL_SHAPE)
-_EXTENSION = latin1_pattern(r"[xX][0-9]{1,6}\b")
-_NORTH_AMERICAN_SHAPE = (
+_GAP: Final = r"[ \xA0.\-/]?"
+_INTERNATIONAL_SHAPE: Final = rf"(?:\+|\b00{_GAP})\(?[1-9](?:{_GAP}\(?[0-9]\)?){{6,17}}"
+_INTERNATIONAL: Final = latin1_pattern(_INTERNATIONAL_SHAPE)
+_EXTENSION: Final = latin1_pattern(r"[xX][0-9]{1,6}\b")
+_NORTH_AMERICAN_SHAPE: Final = (
     r"(?:1[ \xA0.\-]?)?(?:\([2-9][0-9]{2}\)[ \xA0\-]?|[2-9][0-9]{2}[.\-])[0-9]{3}[ \xA0.\-][0-9]{4}(?:x[0-9]{1,6})?"
     r"|[2-9][0-9]{2}[ \xA0][2-9][0-9]{2}[ \xA0][0-9]{4}"
 )
-_NORTH_AMERICAN = latin1_pattern(_NORTH_AMERICAN_SHAPE)
-_TRUNK_ZERO_SHAPE = (
+_NORTH_AMERICAN: Final = latin1_pattern(_NORTH_AMERICAN_SHAPE)
+_TRUNK_ZERO_SHAPE: Final = (
     r"\b0[1-9](?:(?:[ \xA0.][0-9]{2}){4}|-[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{2})"
     r"|\(0[1-9][0-9]{0,4}\)[ \xA0\-]?[0-9]{2,8}(?:[ \xA0\-][0-9]{2,6}){0,3}"
     r"|\b0[1-9][0-9]{1,2}-[0-9]{2,3}(?:[ \xA0][0-9]{2}){2}"
@@ -34,34 +35,34 @@ _TRUNK_ZERO_SHAPE = (
     r"|\b0[1-9][0-9]{2}(?:(?:[ \xA0][0-9]{2}){3}|(?:\.[0-9]{3}){2})"
     r"|\b06[ \xA0\-]?[1-9][0-9]?/[0-9]{3}[ \xA0\-][0-9]{3,4}"
 )
-_TRUNK_ZERO = latin1_pattern(_TRUNK_ZERO_SHAPE)
-_AREA_IN_BRACKETS_SHAPE = (
+_TRUNK_ZERO: Final = latin1_pattern(_TRUNK_ZERO_SHAPE)
+_AREA_IN_BRACKETS_SHAPE: Final = (
     r"\([1-9][0-9]\)[ \xA0]?9?[0-9]{4}[ \xA0\-][0-9]{4}|\([1-9][0-9]{0,2}\)/[0-9]{3}[ \xA0\-][0-9]{4}"
     r"|\([1-9][0-9]{1,3}\)[ \xA0]?(?:[0-9]{7,9}|[0-9]{3}(?:[ \xA0][0-9]{3}){2})"
 )
-_AREA_IN_BRACKETS = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
-_SHORT_GROUPS_SHAPE = (
+_AREA_IN_BRACKETS: Final = latin1_pattern(_AREA_IN_BRACKETS_SHAPE)
+_SHORT_GROUPS_SHAPE: Final = (
     r"(?:8[ \xA0\-]?)?(?:\([1-9][0-9]{2}\)[ \xA0\-]?|[1-9][0-9]{1,2}[ \xA0\-])"
     r"[0-9]{3}(?:[ \xA0][0-9]{2}[ \xA0][0-9]{2}|-[0-9]{2}-[0-9]{2})"
     r"|[1-9][1-9][ \xA0]9[0-9]{4}-[0-9]{4}|[1-9][0-9]/[0-9]{3}[ \xA0\-][0-9]{4}"
 )
-_SHORT_GROUPS = latin1_pattern(_SHORT_GROUPS_SHAPE)
-_CUED_GAP = r"(?:[ \xA0.\-/]?|[ \xA0]-[ \xA0])"
-_ANY_NUMBER = latin1_pattern(rf"\(?[0-9]\)?(?:{_CUED_GAP}\(?[0-9]\)?){{6,14}}")
-_LAST_NUMBER = latin1_pattern(r"(\(?[0-9](?:[ \xA0.()\-/]{0,5}[0-9]){6,}\)?(?:[xX][0-9]{1,6})?)[^0-9]*$")
-_DATE = latin1_pattern(
+_SHORT_GROUPS: Final = latin1_pattern(_SHORT_GROUPS_SHAPE)
+_CUED_GAP: Final = r"(?:[ \xA0.\-/]?|[ \xA0]-[ \xA0])"
+_ANY_NUMBER: Final = latin1_pattern(rf"\(?[0-9]\)?(?:{_CUED_GAP}\(?[0-9]\)?){{6,14}}")
+_LAST_NUMBER: Final = latin1_pattern(r"(\(?[0-9](?:[ \xA0.()\-/]{0,5}[0-9]){6,}\)?(?:[xX][0-9]{1,6})?)[^0-9]*$")
+_DATE: Final = latin1_pattern(
     r"^\(?(?:(?:19|20)[0-9]{2}[ .\-/][01]?[0-9][ .\-/][0-3]?[0-9]"
     r"|[0-3]?[0-9][ .\-/][0-3]?[0-9][ .\-/](?:19|20)[0-9]{2})"
 )
 
-_COUNTRY_CODES_2 = frozenset({
+_COUNTRY_CODES_2: Final = frozenset({
     "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51",
     "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90",
     "91", "92", "93", "94", "95", "98",
 })  # fmt: skip
 """Two-digit country codes; 1 and 7 are single digits, all others have three. Source: ITU-T E.164."""
 
-_NATIONAL_DIGITS = {
+_NATIONAL_DIGITS: Final = {
     "1": (10, 10), "7": (10, 10), "27": (5, 10), "31": (9, 9), "32": (8, 9), "33": (9, 9), "34": (9, 9), "39": (6, 12),
     "41": (9, 9), "43": (5, 13), "44": (9, 10), "45": (8, 8), "46": (7, 9), "47": (8, 8), "48": (7, 9), "49": (5, 11),
     "52": (10, 11), "55": (10, 11), "61": (9, 9), "81": (9, 10), "82": (5, 11), "86": (7, 11), "91": (10, 10),
@@ -71,9 +72,9 @@ _NATIONAL_DIGITS = {
 }  # fmt: skip
 """Fewest and most digits behind the country code, where they are few, or fewer or more than elsewhere."""
 
-_NATIONAL_DIGITS_ELSEWHERE = (6, 12)
-_DIGITS_MIN = 7
-_ESCAPED_LINE_END = re.compile(rb"\\[nrt](?=[+(0-9])")
+_NATIONAL_DIGITS_ELSEWHERE: Final = (6, 12)
+_DIGITS_MIN: Final = 7
+_ESCAPED_LINE_END: Final = re.compile(rb"\\[nrt](?=[+(0-9])")
 
 
 def phone_spans(subject: bytes, text: str, begin: int, behind: str = "") -> Spans:
@@ -216,7 +217,7 @@ def _national_begins(subject: bytes, _text: str, start: int) -> bool:
     return alone and digits_in(subject, start) >= _DIGITS_MIN
 
 
-KINDS: tuple[PiiKind, ...] = (
+KINDS: Final[tuple[PiiKind, ...]] = (
     PiiKind(
         "PHONE",
         "phone numbers: international, North American, with a trunk zero, or with a word for one before or behind",

@@ -16,7 +16,7 @@ import codecs
 import re
 import unicodedata
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from extproc.detectors.pii import postal_parts as parts
 from extproc.detectors.pii.beginnings import beginnings_at_end
@@ -34,47 +34,48 @@ from extproc.detectors.text.folding import folded_bytes
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_options, latin1_pattern
 from extproc.domain.finding import Finding
 
-POSTAL_ADDRESS = "POSTAL_ADDRESS"
-DETECTOR = "pii.postal_address"
-ABOUT = (
+POSTAL_ADDRESS: Final = "POSTAL_ADDRESS"
+DETECTOR: Final = "pii.postal_address"
+ABOUT: Final = (
     "postal addresses: street and house number, with postcode or place behind, or with a word for an address before;"
     " off by default: answers often have those of shops and offices"
 )
-ADDRESS_CHARS_MAX = 200
+ADDRESS_CHARS_MAX: Final = 200
 """An address is at most one character shorter."""
-_PATTERN_BYTES_MAX = 32 << 20  # with less, the longest pattern is matched without an automaton
-_SCORE, _SCORE_CUED = 0.8, 0.7
+_PATTERN_BYTES_MAX: Final = 32 << 20  # with less, the longest pattern is matched without an automaton
+_SCORE: Final = 0.8
+_SCORE_CUED: Final = 0.7
 
 # --- patterns -------------------------------------------------------------------------------------------------------
 
-_APART = rf"(?:{parts.GAP}|{parts.BLANK})"
-_FLAT = rf"{parts.FLAT}{_APART}"
-_BEHIND_HOUSE = rf"(?:(?:{_FLAT})?{parts.HOUSE}{_APART}|{_FLAT}){parts.NAMES_BEHIND_HOUSE}"
-_TYPED_BEHIND_HOUSE = rf"(?:{_FLAT})?(?:{parts.ENGLISH_STREET}|{parts.FRENCH_STREET})"
-_TYPED = rf"(?:{_TYPED_BEHIND_HOUSE}|{parts.NUMBERED_STREET})"
-_BOX = rf"(?:{parts.POST_BOX}|{parts.MILITARY_BOX})"
-_TO_TAIL = rf"{parts.MORE}{parts.GAP}"
-_STRICT = (
+_APART: Final = rf"(?:{parts.GAP}|{parts.BLANK})"
+_FLAT: Final = rf"{parts.FLAT}{_APART}"
+_BEHIND_HOUSE: Final = rf"(?:(?:{_FLAT})?{parts.HOUSE}{_APART}|{_FLAT}){parts.NAMES_BEHIND_HOUSE}"
+_TYPED_BEHIND_HOUSE: Final = rf"(?:{_FLAT})?(?:{parts.ENGLISH_STREET}|{parts.FRENCH_STREET})"
+_TYPED: Final = rf"(?:{_TYPED_BEHIND_HOUSE}|{parts.NUMBERED_STREET})"
+_BOX: Final = rf"(?:{parts.POST_BOX}|{parts.MILITARY_BOX})"
+_TO_TAIL: Final = rf"{parts.MORE}{parts.GAP}"
+_STRICT: Final = (
     rf"\b{_BEHIND_HOUSE}{_TO_TAIL}{parts.ENGLISH_TAIL}",
     rf"\b(?:{_TYPED}|{parts.OFTEN_STREET}){_TO_TAIL}{parts.TAIL}",
     rf"\b{parts.NAMES_BEFORE_HOUSE}{_TO_TAIL}{parts.PLAIN_TAIL}",
     rf"\b{_BOX}{_TO_TAIL}(?:{parts.ENGLISH_TAIL}|{parts.MILITARY_TAIL}|{parts.TAIL})",
 )
 """With a postcode."""
-_IN_HOUSE = rf"(?:,?{parts.BLANK}{parts.UNIT})?"
-_TO_PLACE = rf"{_IN_HOUSE},{parts.BLANK}{parts.PLACE}"
-_LOOSE = rf"\b{_TYPED}{_TO_PLACE}"
+_IN_HOUSE: Final = rf"(?:,?{parts.BLANK}{parts.UNIT})?"
+_TO_PLACE: Final = rf"{_IN_HOUSE},{parts.BLANK}{parts.PLACE}"
+_LOOSE: Final = rf"\b{_TYPED}{_TO_PLACE}"
 """With a place alone."""
-_CUED = rf"\b(?:(?:{_TYPED}|{parts.OFTEN_STREET}){_IN_HOUSE}|{_BEHIND_HOUSE}{_TO_PLACE})"
+_CUED: Final = rf"\b(?:(?:{_TYPED}|{parts.OFTEN_STREET}){_IN_HOUSE}|{_BEHIND_HOUSE}{_TO_PLACE})"
 """With a word for an address before."""
-_NUMBER_AND_NAMES = rf"\b{parts.FEW_NAMES_BEHIND_HOUSE}{_IN_HOUSE}"
+_NUMBER_AND_NAMES: Final = rf"\b{parts.FEW_NAMES_BEHIND_HOUSE}{_IN_HOUSE}"
 """With such a word directly before."""
-_NAMES_AND_NUMBER = rf"\b{parts.NAMES_BEFORE_HOUSE}{_IN_HOUSE}"
+_NAMES_AND_NUMBER: Final = rf"\b{parts.NAMES_BEFORE_HOUSE}{_IN_HOUSE}"
 """The same, in languages in which the number stands behind the street."""
-_ENDED = rf"\b({_TYPED}{_IN_HOUSE})(?:[.,;:!?)\]\"]|{parts.LINE_END}|$)"
+_ENDED: Final = rf"\b({_TYPED}{_IN_HOUSE})(?:[.,;:!?)\]\"]|{parts.LINE_END}|$)"
 """At the start of a line, or with a word such as *from* directly before."""
-_TO_EITHER = rf"(?:{_TO_TAIL}{parts.TAIL}|{_TO_PLACE})"
-_PREFIXES = (
+_TO_EITHER: Final = rf"(?:{_TO_TAIL}{parts.TAIL}|{_TO_PLACE})"
+_PREFIXES: Final = (
     rf"{_BEHIND_HOUSE}(?:{_TO_TAIL}{parts.ENGLISH_TAIL}|{_TO_PLACE})",
     rf"{_TYPED_BEHIND_HOUSE}{_TO_EITHER}",
     rf"(?:{parts.NUMBERED_STREET}|{parts.OFTEN_STREET}){_TO_EITHER}",
@@ -120,9 +121,9 @@ _counts = _compiled(
     rf"|{_BEHIND_HOUSE}{_TO_PLACE},?{parts.BLANK}[A-Z]{{2}}{parts.BLANK}?[0-9])"
 )
 """What is the beginning of an address, if the text is cut off behind it."""
-_DIGIT = re.compile(rb"[0-9]")
-_YEAR = latin1_pattern(r"(?:^| )(?:1[89]|20)[0-9]{2}(?:[, ]|$)")
-_NO_PLACE = frozenset((
+_DIGIT: Final = re.compile(rb"[0-9]")
+_YEAR: Final = latin1_pattern(r"(?:^| )(?:1[89]|20)[0-9]{2}(?:[, ]|$)")
+_NO_PLACE: Final = frozenset((
     b"The And But He She It I We You They In On At Then This That These Where Who What When If For With His Her Its My"
     b" Our Their Suite Ste Floor Floors Building Apt Unit A An As By From To Is Are Was Mr Mrs Ms Dr Note Yes No Please"
 ).split())  # fmt: skip
@@ -289,8 +290,8 @@ def _has_year(address: bytes) -> bool:
 
 # --- as bytes -------------------------------------------------------------------------------------------------------
 
-_HANDLER = "extproc.postal_addresses"
-_CACHED_CHARACTERS_MAX = 8_192
+_HANDLER: Final = "extproc.postal_addresses"
+_CACHED_CHARACTERS_MAX: Final = 8_192
 
 
 def postal_bytes(text: str) -> bytes:
@@ -309,7 +310,7 @@ class _Letters(dict[int, str]):
         return letter
 
 
-_LETTERS = _Letters({0x142: "l", 0x141: "L", 0x111: "d", 0x110: "D", 0x131: "i", 0x2019: "'", 0x2BC: "'"})
+_LETTERS: Final = _Letters({0x142: "l", 0x141: "L", 0x111: "d", 0x110: "D", 0x131: "i", 0x2019: "'", 0x2BC: "'"})
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -9,17 +9,17 @@ those).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.extras import how_to_install
 from extproc.domain.finding import Finding
 
-NAMED_ENTITIES = ("PERSON", "LOCATION", "ORGANIZATION")
-PIECE_CHARS_MAX = 10_000
+NAMED_ENTITIES: Final = ("PERSON", "LOCATION", "ORGANIZATION")
+PIECE_CHARS_MAX: Final = 10_000
 """Longer texts are split, at a blank if possible."""
 
-_FETCHING_RECOGNIZER = "EmailRecognizer"
-_SURROGATES = dict.fromkeys(range(55296, 57344), "?")
+_FETCHING_RECOGNIZER: Final = "EmailRecognizer"
+_SURROGATES: Final = dict.fromkeys(range(55296, 57344), "?")
 
 
 class PresidioUnavailable(Exception):

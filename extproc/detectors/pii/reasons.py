@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.pii.detector import PiiDetector
 from extproc.detectors.pii.kinds import KINDS, PRIVATE_KEY
@@ -21,10 +21,10 @@ from extproc.detectors.text.folding import folded
 from extproc.domain.finding import Finding
 from extproc.domain.reasons import Reason
 
-_WORD = re.compile(r"[^\W_]+")
-_CHANGED_CHARS = 3
-_BLANKED = "~"
-_ABOUT = {kind.name: kind.about for kind in KINDS} | {PRIVATE_KEY: "a private key in PEM", POSTAL_ADDRESS: ABOUT}
+_WORD: Final = re.compile(r"[^\W_]+")
+_CHANGED_CHARS: Final = 3
+_BLANKED: Final = "~"
+_ABOUT: Final = {kind.name: kind.about for kind in KINDS} | {PRIVATE_KEY: "a private key in PEM", POSTAL_ADDRESS: ABOUT}
 
 
 def reasons_of(detector: PiiDetector, patterns: Mapping[str, str], text: str, finding: Finding) -> list[Reason]:

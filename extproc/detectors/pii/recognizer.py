@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.pii.gates import GateFamily
 
@@ -15,12 +15,12 @@ SpanFinder = Callable[[bytes, str, int], Spans]
 """From the Latin-1 bytes, their text, and the start of the new text [characters]: the findings in it."""
 
 
-CELL_END = r"\x00-\x20\x85\xA0,;\"'<>\[\]{}|\\`"
+CELL_END: Final = r"\x00-\x20\x85\xA0,;\"'<>\[\]{}|\\`"
 """Excluded from Latin-1 character classes that must stay within one word (see ``cells``)."""
 
 
-_WORD = rf"[^{CELL_END}]"
-_WORD_BYTES = [byte for byte in range(256) if re.fullmatch(_WORD, chr(byte))]
+_WORD: Final = rf"[^{CELL_END}]"
+_WORD_BYTES: Final = [byte for byte in range(256) if re.fullmatch(_WORD, chr(byte))]
 
 
 def word_holding(chars_min: int, *classes: str) -> str:

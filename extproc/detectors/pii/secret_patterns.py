@@ -6,11 +6,13 @@ one word, so a cell always contains it completely.
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.detectors.pii.gitleaks_shapes import GITLEAKS_SHAPES
 from extproc.detectors.pii.pattern_beginnings import Beginnings
 from extproc.detectors.text.latin1 import latin1_pattern
 
-_VENDORS = (
+_VENDORS: Final = (
     *GITLEAKS_SHAPES,
     r"sk-(?:ant|proj|svcacct|admin|or-v1|lf)-[A-Za-z0-9_-]{20,}",  # Anthropic, OpenAI, OpenRouter, Langfuse
     r"sk-[A-Za-z0-9]{32,}",  # OpenAI, DeepSeek
@@ -113,7 +115,7 @@ _VENDORS = (
     r"AQVN[A-Za-z0-9_-]{35,38}",  # Yandex
 )
 
-_VENDORS_WITHOUT_PREFIX = (
+_VENDORS_WITHOUT_PREFIX: Final = (
     r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",  # Azure application
     r"[a-f0-9]{32}-us[0-9]{1,2}",  # Mailchimp
     r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",  # Discord
@@ -124,26 +126,26 @@ _VENDORS_WITHOUT_PREFIX = (
 multiply.
 """
 
-SECRET_PATTERNS = tuple(map(latin1_pattern, ("|".join(_VENDORS), *_VENDORS_WITHOUT_PREFIX)))
+SECRET_PATTERNS: Final = tuple(map(latin1_pattern, ("|".join(_VENDORS), *_VENDORS_WITHOUT_PREFIX)))
 """The vendors' tokens."""
 
-_BEGINNINGS = [Beginnings(vendor) for vendor in (*_VENDORS, *_VENDORS_WITHOUT_PREFIX)]
-_FIXED_CHARS_MIN = 2
-NAMED_BEGINNINGS = [one for one in _BEGINNINGS if one.fixed_chars >= _FIXED_CHARS_MIN]
+_BEGINNINGS: Final = [Beginnings(vendor) for vendor in (*_VENDORS, *_VENDORS_WITHOUT_PREFIX)]
+_FIXED_CHARS_MIN: Final = 2
+NAMED_BEGINNINGS: Final = [one for one in _BEGINNINGS if one.fixed_chars >= _FIXED_CHARS_MIN]
 """Prefixes of vendor tokens that identify them."""
 
-UNNAMED_BEGINNINGS = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_chars < _FIXED_CHARS_MIN])
+UNNAMED_BEGINNINGS: Final = "|".join([one.pattern for one in _BEGINNINGS if one.fixed_chars < _FIXED_CHARS_MIN])
 """Beginnings of tokens that could be any word until their mark appears."""
 
 
-LETTERS_ONLY_GATE = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
+LETTERS_ONLY_GATE: Final = r"A(?:KIA|SIA|ROA|IDA|BIA|CCA)[A-Z]{6}|(?:hf|api_org)_[A-Za-z]{6}"
 """Tokens above without a mandatory digit begin like this."""
 
-SECRET_CHARACTERS_MIN = 16
+SECRET_CHARACTERS_MIN: Final = 16
 """Minimum length of the tokens above."""
 
 
-_LETTERS_ONLY_MAY_BE = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_", "api_org_")
+_LETTERS_ONLY_MAY_BE: Final = ("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "hf_", "api_org_")
 
 
 def secret_plausible(token: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
+from typing import Final
 
 from extproc.detectors.pii.beginnings import shaped_like
 from extproc.detectors.pii.gates import GateFamily
@@ -18,34 +19,34 @@ from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.recognizer import Recognizer, Spans
 from extproc.detectors.text.latin1 import WORD_BYTES, latin1_pattern
 
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
-_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
-_BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_BECH32_SUMS = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for later ones
-_PAYLOAD_BYTES = 25  # version, hash of 20 bytes, checksum of 4
-_VERSIONS = frozenset({0x00, 0x05, 0x30, 0x32, 0x1E, 0x16, 0x4C, 0x10, 0x41})
+_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE58_VALUES: Final = {character: value for value, character in enumerate(_BASE58)}
+_BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32_VALUES: Final = {character: value for value, character in enumerate(_BECH32)}
+_BECH32_GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_BECH32_SUMS: Final = {"v0": 1, "later": 0x2BC830A3}  # bech32 for witness version 0, bech32m for later ones
+_PAYLOAD_BYTES: Final = 25  # version, hash of 20 bytes, checksum of 4
+_VERSIONS: Final = frozenset({0x00, 0x05, 0x30, 0x32, 0x1E, 0x16, 0x4C, 0x10, 0x41})
 """Of Bitcoin, Litecoin, Dogecoin, Dash and Tron: prefixes of key addresses and script addresses."""
-_RIPPLE = str.maketrans("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz", _BASE58)
-_MONERO_BYTES = (8, 8, 8, 8, 8, 8, 8, 8, 5)  # per block of 11 characters, and the last one of 7
-_MONERO_CHARACTERS = 95
-_CASH_GENERATOR = (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
-_CASH_PREFIX = [ord(character) & 31 for character in "bitcoincash"]
-_CASH_CHARACTERS = 42
+_RIPPLE: Final = str.maketrans("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz", _BASE58)
+_MONERO_BYTES: Final = (8, 8, 8, 8, 8, 8, 8, 8, 5)  # per block of 11 characters, and the last one of 7
+_MONERO_CHARACTERS: Final = 95
+_CASH_GENERATOR: Final = (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
+_CASH_PREFIX: Final = [ord(character) & 31 for character in "bitcoincash"]
+_CASH_CHARACTERS: Final = 42
 
-_B58 = "[1-9A-HJ-NP-Za-km-z]"
-_WALLET_SHAPES = (
+_B58: Final = "[1-9A-HJ-NP-Za-km-z]"
+_WALLET_SHAPES: Final = (
     rf"\b(?:[48]{_B58}{{94}}|[13LMDAX7Tr]{_B58}{{24,34}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11,71}}"
     rf"|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11,71}}|[qp][ac-hj-np-z02-9]{{41}}|0x[0-9A-Fa-f]{{40}})\b"
 )
-_WALLET = latin1_pattern(_WALLET_SHAPES)
-_GATE = (
+_WALLET: Final = latin1_pattern(_WALLET_SHAPES)
+_GATE: Final = (
     rf"\b(?:[13LMDAX7Tr48]{_B58}{{24}}|(?:bc|ltc)1[ac-hj-np-z02-9]{{11}}|(?:BC|LTC)1[AC-HJ-NP-Z02-9]{{11}}"
     r"|[qp][ac-hj-np-z02-9]{41}|0x[0-9A-Fa-f]{40})"
 )
-_ETHEREUM_BEFORE = latin1_pattern(r"0x[0-9A-Fa-f]{20}")
-_NEIGHBOR_CHARS = 90
+_ETHEREUM_BEFORE: Final = latin1_pattern(r"0x[0-9A-Fa-f]{20}")
+_NEIGHBOR_CHARS: Final = 90
 
 
 def base58check_valid(address: str) -> bool:
@@ -151,8 +152,8 @@ def _valid(subject: bytes, address: str, start: int) -> bool:
     return base58check_valid(address.translate(_RIPPLE) if address[0] == "r" else address)
 
 
-_BEGINNING_CHARS_MIN = 12
-_CASE_CHANGES_MIN = 4
+_BEGINNING_CHARS_MIN: Final = 12
+_CASE_CHANGES_MIN: Final = 4
 
 
 def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
@@ -164,7 +165,7 @@ def _wallet_begins(subject: bytes, text: str, start: int) -> bool:
     return (any(map(str.isdigit, begun)) and not begun.isdigit()) or changes >= _CASE_CHANGES_MIN
 
 
-KINDS: tuple[PiiKind, ...] = (
+KINDS: Final[tuple[PiiKind, ...]] = (
     PiiKind(
         "CRYPTO",
         "addresses of wallets: Bitcoin and relatives, Ethereum, XRP, Monero",

@@ -10,24 +10,25 @@ from __future__ import annotations
 import ipaddress
 import unicodedata
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import unquote
 
-_DOTS = {ord(dot): "." for dot in "。．｡"}
-_MAPPED_FIRST = _DOTS | {0x0345: "ι"} | dict.fromkeys(map(ord, "ϲ𝛓𝜍𝝇𝞁𝞻"), "σ")
+_DOTS: Final = {ord(dot): "." for dot in "。．｡"}
+_MAPPED_FIRST: Final = _DOTS | {0x0345: "ι"} | dict.fromkeys(map(ord, "ϲ𝛓𝜍𝝇𝞁𝞻"), "σ")
 """What normalization would reorder or take for a final sigma before it is folded."""
-_IGNORED_CATEGORIES = frozenset({"Cf", "Cc", "Cs"})
-_IGNORED_OTHERS = frozenset({
+_IGNORED_CATEGORIES: Final = frozenset({"Cf", "Cc", "Cs"})
+_IGNORED_OTHERS: Final = frozenset({
     0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0,
     *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
 })  # fmt: skip
 """Fillers, joiners and variation selectors, which are invisible and no format characters."""
-_FOLDED = {ord("ẞ"): "ß"} | {ord(character): character for character in "ßς"}
+_FOLDED: Final = {ord("ẞ"): "ß"} | {ord(character): character for character in "ßς"}
 """What UTS 46 folds otherwise than case folding does."""
 
-_IPV4_PARTS_MAX = 4
-_IPV4_BITS = 32
-_IPV4_DIGITS_MAX = 40
-_DIGITS = "0123456789abcdef"
+_IPV4_PARTS_MAX: Final = 4
+_IPV4_BITS: Final = 32
+_IPV4_DIGITS_MAX: Final = 40
+_DIGITS: Final = "0123456789abcdef"
 
 
 def host_of(written: str) -> str:

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from extproc.detectors.model_files import ModelFileUnusable, read_model_file
 from extproc.domain.extras import how_to_install
 
-WINDOW_TOKENS = 48
-WINDOW_STEP_TOKENS = 24
-TEXT_CHARS_MAX = 100_000
+WINDOW_TOKENS: Final = 48
+WINDOW_STEP_TOKENS: Final = 24
+TEXT_CHARS_MAX: Final = 100_000
 """Text beyond this is not read: split long texts."""
 
-_EXAMPLES_COMPARED = 3  # a single one may be similar in phrasing only
-_WEIGHTS, _TOKENIZER = "wordllama.safetensors", "wordllama_tokenizer.json"
-_TENSOR = "embedding.weight"
-_LENGTH_BYTES = 8
+_EXAMPLES_COMPARED: Final = 3  # a single one may be similar in phrasing only
+_WEIGHTS: Final = "wordllama.safetensors"
+_TOKENIZER: Final = "wordllama_tokenizer.json"
+_TENSOR: Final = "embedding.weight"
+_LENGTH_BYTES: Final = 8
 
 
 class TopicVectorsMissing(Exception):

@@ -11,7 +11,7 @@ every reading must be permitted.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import re2
 
@@ -19,31 +19,31 @@ from extproc.detectors.rules.hosts import HostRules
 from extproc.detectors.text.latin1 import latin1_bytes, latin1_options
 from extproc.detectors.text.scanned import Scanned
 
-AUTHORITY_CHARS_MAX = 512
+AUTHORITY_CHARS_MAX: Final = 512
 """A longer host, including text before it, is not parsed and not permitted."""
 
-_WITH_HOST = ("https", "http", "ftps", "ftp", "wss", "ws")
-_WITHOUT_HOST = ("javascript", "vbscript", "data", "file", "blob")
-_ANCHORS = (*(f"{scheme}:" for scheme in (*_WITH_HOST, *_WITHOUT_HOST)), "www.", "//", "\\\\", "/\\", "\\/")
-_BEGINNINGS = frozenset(anchor[:chars].encode() for anchor in _ANCHORS for chars in range(1, len(anchor)))
-_BEGINNING_ENDS = frozenset(end for anchor in _ANCHORS for end in (*anchor[:-1], *anchor[:-1].upper()))
-_ANCHOR_END = re.compile(r"[:./\\]")
-_ANCHOR_CHARS_MAX = max(map(len, _ANCHORS))
-_SLASHES_MAX = 64
-_MIME_CHARS_MAX = 24
+_WITH_HOST: Final = ("https", "http", "ftps", "ftp", "wss", "ws")
+_WITHOUT_HOST: Final = ("javascript", "vbscript", "data", "file", "blob")
+_ANCHORS: Final = (*(f"{scheme}:" for scheme in (*_WITH_HOST, *_WITHOUT_HOST)), "www.", "//", "\\\\", "/\\", "\\/")
+_BEGINNINGS: Final = frozenset(anchor[:chars].encode() for anchor in _ANCHORS for chars in range(1, len(anchor)))
+_BEGINNING_ENDS: Final = frozenset(end for anchor in _ANCHORS for end in (*anchor[:-1], *anchor[:-1].upper()))
+_ANCHOR_END: Final = re.compile(r"[:./\\]")
+_ANCHOR_CHARS_MAX: Final = max(map(len, _ANCHORS))
+_SLASHES_MAX: Final = 64
+_MIME_CHARS_MAX: Final = 24
 
-_AUTHORITY_END = re.compile(r"[\s<>/\\?#]")
-_CJK_MARKS = "，、；：！？（）《》「」『』【】“”‘’"
-_HOST_END = re.compile(rf"""[\s<>/\\?#"'`()\[\]{{}}|,;!^*{_CJK_MARKS}]""")
-_URL_END = re.compile(r"""[\s<>"'`()\[\]{}|]""")
-_HIDES_HOST = re.compile(r"[@.%。．｡]")  # after a doubtful end of a host: there may be another one
-_QUOTES = "\"'`"
-_TRAILING = "\"'`()[]{}|,;:!?^*_~." + _CJK_MARKS
-_LINK_BEFORE = frozenset("(\"'=<")
-_IMAGE_BEFORE = re.compile(r"""(?i)(?:(?:src|srcset|poster|background)=["']?|url\(["']?|\]:<?)\Z""")
-_BRACKET = re.compile(r"[\[\]`<\\]")
-_MARKS_CHARS_MAX = 16
-_LINE_BLANKS = " \t\r"
+_AUTHORITY_END: Final = re.compile(r"[\s<>/\\?#]")
+_CJK_MARKS: Final = "，、；：！？（）《》「」『』【】“”‘’"
+_HOST_END: Final = re.compile(rf"""[\s<>/\\?#"'`()\[\]{{}}|,;!^*{_CJK_MARKS}]""")
+_URL_END: Final = re.compile(r"""[\s<>"'`()\[\]{}|]""")
+_HIDES_HOST: Final = re.compile(r"[@.%。．｡]")  # after a doubtful end of a host: there may be another one
+_QUOTES: Final = "\"'`"
+_TRAILING: Final = "\"'`()[]{}|,;:!?^*_~." + _CJK_MARKS
+_LINK_BEFORE: Final = frozenset("(\"'=<")
+_IMAGE_BEFORE: Final = re.compile(r"""(?i)(?:(?:src|srcset|poster|background)=["']?|url\(["']?|\]:<?)\Z""")
+_BRACKET: Final = re.compile(r"[\[\]`<\\]")
+_MARKS_CHARS_MAX: Final = 16
+_LINE_BLANKS: Final = " \t\r"
 
 
 def _anchor_pattern() -> Any:
@@ -52,7 +52,7 @@ def _anchor_pattern() -> Any:
     return re2.compile("|".join(re.escape(anchor) for anchor in _ANCHORS).encode(), options)
 
 
-_ANCHOR = _anchor_pattern()
+_ANCHOR: Final = _anchor_pattern()
 
 
 def may_hold_url(text: str) -> bool:

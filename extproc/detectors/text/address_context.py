@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from typing import Final
 
-_LOOK_BACK_CHARS = 40
-_KEPT_CHARS = 64
-_ATTRIBUTES = r"src|srcset|href|action|poster|background|ping|cite|longdesc|manifest"
-_MARK = re.compile(rf"//|www\.|\]\(|(?:{_ATTRIBUTES})\s{{0,8}}=", re.IGNORECASE)
-_SCHEME = r"(?:[A-Za-z][A-Za-z0-9+.\-]{0,20}:)?"
-_BEHIND_QUOTE = re.compile(rf"[\"'`]{_SCHEME}\Z")
-_IN_DEFINITION = re.compile(rf"\]:[ \t]{{0,8}}<?{_SCHEME}\Z")
-_NOT_BLANK = re.compile(r"\S")
-_BRACKET = re.compile(r"[()\n]")
-_WORD_END = re.compile(r"[\s>]|\"[,:}\]]")  # the latter between values of compact JSON
-_LINE_END = re.compile(r"\n")
-_ANGLE_END = re.compile(r"[>\n]")
-_QUOTES = "\"'`"
+_LOOK_BACK_CHARS: Final = 40
+_KEPT_CHARS: Final = 64
+_ATTRIBUTES: Final = r"src|srcset|href|action|poster|background|ping|cite|longdesc|manifest"
+_MARK: Final = re.compile(rf"//|www\.|\]\(|(?:{_ATTRIBUTES})\s{{0,8}}=", re.IGNORECASE)
+_SCHEME: Final = r"(?:[A-Za-z][A-Za-z0-9+.\-]{0,20}:)?"
+_BEHIND_QUOTE: Final = re.compile(rf"[\"'`]{_SCHEME}\Z")
+_IN_DEFINITION: Final = re.compile(rf"\]:[ \t]{{0,8}}<?{_SCHEME}\Z")
+_NOT_BLANK: Final = re.compile(r"\S")
+_BRACKET: Final = re.compile(r"[()\n]")
+_WORD_END: Final = re.compile(r"[\s>]|\"[,:}\]]")  # the latter between values of compact JSON
+_LINE_END: Final = re.compile(r"\n")
+_ANGLE_END: Final = re.compile(r"[>\n]")
+_QUOTES: Final = "\"'`"
 
 
 class _Place(Enum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import re2
 
@@ -30,7 +30,7 @@ def utf8_options(bytes_max: int) -> Any:
     return options
 
 
-_METHODS = ("findall", "finditer", "fullmatch", "match", "search")
+_METHODS: Final = ("findall", "finditer", "fullmatch", "match", "search")
 
 
 def compiled_on_use(pattern: bytes, options: Callable[[], Any]) -> Any:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.text.folding import (
     BLANKS,
@@ -38,41 +38,43 @@ from extproc.detectors.text.folding import (
 )
 from extproc.detectors.text.latin1 import CELL_ENDING_FIRST
 
-CELL_CHARS_MAX = 2_048  # maximum held text
-CONTEXT_CHARS_MAX = 96
-JOINED_CHARS_MAX = 64  # of a finding with blanks in it
-ROOM_CHARS = JOINED_CHARS_MAX + 8  # text after the beginning of a finding that decides about it
-_BLANK_CHARS = 8  # and text that may turn out not to belong to the cell
-WORD_CHARS_MAX = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
+CELL_CHARS_MAX: Final = 2_048  # maximum held text
+CONTEXT_CHARS_MAX: Final = 96
+JOINED_CHARS_MAX: Final = 64  # of a finding with blanks in it
+ROOM_CHARS: Final = JOINED_CHARS_MAX + 8  # text after the beginning of a finding that decides about it
+_BLANK_CHARS: Final = 8  # and text that may turn out not to belong to the cell
+WORD_CHARS_MAX: Final = CELL_CHARS_MAX - ROOM_CHARS - _BLANK_CHARS
 
-SECTION_CHARS_MIN = 256
-_SURELY_APART = re.compile(r"[ \n][a-z]")
+SECTION_CHARS_MIN: Final = 256
+_SURELY_APART: Final = re.compile(r"[ \n][a-z]")
 
-CELL_BLANKS = BLANKS + OTHER_BLANKS
-_PLAIN_GLUE = frozenset("\n\t,\"'<>[]{}|`")
-_LETTERS = re.compile(f"[A-Za-z\u00c0-{chr(ord(CELL_ENDING_FIRST) - 1)}]+")
-_NO_PLAIN_GLUE = "".join(chr(code) for code in range(ord(CELL_ENDING_FIRST)) if chr(code) not in _PLAIN_GLUE)
-_LETTERS_BEHIND_GLUE = re.compile(f"[^{re.escape(_NO_PLAIN_GLUE)}{FOLDED_CLASS}]([A-Za-z]+)\\Z")
-_MAY_END_OPEN = frozenset(CELL_BLANKS + ";")  # possible end of an open cell that is not part of a word
-_OTHER_BLANKS = frozenset(OTHER_BLANKS)
-_GLUE = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
-_JOIN_CHARS_MAX = 24  # length of a word's end that decides whether it is joined; less than what is kept of a window
-_TAIL_CHARS = 256
-_KEPT_CHARS_MAX = _JOIN_CHARS_MAX + ESCAPE_CHARS_MAX
-_JOINABLE_LEFT = re.compile(
+CELL_BLANKS: Final = BLANKS + OTHER_BLANKS
+_PLAIN_GLUE: Final = frozenset("\n\t,\"'<>[]{}|`")
+_LETTERS: Final = re.compile(f"[A-Za-z\u00c0-{chr(ord(CELL_ENDING_FIRST) - 1)}]+")
+_NO_PLAIN_GLUE: Final = "".join(chr(code) for code in range(ord(CELL_ENDING_FIRST)) if chr(code) not in _PLAIN_GLUE)
+_LETTERS_BEHIND_GLUE: Final = re.compile(f"[^{re.escape(_NO_PLAIN_GLUE)}{FOLDED_CLASS}]([A-Za-z]+)\\Z")
+_MAY_END_OPEN: Final = frozenset(CELL_BLANKS + ";")  # possible end of an open cell that is not part of a word
+_OTHER_BLANKS: Final = frozenset(OTHER_BLANKS)
+_GLUE: Final = "\\s,;\"'<>\\[\\]{}|\\\\`\u0590-\U0010ffff"
+_JOIN_CHARS_MAX: Final = (
+    24  # length of a word's end that decides whether it is joined; less than what is kept of a window
+)
+_TAIL_CHARS: Final = 256
+_KEPT_CHARS_MAX: Final = _JOIN_CHARS_MAX + ESCAPE_CHARS_MAX
+_JOINABLE_LEFT: Final = re.compile(
     r"[+(\-]+\Z|[A-Z0-9]{1,4}\Z|.*[0-9]"
     rf"|[A-Z+(\-]+{VANISHED}[A-Z+(\-{VANISHED}]*\Z|{VANISHED}+[A-Z+(\-][A-Z+(\-{VANISHED}]*\Z",
     re.DOTALL,
 )
-_JOINABLE_RIGHT = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ" + VANISHED)
-_NO_MONTH_BEGINS = frozenset("BCEGHIKLPQRTUVWXYZ")
+_JOINABLE_RIGHT: Final = frozenset("0123456789(+-ABCDEFGHIJKLMNOPQRSTUVWXYZ" + VANISHED)
+_NO_MONTH_BEGINS: Final = frozenset("BCEGHIKLPQRTUVWXYZ")
 # Character classes only, no alternatives inside repeats: linear for any input.
-_WORD = re.compile(f"[^{_GLUE}]+")
-_LIST_MARKER = re.compile(f"(?:^|[{_GLUE}])[0-9]{{1,2}}[.)]\\Z")  # "1." or "12)", as a whole word
+_WORD: Final = re.compile(f"[^{_GLUE}]+")
+_LIST_MARKER: Final = re.compile(f"(?:^|[{_GLUE}])[0-9]{{1,2}}[.)]\\Z")  # "1." or "12)", as a whole word
 # Words of a table of numbers or codes, each with the blank that joins it to the next.
-_ROW = re.compile(r"(?:[A-Z0-9]{1,4}[ \u00a0](?=[A-Z0-9])|[0-9][0-9.:/\-]{0,22}[ \u00a0](?=[0-9]))++")
-_IS_GLUE = re.compile(f"[{_GLUE}]")
-_UP_TO_LAST_GLUE = re.compile(f".*[{_GLUE}]", re.DOTALL)  # at most one word
+_ROW: Final = re.compile(r"(?:[A-Z0-9]{1,4}[ \u00a0](?=[A-Z0-9])|[0-9][0-9.:/\-]{0,22}[ \u00a0](?=[0-9]))++")
+_IS_GLUE: Final = re.compile(f"[{_GLUE}]")
+_UP_TO_LAST_GLUE: Final = re.compile(f".*[{_GLUE}]", re.DOTALL)  # at most one word
 
 
 def _joined(text: str, end: int) -> bool:

@@ -12,21 +12,22 @@ import re
 import string
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from extproc.detectors.text.latin1 import CELL_ENDING_FIRST
 
-VANISHED = "\u00ad"
+VANISHED: Final = "\u00ad"
 """Placeholder for nothing in a folded text; it is itself a soft hyphen."""
 
-BLANKS = " \u00a0"
+BLANKS: Final = " \u00a0"
 """Folded blanks: the two of Latin-1."""
 
-OTHER_BLANKS = "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+OTHER_BLANKS: Final = "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 """Other blanks within a line, each folded to an ASCII blank."""
 
 # --- one character for one -----------------------------------------------------------------------------------------
 
-_SIGNS = {
+_SIGNS: Final = {
     "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d",
     ".": "\u2024\ufe52\uff0e",
     "@": "\ufe6b\uff20",
@@ -38,7 +39,7 @@ _SIGNS = {
     ")": "\ufe5a\uff09",
     " ": OTHER_BLANKS,
 }
-_ZERO_DIGITS = (
+_ZERO_DIGITS: Final = (
     0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
     0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0,
     0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x10D40, 0x11066, 0x110F0, 0x11136, 0x111D0,
@@ -48,10 +49,10 @@ _ZERO_DIGITS = (
 )  # fmt: skip
 """The zero of each script with decimal digits (general category Nd), followed by the others. Source: Unicode 16."""
 
-_FULL_WIDTH_LETTERS = (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
-_FULL_WIDTH_OFFSET = 0xFEE0
+_FULL_WIDTH_LETTERS: Final = (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+_FULL_WIDTH_OFFSET: Final = 0xFEE0
 
-_INVISIBLE = (
+_INVISIBLE: Final = (
     0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180E, 0x180F, 0x3164, 0xFEFF, 0xFFA0,
     *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10),
     *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0),
@@ -60,7 +61,7 @@ _INVISIBLE = (
 Default_Ignorable_Code_Point of Unicode, as far as it is assigned.
 """
 
-_FOLDED = {
+_FOLDED: Final = {
     **{ord(written): sign for sign, ways in _SIGNS.items() for written in ways},
     **{zero + digit: str(digit) for zero in _ZERO_DIGITS for digit in range(10)},
     **{letter: chr(letter - _FULL_WIDTH_OFFSET) for letter in _FULL_WIDTH_LETTERS},
@@ -73,46 +74,49 @@ def is_folded(character: str) -> bool:
     return ord(character) in _FOLDED
 
 
-OTHER_NUMBER_MARKS = frozenset(chr(code) for code, sign in _FOLDED.items() if sign in "0123456789@:")
+OTHER_NUMBER_MARKS: Final = frozenset(chr(code) for code, sign in _FOLDED.items() if sign in "0123456789@:")
 """Characters that represent a digit, ``@`` or ``:``."""
 
-OTHER_COLONS = frozenset(_SIGNS[":"])
+OTHER_COLONS: Final = frozenset(_SIGNS[":"])
 """Characters that represent ``:``."""
 
-_BEYOND_BMP = "\U00010000-\U0001efff\U0001fbf0-\U0001fbf9\U000e0000-\U000e01ef"  # in few ranges: one comparison each
-_IN_BMP = "".join(chr(code) for code in sorted(_FOLDED) if code < 0x10000)
-FOLDED_CLASS = re.escape(_IN_BMP) + _BEYOND_BMP
+_BEYOND_BMP: Final = (
+    "\U00010000-\U0001efff\U0001fbf0-\U0001fbf9\U000e0000-\U000e01ef"  # in few ranges: one comparison each
+)
+_IN_BMP: Final = "".join(chr(code) for code in sorted(_FOLDED) if code < 0x10000)
+FOLDED_CLASS: Final = re.escape(_IN_BMP) + _BEYOND_BMP
 """Content of a character class: every folded character, and a few unfolded ones beyond the basic plane."""
-_MAY_FOLD = re.compile(f"[{FOLDED_CLASS}]")
-_FOLDED_RUN = re.compile(f"[{FOLDED_CLASS}][{FOLDED_CLASS}]*")  # not "+": the search would try each position
+_MAY_FOLD: Final = re.compile(f"[{FOLDED_CLASS}]")
+_FOLDED_RUN: Final = re.compile(f"[{FOLDED_CLASS}][{FOLDED_CLASS}]*")  # not "+": the search would try each position
 
 # --- escapes -------------------------------------------------------------------------------------------------------
 
-_PERCENT = r"%(?:0[ADad]|[2-7][0-9A-Fa-f])"
-_PERCENT_SIGN = r"%(?:2[BDEbde]|3[0-9Aa]|[4-7][0-9A-Fa-f])|[0-9A-Z]%20[0-9A-Z]"  # that may hide values
-_WORD_BLANK, _WORD_END = "\x9e", "\x9f"
+_PERCENT: Final = r"%(?:0[ADad]|[2-7][0-9A-Fa-f])"
+_PERCENT_SIGN: Final = r"%(?:2[BDEbde]|3[0-9Aa]|[4-7][0-9A-Fa-f])|[0-9A-Z]%20[0-9A-Z]"  # that may hide values
+_WORD_BLANK: Final = "\x9e"
+_WORD_END: Final = "\x9f"
 """Represent an escaped blank, and an escaped quote and the like: real ones would divide a word, part of which may have
 been released. Only ``reading`` restores them.
 """
-_NAMED = {
+_NAMED: Final = {
     "&commat;": "@", "&period;": ".", "&plus;": "+", "&colon;": ":", "&sol;": "/", "&lowbar;": "_", "&lpar;": "(",
     "&rpar;": ")", "&hyphen;": "-", "&dash;": "-", "&ndash;": "-", "&mdash;": "-", "&minus;": "-", "&nbsp;": " ",
     "&ensp;": " ", "&emsp;": " ", "&thinsp;": " ", "&numsp;": " ", "&shy;": VANISHED, "&zwnj;": VANISHED,
     "&zwj;": VANISHED, "&lrm;": VANISHED, "&rlm;": VANISHED,
 }  # fmt: skip
-_REFERENCE = rf"&(?:#[0-9]{{2,7}}|#[xX][0-9A-Fa-f]{{2,6}}|{'|'.join(name[1:-1] for name in _NAMED)});"
-_UNICODE = r"\\\\?u[0-9A-Fa-f]{4}"
-_MARKDOWN = r"\\\\?[@.+\-:_()]"
-_ESCAPE = re.compile(f"{_PERCENT}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}")
-ESCAPE_CHARS_MAX = 10
+_REFERENCE: Final = rf"&(?:#[0-9]{{2,7}}|#[xX][0-9A-Fa-f]{{2,6}}|{'|'.join(name[1:-1] for name in _NAMED)});"
+_UNICODE: Final = r"\\\\?u[0-9A-Fa-f]{4}"
+_MARKDOWN: Final = r"\\\\?[@.+\-:_()]"
+_ESCAPE: Final = re.compile(f"{_PERCENT}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}")
+ESCAPE_CHARS_MAX: Final = 10
 
-MAY_VANISH = rf"[ -~\xA0-\xAC\xAE-\xFF]\xAD|{_PERCENT_SIGN}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
+MAY_VANISH: Final = rf"[ -~\xA0-\xAC\xAE-\xFF]\xAD|{_PERCENT_SIGN}|{_REFERENCE}|{_UNICODE}|{_MARKDOWN}"
 """Pattern (RE2, Latin-1) over ``folded_bytes``: whether some of it may read differently than it is written."""
 
-_READ_FROM_ESCAPES = frozenset(string.ascii_letters + string.digits + "@.+-:/_() \u00a0" + VANISHED)
+_READ_FROM_ESCAPES: Final = frozenset(string.ascii_letters + string.digits + "@.+-:/_() \u00a0" + VANISHED)
 """Nothing that ends a cell, except a blank: ``&#39;`` is kept."""
 
-_UNFINISHED = re.compile(
+_UNFINISHED: Final = re.compile(
     r"\\{1,2}(?:u[0-9A-Fa-f]{0,3})?\Z|%[2-7]?\Z|&(?:#[0-9]{0,7}|#[xX][0-9A-Fa-f]{0,6}|[a-z]{0,6})\Z"
 )
 
@@ -207,8 +211,8 @@ def unfinished(text: str) -> int:
 
 # --- as bytes ------------------------------------------------------------------------------------------------------
 
-_HANDLER = "extproc.folding"
-_CACHED_CHARACTERS_MAX = 8_192
+_HANDLER: Final = "extproc.folding"
+_CACHED_CHARACTERS_MAX: Final = 8_192
 
 
 class _ByteTable(dict[int, str]):
@@ -221,7 +225,7 @@ class _ByteTable(dict[int, str]):
         return byte
 
 
-_BYTES = _ByteTable()
+_BYTES: Final = _ByteTable()
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

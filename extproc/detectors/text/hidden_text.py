@@ -11,18 +11,19 @@ import re
 from binascii import unhexlify
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import re2
 
 from extproc.detectors.text.normalize import base64_texts, may_hold_base64, mostly_printable
 
-HIDDEN_TEXTS_MAX = 24
-_RUNS_MAX = 16
-_RUN_BYTES_MAX = 32_768
-_CHARACTERS_MIN = 12
+HIDDEN_TEXTS_MAX: Final = 24
+_RUNS_MAX: Final = 16
+_RUN_BYTES_MAX: Final = 32_768
+_CHARACTERS_MIN: Final = 12
 
-_TURNED_WORDS = (
+_TURNED_WORDS: Final = (
     "ignore previous instructions instruction prompt system reveal rules your the and you",
     "what this with from for all now without show tell give guidelines guideline restrictions restriction",
     "unrestricted unfiltered disregard training assistant access override mode hidden initial secret message",
@@ -34,69 +35,76 @@ _TURNED_WORDS = (
     "instrucoes anteriores regras todas suas mostra ignore voce para",
     "istruzioni precedenti regole tutte tue mostra ignora che della sono",
 )
-_ROTATION = str.maketrans(
+_ROTATION: Final = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
-_WORDS = sorted({word for line in _TURNED_WORDS for word in line.split()})
-_HONEST = frozenset(
+_WORDS: Final = sorted({word for line in _TURNED_WORDS for word in line.split()})
+_HONEST: Final = frozenset(
     {"anna", "dna", "dnu", "ella", "eut", "han", "hna", "pur", "sal", "sel", "set", "sol", "sut", "won"}
 )
 """Words that also make sense reversed."""
-_ROTATED = {word.translate(_ROTATION) for word in _WORDS} - _HONEST
-_REVERSED = {word[::-1] for word in _WORDS} - _HONEST
-TURNED = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
+_ROTATED: Final = {word.translate(_ROTATION) for word in _WORDS} - _HONEST
+_REVERSED: Final = {word[::-1] for word in _WORDS} - _HONEST
+TURNED: Final = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
 """Pattern (plain form) for words common in attacks, in ROT13 or reversed."""
 
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-_ROTATED_BY = 13
-_ALPHABETS = [
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
+_ROTATED_BY: Final = 13
+_ALPHABETS: Final = [
     str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * (_ALPHABET[shift:] + _ALPHABET[:shift])) for shift in range(26)
 ] + [str.maketrans(_ALPHABET + _ALPHABET.upper(), 2 * _ALPHABET[::-1])]
-_COMMON = {ord(letter): share for letter, share in zip("etaonirsl", (12, 9, 8, 8, 7, 7, 6, 6, 4), strict=True)}
+_COMMON: Final = {ord(letter): share for letter, share in zip("etaonirsl", (12, 9, 8, 8, 7, 7, 6, 6, 4), strict=True)}
 """The most frequent letters, with their approximate percentage in the supported languages."""
 
-_LETTER, _VOWEL = 1, 2
-_LETTER_KINDS = bytes(
+_LETTER: Final = 1
+_VOWEL: Final = 2
+_LETTER_KINDS: Final = bytes(
     (_LETTER if chr(byte).isascii() and chr(byte).isalpha() else 0) | (_VOWEL if chr(byte) in "aeiou" else 0)
     for byte in range(256)
 )
-_LETTERS_MIN = 12
-_VOWELS_BYTES_MAX = 256
-_VOWELS = int.from_bytes(bytes([_VOWEL]) * _VOWELS_BYTES_MAX)
-_VOWELS_MIN_PERCENT = 29
+_LETTERS_MIN: Final = 12
+_VOWELS_BYTES_MAX: Final = 256
+_VOWELS: Final = int.from_bytes(bytes([_VOWEL]) * _VOWELS_BYTES_MAX)
+_VOWELS_MIN_PERCENT: Final = 29
 """Languages in Latin script have 35 to 50 vowels per 100 letters; ROT13 text has 17 to 25."""
 
 # For many replacements, the standard library's engine is many times faster than RE2's binding; these patterns
 # begin with a distinctive mark and are bounded, so that there is no backtracking.
-_ENTITY = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
-_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})")
-_TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_QUOTED_PRINTABLE = re2.compile(r"(?:=[0-9A-F]{2}){4}")
-_TAG_PATTERN = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
-_TAG = re.compile(_TAG_PATTERN)
-_IN_WORD = r"[^\x00-@\[-`{-\x7f]"  # any character beyond ASCII is taken for a letter: RE2 holds 1.5 MB for all letters
-_TAG_IN_WORD = re2.compile(rf"{_IN_WORD}(?:<!--[^<>]*-->|</?[A-Za-z][^<>]*>)+{_IN_WORD}")
-_ESCAPES_MIN = 4
-_GAPS = b" \n:,-"
-_HEX_MAP = bytes(
+_ENTITY: Final = re2.compile(r"&(?:#[xX]?[0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2})"
+)
+_TERMINAL: Final = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]|[^\b]\b")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_QUOTED_PRINTABLE: Final = re2.compile(r"(?:=[0-9A-F]{2}){4}")
+_TAG_PATTERN: Final = r"(?:<!--[^<>]{0,200}-->|</?[A-Za-z][^<>]{0,100}>)"
+_TAG: Final = re.compile(_TAG_PATTERN)
+_IN_WORD: Final = (
+    r"[^\x00-@\[-`{-\x7f]"  # any character beyond ASCII is taken for a letter: RE2 holds 1.5 MB for all letters
+)
+_TAG_IN_WORD: Final = re2.compile(rf"{_IN_WORD}(?:<!--[^<>]*-->|</?[A-Za-z][^<>]*>)+{_IN_WORD}")
+_ESCAPES_MIN: Final = 4
+_GAPS: Final = b" \n:,-"
+_HEX_MAP: Final = bytes(
     ord("h") if chr(byte) in "0123456789abcdefABCDEF" else ord("g") if byte in _GAPS else 0 for byte in range(256)
 )
-_HEX_TOGETHER, _HEX_APART = b"h" * (2 * _CHARACTERS_MIN), b"hhg" * _CHARACTERS_MIN
-_HEX_RUN = re2.compile(r"(?:[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
-_BITS_TOGETHER, _BITS_APART = b"h" * (8 * _CHARACTERS_MIN), b"hhhhhhhhg" * _CHARACTERS_MIN
-_BITS_RUN = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
-_CODE = "(?:3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])"
-_CODES_RUN = re2.compile(rf"\b(?:{_CODE}(?:, ?|; ?|[ \n])){{11,}}{_CODE}\b")
-_CODES_BEGIN = r"(?:[0-9]{2,3}(?:, ?|; ?|[ \n])){4}"
-_TURNED_LETTERS = "ɐqɔpǝɟƃɥᴉɾʞɯuodbɹʇnʌʍʎ"
-_UPSIDE_DOWN = str.maketrans(_TURNED_LETTERS, "abcdefghijkmnopqrtuvwy")
-_TURNED_LETTERS_MIN = 2
-_NUMBER = re.compile("[0-9]+")
-_UPSIDE_DOWN_SIGN = "ǝ"
+_HEX_TOGETHER: Final = b"h" * (2 * _CHARACTERS_MIN)
+_HEX_APART: Final = b"hhg" * _CHARACTERS_MIN
+_HEX_RUN: Final = re2.compile(r"(?:[0-9A-Fa-f]{2}[ \n:,-]?){12,}")
+_BITS_TOGETHER: Final = b"h" * (8 * _CHARACTERS_MIN)
+_BITS_APART: Final = b"hhhhhhhhg" * _CHARACTERS_MIN
+_BITS_RUN: Final = re2.compile(r"(?:[01]{8}[ \n,]?){12,}")
+_CODE: Final = "(?:3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])"
+_CODES_RUN: Final = re2.compile(rf"\b(?:{_CODE}(?:, ?|; ?|[ \n])){{11,}}{_CODE}\b")
+_CODES_BEGIN: Final = r"(?:[0-9]{2,3}(?:, ?|; ?|[ \n])){4}"
+_TURNED_LETTERS: Final = "ɐqɔpǝɟƃɥᴉɾʞɯuodbɹʇnʌʍʎ"
+_UPSIDE_DOWN: Final = str.maketrans(_TURNED_LETTERS, "abcdefghijkmnopqrtuvwy")
+_TURNED_LETTERS_MIN: Final = 2
+_NUMBER: Final = re.compile("[0-9]+")
+_UPSIDE_DOWN_SIGN: Final = "ǝ"
 """Every upside-down text soon contains an e."""
 
-_RUN_BEGINS = re2.compile(
+_RUN_BEGINS: Final = re2.compile(
     rb"[A-Za-z0-9+/_\-]{20}|(?:[0-9A-Fa-f]{2}[ \n:,\-]){3}|[0-9A-Fa-f]{8}[ \n:,\-]|0x|" + _CODES_BEGIN.encode()
 )
 """Contained in every run of base64, of digits or of numbers, with or without separators."""
@@ -271,7 +279,7 @@ def _upside_down_texts(text: str) -> Iterator[str]:
         yield text[::-1].translate(_UPSIDE_DOWN)
 
 
-_READERS: tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...] = (
+_READERS: Final[tuple[tuple[str, Callable[[str], Iterator[str] | list[str]]], ...]] = (
     ("base64", base64_texts),
     ("percent", _percent_texts),
     ("quoted-printable", _quoted_printable_texts),

@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum, auto
+from typing import Final
 
-DEPTH_MAX = 128
+DEPTH_MAX: Final = 128
 
-_BLANKS = frozenset(" \t\n\r")
-_STRING_EVENT = re.compile(r'["\\\x00-\x1f]')
-_ESCAPES = frozenset('"\\/bfnrt')
-_HEX = frozenset("0123456789abcdefABCDEF")
-_HEX_DIGITS = 4
-_LITERALS = {"t": "rue", "f": "alse", "n": "ull"}
-_DIGITS = "0123456789"
+_BLANKS: Final = frozenset(" \t\n\r")
+_STRING_EVENT: Final = re.compile(r'["\\\x00-\x1f]')
+_ESCAPES: Final = frozenset('"\\/bfnrt')
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
+_HEX_DIGITS: Final = 4
+_LITERALS: Final = {"t": "rue", "f": "alse", "n": "ull"}
+_DIGITS: Final = "0123456789"
 # A whole token: punctuation, a string without escapes, a number that ends here, a literal. Most JSON is read this way;
 # what
 # does not match is read by characters. No repeat can give back what the next part could take: linear.
-_TOKEN = re.compile(
+_TOKEN: Final = re.compile(
     r"[ \t\n\r]*+(?:([\[\]{}:,])|(\"[^\"\\\x00-\x1f]*+\")"
     r"|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?(?=[\]},: \t\n\r])|true|false|null)"
 )
 # Allowed next characters in a number, by class of its last one; _NUMBER_ENDS says where it may end.
-_NUMBER_NEXT: dict[str, dict[str, str]] = {
+_NUMBER_NEXT: Final[dict[str, dict[str, str]]] = {
     "sign": {"0": "zero", **dict.fromkeys("123456789", "whole")},
     "zero": {".": "point", "e": "power", "E": "power"},
     "whole": {**dict.fromkeys(_DIGITS, "whole"), ".": "point", "e": "power", "E": "power"},
@@ -37,8 +38,8 @@ _NUMBER_NEXT: dict[str, dict[str, str]] = {
     "power sign": dict.fromkeys(_DIGITS, "exponent"),
     "exponent": dict.fromkeys(_DIGITS, "exponent"),
 }
-_NUMBER_ENDS = frozenset({"zero", "whole", "fraction", "exponent"})
-_NUMBER_BEGINS = {"-": "sign", **_NUMBER_NEXT["sign"]}
+_NUMBER_ENDS: Final = frozenset({"zero", "whole", "fraction", "exponent"})
+_NUMBER_BEGINS: Final = {"-": "sign", **_NUMBER_NEXT["sign"]}
 
 
 class _At(IntEnum):

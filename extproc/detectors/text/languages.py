@@ -7,20 +7,21 @@ others. Both need a sentence or two, and ignore what they do not know.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import re2
 
-LATIN = "Latin"
-_SAMPLE_CHARS_MAX = 120
-_LETTERS_MIN = 12  # of a sample
-_SHARE_MIN = 0.6  # minimum share to be the text's script
-_MIXED_SHARE_MIN = 0.2  # minimum share to be one of the text's scripts
-_KANA_SHARE_MIN = 0.1
-_VOTES_MIN = 6
-_FEW_VOTES_MIN = 3
-_LEAD = 2.0
+LATIN: Final = "Latin"
+_SAMPLE_CHARS_MAX: Final = 120
+_LETTERS_MIN: Final = 12  # of a sample
+_SHARE_MIN: Final = 0.6  # minimum share to be the text's script
+_MIXED_SHARE_MIN: Final = 0.2  # minimum share to be one of the text's scripts
+_KANA_SHARE_MIN: Final = 0.1
+_VOTES_MIN: Final = 6
+_FEW_VOTES_MIN: Final = 3
+_LEAD: Final = 2.0
 
-_BLOCKS: dict[int, str] = {
+_BLOCKS: Final[dict[int, str]] = {
     **dict.fromkeys((0, 1, 2, 3, 4, 60, 61), LATIN),
     **dict.fromkeys((6, 7, 62, 63), "Greek"),
     **dict.fromkeys((8, 9, 10), "Cyrillic"),
@@ -38,7 +39,7 @@ _BLOCKS: dict[int, str] = {
     **dict.fromkeys(range(344, 432), "Hangul"),
 }
 # Scripts of languages; for those in Latin script, the words that vote for them.
-SCRIPTS: dict[str, frozenset[str]] = {
+SCRIPTS: Final[dict[str, frozenset[str]]] = {
     "ar": frozenset({"Arabic"}),
     "bn": frozenset({"Bengali"}),
     "el": frozenset({"Greek"}),
@@ -56,7 +57,7 @@ SCRIPTS: dict[str, frozenset[str]] = {
     "zh": frozenset({"Han"}),
 }
 # None of them is a word of another one's that is common there (English `her`, `do`, `men`, `son`, `come`).
-_FREQUENT: dict[str, str] = {
+_FREQUENT: Final[dict[str, str]] = {
     "en": "the of and to that this is are was were you your with have has it not they what which would will can from",
     "de": "der die das und ist nicht ein eine mit auf für von dem den des sich auch wird sind werden ich sie im wenn",
     "fr": "le les des est une dans pour que qui pas vous nous sur avec sont cette ce ces au du et être plus je ne",
@@ -68,19 +69,19 @@ _FREQUENT: dict[str, str] = {
     "sv": "och att det som är en på för inte av med den har kan ett jag du vi ska från eller",
     "tr": "bir ve bu için ile da de olarak çok gibi olan en kadar sonra değil ama mi ya",
 }
-LATIN_LANGUAGES = frozenset(_FREQUENT)
-LANGUAGES = frozenset(SCRIPTS) | LATIN_LANGUAGES
-_VOTES: dict[str, tuple[str, ...]] = {
+LATIN_LANGUAGES: Final = frozenset(_FREQUENT)
+LANGUAGES: Final = frozenset(SCRIPTS) | LATIN_LANGUAGES
+_VOTES: Final[dict[str, tuple[str, ...]]] = {
     word: tuple(language for language, words in _FREQUENT.items() if word in words.split())
     for frequent in _FREQUENT.values()
     for word in frequent.split()
 }
-FREQUENT_WORDS = frozenset(_VOTES)
+FREQUENT_WORDS: Final = frozenset(_VOTES)
 """Words that name the language of a text and not its content."""
-_NO_LETTERS = bytes(code for code in range(256) if not chr(code).isalpha())  # of Latin-1
-_MARKS = ".,;:!?\"'()[]*_`«»“”„-"
+_NO_LETTERS: Final = bytes(code for code in range(256) if not chr(code).isalpha())  # of Latin-1
+_MARKS: Final = ".,;:!?\"'()[]*_`«»“”„-"
 # A text about a language, or about translating, may want a response in another language.
-_SPEAKS_OF_LANGUAGE = re2.compile(
+_SPEAKS_OF_LANGUAGE: Final = re2.compile(
     r"(?i)translat|übersetz|traduc|traduz|traduir|tradui|vertaal|tłumacz|översätt|çevir|перев[её]д|перевод"
     r"|翻译|翻譯|翻訳|訳して|번역|ترجم|अनुवाद|แปล|\blanguages?\b|\bsprachen?\b|\blangues?\b|\bidiomas?\b|\blingu[ae]s?\b"
     r"|english|german\b|french|spanish|italian|portuguese|dutch|polish|swedish|turkish|russian|ukrainian|chinese"

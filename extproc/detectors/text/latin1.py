@@ -7,16 +7,16 @@ cell (scripts from Hebrew on, emoji, lone surrogates) become a line end, which n
 from __future__ import annotations
 
 import codecs
-from typing import Any
+from typing import Any, Final
 
 import re2
 
 from extproc.detectors.text.automata import compiled_on_use
 
-CELL_ENDING_FIRST = "\u0590"
+CELL_ENDING_FIRST: Final = "\u0590"
 """From this character on, every character ends a cell."""
 
-_REPLACEMENT = "extproc.cell_ending"
+_REPLACEMENT: Final = "extproc.cell_ending"
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -55,16 +55,16 @@ def cue_before(cue: Any, subject: bytes, at: int, width: int = 40) -> bool:
     return cue.search(subject[max(0, at - width) : at]) is not None
 
 
-WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") | frozenset(
+WORD_BYTES: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") | frozenset(
     range(0xC0, 0x100)
 )
 """Bytes that continue a word: ASCII letters, digits, underscore, Latin-1 letters."""
 
-DIGIT_BYTES = frozenset(b"0123456789")
+DIGIT_BYTES: Final = frozenset(b"0123456789")
 """ASCII digits."""
 
 
-_NO_DIGITS = bytes(byte for byte in range(256) if byte not in DIGIT_BYTES)
+_NO_DIGITS: Final = bytes(byte for byte in range(256) if byte not in DIGIT_BYTES)
 
 
 def stands_alone(subject: bytes, start: int, end: int) -> bool:

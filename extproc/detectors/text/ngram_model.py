@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,31 +24,32 @@ from extproc.detectors.text import ngram_scan
 from extproc.detectors.text.ngram_windows import BLOCK_BYTES, NARROW, WIDE, Best, WindowShape, best_at
 from extproc.detectors.text.said_once import sums_of_equal_windows, sums_of_windows
 
-SLICE_BYTES_MAX = 16_384
+SLICE_BYTES_MAX: Final = 16_384
 """Longer texts are read in slices of this size, overlapping by a window: memory stays bounded."""
 
-REPEATS_LOG_ODDS = -1.0
+REPEATS_LOG_ODDS: Final = -1.0
 """From these log odds on, a window is checked for repetition, whose weights would add up."""
 
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
 _Sums = npt.NDArray[np.int32]
 
-_WINDOWS_ALONE_MAX = 8
+_WINDOWS_ALONE_MAX: Final = 8
 """This many are checked individually, enough for benign text; beyond that, the whole slice is checked at once."""
 
-_WORD_LENGTH_BYTES = 8
-_PADDING = b" " + b"\0" * _WORD_LENGTH_BYTES
-_BLANK, _DIGIT = 0x20, 0x30
-_FOLD = bytes(
+_WORD_LENGTH_BYTES: Final = 8
+_PADDING: Final = b" " + b"\0" * _WORD_LENGTH_BYTES
+_BLANK: Final = 0x20
+_DIGIT: Final = 0x30
+_FOLD: Final = bytes(
     _DIGIT if 0x30 <= byte <= 0x39 else _BLANK if byte < 0x21 or byte == 0x7F else byte for byte in range(256)
 )
-_IS_WORD = bytes(int(byte >= 0x80 or byte == 0x27 or chr(byte).isalnum()) for byte in range(256))
-_MASKS: _Hashes = np.array([(1 << 8 * length) - 1 for length in range(_WORD_LENGTH_BYTES + 1)], np.uint64)
-_MASK_OF_LENGTH: _Hashes = _MASKS.take(np.minimum(np.arange(SLICE_BYTES_MAX + 3), _WORD_LENGTH_BYTES))
-_BYTE_MIX: _Hashes = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93], np.uint64)
+_IS_WORD: Final = bytes(int(byte >= 0x80 or byte == 0x27 or chr(byte).isalnum()) for byte in range(256))
+_MASKS: Final[_Hashes] = np.array([(1 << 8 * length) - 1 for length in range(_WORD_LENGTH_BYTES + 1)], np.uint64)
+_MASK_OF_LENGTH: Final[_Hashes] = _MASKS.take(np.minimum(np.arange(SLICE_BYTES_MAX + 3), _WORD_LENGTH_BYTES))
+_BYTE_MIX: Final[_Hashes] = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93], np.uint64)
 """Odd multipliers of n-grams, one per length."""
-_WORD_MIX: _Hashes = np.array(
+_WORD_MIX: Final[_Hashes] = np.array(
     [
         [0xA0761D6478BD642F, 0, 0],
         [0xE7037ED1A0B428DB, 0x1D8E4E27C47D124F, 0],
@@ -59,14 +60,14 @@ _WORD_MIX: _Hashes = np.array(
 )
 """The same for words: a row per kind of feature, a column for each of three consecutive words."""
 
-_BLOCK_STARTS: Indices = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * BLOCK_BYTES, BLOCK_BYTES)], np.int64)
+_BLOCK_STARTS: Final[Indices] = np.array([0, *range(0, SLICE_BYTES_MAX + 4 * BLOCK_BYTES, BLOCK_BYTES)], np.int64)
 """The first one twice: ``reduceat`` turns that into the arbitrary number that sums start from."""
 
 _add_up: Any = np.add.reduce
 """What ``sum`` calls internally, without its overhead."""
 
-_HEAD = struct.Struct("<8sBBBBff")
-_MAGIC = b"NGRAMS\0\1"
+_HEAD: Final = struct.Struct("<8sBBBBff")
+_MAGIC: Final = b"NGRAMS\0\1"
 
 
 class NgramShape(NamedTuple):

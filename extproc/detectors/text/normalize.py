@@ -19,12 +19,13 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
+from typing import Final
 
 import re2
 
 from extproc.detectors.text.look_alike_letters import LOOK_ALIKE_LETTERS
 
-_LOOK_ALIKES = {
+_LOOK_ALIKES: Final = {
     look_alike: drawn_as
     for drawn_as, look_alikes in {
         "a": "аαɑ", "b": "ьβ", "c": "сϲ", "d": "ԁđ", "e": "еєεҽ", "g": "ɡԍ", "h": "һħн", "i": "іıιɪї", "j": "јϳ",
@@ -34,31 +35,35 @@ _LOOK_ALIKES = {
     }.items()
     for look_alike in look_alikes
 }  # fmt: skip
-_LOOK_ALIKES |= dict(zip("ᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghjklmnoprstuvwyz", strict=True))  # small capitals
-_LOOK_ALIKES |= dict(zip("ꭺꮟꮯꭰꭼꮐꮋꮖꭻꮶꮮꮇꮲꭱꮪꭲꮩꮃꭹꮓ".upper(), "abcdeghijklmprstvwyz", strict=True))  # Cherokee
-_LOOK_ALIKES |= dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz", strict=True))  # Braille
-_LOOK_ALIKES |= {chr(0x1F1E6 + place): chr(ord("a") + place) for place in range(26)}  # of flags
-_LOOK_ALIKES |= {
-    look_alike: drawn_as
-    for drawn_as, look_alikes in LOOK_ALIKE_LETTERS.items()
-    for look_alike in look_alikes
-    if look_alike not in _LOOK_ALIKES
-}
+_LOOK_ALIKES.update(dict(zip("ᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghjklmnoprstuvwyz", strict=True)))  # small capitals
+_LOOK_ALIKES.update(dict(zip("ꭺꮟꮯꭰꭼꮐꮋꮖꭻꮶꮮꮇꮲꭱꮪꭲꮩꮃꭹꮓ".upper(), "abcdeghijklmprstvwyz", strict=True)))  # Cherokee
+_LOOK_ALIKES.update(dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz", strict=True)))  # Braille
+_LOOK_ALIKES.update({chr(0x1F1E6 + place): chr(ord("a") + place) for place in range(26)})  # of flags
+_LOOK_ALIKES.update(
+    {
+        look_alike: drawn_as
+        for drawn_as, look_alikes in LOOK_ALIKE_LETTERS.items()
+        for look_alike in look_alikes
+        if look_alike not in _LOOK_ALIKES
+    }
+)
 """Letters that are drawn like a Latin one, and quotation marks and dashes that mean the same.
 
 Of Greek, Cyrillic, Armenian and the like an own selection, of all other scripts Unicode's.
 """
 
-_INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
-_MARKS = frozenset({"Mn", "Me", "Mc"})
-_TAGS_FIRST, _TAGS_LAST = 0xE0020, 0xE007E
-_SELECTORS_FIRST, _SELECTORS_LAST = 0xE0110, 0xE016E
+_INVISIBLE: Final = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+_MARKS: Final = frozenset({"Mn", "Me", "Mc"})
+_TAGS_FIRST: Final = 0xE0020
+_TAGS_LAST: Final = 0xE007E
+_SELECTORS_FIRST: Final = 0xE0110
+_SELECTORS_LAST: Final = 0xE016E
 """Variation selectors that can hide a printable ASCII character: the 17th represents byte 32, and so on."""
 
-PLAIN_CHARACTERS_MAX = 4
+PLAIN_CHARACTERS_MAX: Final = 4
 """Maximum expansion of one character; a character beyond it (a whole Arabic blessing) is left as it is."""
 
-_CACHED_CHARACTERS_MAX = 8_192
+_CACHED_CHARACTERS_MAX: Final = 8_192
 
 
 def _plain_character(code: int) -> str:
@@ -89,7 +94,7 @@ class _PlainTable(dict[int, str]):
         return plain_character
 
 
-_PLAIN = _PlainTable()
+_PLAIN: Final = _PlainTable()
 
 
 def plain(text: str) -> str:
@@ -100,8 +105,8 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN) if plain_text is None else plain_text
 
 
-_ASCII = bytes(range(128))
-_REPLACED_CHARACTERS_MAX = 12
+_ASCII: Final = bytes(range(128))
+_REPLACED_CHARACTERS_MAX: Final = 12
 
 
 def _plain_by_replacement(text: str) -> str | None:
@@ -139,7 +144,7 @@ def original_span(text: str, start: int, end: int) -> tuple[int, int]:
     return first, len(text)
 
 
-_ASCII_OR_NOT = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
+_ASCII_OR_NOT: Final = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
 
 
 def plain_with_places(text: str) -> tuple[str, Sequence[int]]:
@@ -163,7 +168,7 @@ def plain_with_places(text: str) -> tuple[str, Sequence[int]]:
 
 # --- variants ------------------------------------------------------------------------------------------------------
 
-_NOT_LETTERS = bytes(code for code in range(128) if not (chr(code).isalnum()))
+_NOT_LETTERS: Final = bytes(code for code in range(128) if not (chr(code).isalnum()))
 
 
 def compact(plain_utf8: bytes) -> bytes:
@@ -171,13 +176,13 @@ def compact(plain_utf8: bytes) -> bytes:
     return plain_utf8.translate(None, _NOT_LETTERS)
 
 
-SEPARATORS = r"[\x00-/:-@\[-`{-\x7f]*"
+SEPARATORS: Final = r"[\x00-/:-@\[-`{-\x7f]*"
 """Pattern for what ``compact`` removes between two characters."""
 
-SPACED_SIGN = r"(?:[^a-z0-9]{1,3}[a-z0-9]){4}[^a-z0-9]"
+SPACED_SIGN: Final = r"(?:[^a-z0-9]{1,3}[a-z0-9]){4}[^a-z0-9]"
 """Pattern required for any text that ``is_spaced``: fewer letters, and so a smaller automaton."""
 
-_SPACED_LETTERS = re2.compile(rb"(?:(?:^|[^a-z0-9]{1,3})[a-z0-9]){10}(?:[^a-z0-9]|$)")
+_SPACED_LETTERS: Final = re2.compile(rb"(?:(?:^|[^a-z0-9]{1,3})[a-z0-9]){10}(?:[^a-z0-9]|$)")
 
 
 def is_spaced(plain_utf8: bytes) -> bool:
@@ -191,8 +196,8 @@ def unspaced(plain_utf8: bytes) -> bytes:
     return apart.replace(b"\0", b" ")
 
 
-_BROKEN_WORD_BYTES_MAX = 4
-_BROKEN_BYTES_MIN = 16
+_BROKEN_WORD_BYTES_MAX: Final = 4
+_BROKEN_BYTES_MIN: Final = 16
 
 
 def is_broken(plain_utf8: bytes) -> bool:
@@ -203,11 +208,11 @@ def is_broken(plain_utf8: bytes) -> bool:
     return _BROKEN_BYTES_MIN <= sum(map(len, words)) <= _BROKEN_WORD_BYTES_MAX * len(words)
 
 
-LEETSPEAK = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
+LEETSPEAK: Final = r"[a-z][013457@$!|]+[a-z]|\b[013457@$!|][a-z]+[013457@$!|]|[013457][013457][a-z]|[a-z][013457]{2}"
 """Pattern (for the plain form) for words with digits or symbols in place of letters."""
 
-_LEETSPEAK_WORD = re2.compile(LEETSPEAK.encode())
-_LEETSPEAK_WORDS_MIN = 4
+_LEETSPEAK_WORD: Final = re2.compile(LEETSPEAK.encode())
+_LEETSPEAK_WORDS_MIN: Final = 4
 
 
 def is_leetspeak(plain_utf8: bytes) -> bool:
@@ -215,7 +220,7 @@ def is_leetspeak(plain_utf8: bytes) -> bool:
     return sum(1 for _ in islice(_LEETSPEAK_WORD.finditer(plain_utf8), _LEETSPEAK_WORDS_MIN)) == _LEETSPEAK_WORDS_MIN
 
 
-_LEET = bytes.maketrans(b"013457@$!|", b"oieastasil")
+_LEET: Final = bytes.maketrans(b"013457@$!|", b"oieastasil")
 
 
 def unleet(plain_utf8: bytes) -> bytes:
@@ -223,7 +228,7 @@ def unleet(plain_utf8: bytes) -> bytes:
     return plain_utf8.translate(_LEET)
 
 
-_MISSPELLED = (
+_MISSPELLED: Final = (
     "ignore", "previous", "instruction", "instructions", "disregard", "override", "bypass", "reveal",
     "system", "prompt", "guidelines", "restrictions", "restriction", "unrestricted", "developer", "everything",
 )  # fmt: skip
@@ -241,12 +246,12 @@ def _misspellings(word: str) -> str:
     return "|".join((lacking, *others))
 
 
-MISSPELLED = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELLED)})\b"
+MISSPELLED: Final = rf"\b(?:{'|'.join(_misspellings(word) for word in _MISSPELLED)})\b"
 """Pattern (plain form) for possible misspellings of such words; never the correct word."""
 
-_MAYBE_MISSPELLED = re2.compile(MISSPELLED.encode())
-_MISSPELLED_UTF8 = [word.encode() for word in _MISSPELLED]
-_CACHED_WORDS_MAX = 1_024
+_MAYBE_MISSPELLED: Final = re2.compile(MISSPELLED.encode())
+_MISSPELLED_UTF8: Final = [word.encode() for word in _MISSPELLED]
+_CACHED_WORDS_MAX: Final = 1_024
 
 
 def spelled_right(plain_utf8: bytes) -> bytes:
@@ -262,13 +267,13 @@ def _spelled_right(written: bytes) -> bytes:
     return next((word for word in candidates if not letters - Counter(word)), written)
 
 
-_BASE64_RUN = re2.compile(rb"[A-Za-z0-9+/_\-]{20,}={0,2}")
-_BASE64_MAP = bytes(ord("x") if re2.fullmatch(r"[A-Za-z0-9+/_\-]", chr(byte)) else 0 for byte in range(256))
-_BASE64_SHORTEST = b"x" * 20
-_BASE64_RUNS_MAX = 16
-_BASE64_BYTES_MAX = 16_384
-_HIDDEN_CHARACTERS_MIN = 12
-_UNPRINTABLE_MAX_PERCENT = 5
+_BASE64_RUN: Final = re2.compile(rb"[A-Za-z0-9+/_\-]{20,}={0,2}")
+_BASE64_MAP: Final = bytes(ord("x") if re2.fullmatch(r"[A-Za-z0-9+/_\-]", chr(byte)) else 0 for byte in range(256))
+_BASE64_SHORTEST: Final = b"x" * 20
+_BASE64_RUNS_MAX: Final = 16
+_BASE64_BYTES_MAX: Final = 16_384
+_HIDDEN_CHARACTERS_MIN: Final = 12
+_UNPRINTABLE_MAX_PERCENT: Final = 5
 
 
 def may_hold_base64(text: str) -> bool:

@@ -11,25 +11,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from extproc.detectors.text.normalize import plain, plain_with_places
 from extproc.detectors.text.scanned import Scanned
 
-GAP_CHARS_MAX = 8
+GAP_CHARS_MAX: Final = 8
 """Maximum characters of the plain form between two tokens of a phrase."""
 
-SPAN_CHARS_MAX = 1_024
+SPAN_CHARS_MAX: Final = 1_024
 """Maximum characters of one match: bounds what is kept, far above any phrase."""
 
 # Scripts without spaces, and Hangul, where particles stick to a word: each character is a token.
-_SINGLES = (
+_SINGLES: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_TOKEN = re.compile(f"[{_SINGLES}]|[^\\W_{_SINGLES}]+")
-_SINGLE = re.compile(f"[{_SINGLES}]")
-_BLANKED = {code: " " for code in range(128) if not chr(code).isalnum()}
+_TOKEN: Final = re.compile(f"[{_SINGLES}]|[^\\W_{_SINGLES}]+")
+_SINGLE: Final = re.compile(f"[{_SINGLES}]")
+_BLANKED: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 class Match(NamedTuple):

@@ -7,14 +7,15 @@ the text, however it is cut. Line breaks end one too: lists and tables have no f
 from __future__ import annotations
 
 import re
+from typing import Final
 
-SENTENCE_CHARS_MAX = 1_000
-_ASIDE_CHARS_MAX = 8  # quotes and blanks at a sentence's end
+SENTENCE_CHARS_MAX: Final = 1_000
+_ASIDE_CHARS_MAX: Final = 8  # quotes and blanks at a sentence's end
 # After a period, a small letter or a digit continues the sentence ("approx. 30 days", "e.g. this").
-_END = re.compile(
+_END: Final = re.compile(
     rf"""\n|[。！？]|[.!?…]["'”’»)\]*_]{{0,{_ASIDE_CHARS_MAX}}}[^\S\n]{{1,{_ASIDE_CHARS_MAX}}}(?=[^\sa-z0-9])"""
 )
-_END_CHARS_MAX = 2 * _ASIDE_CHARS_MAX + 2
+_END_CHARS_MAX: Final = 2 * _ASIDE_CHARS_MAX + 2
 
 
 class SentenceBuffer:

@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -19,9 +19,9 @@ from extproc.config.document import Log
 from extproc.server.operations.log_lines import LineStream, LogLines
 from extproc.server.operations.text_log import LineWriter, line_writer
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-_DROPPED_HINT = "The reader of standard output hangs, is too slow, or has no disk space."
+_DROPPED_HINT: Final = "The reader of standard output hangs, is too slow, or has no disk space."
 
 
 def open_log(section: Log, stream: LineStream, level: str | None = None, terminal_fd: int | None = None) -> JsonLog:

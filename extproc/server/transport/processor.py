@@ -10,7 +10,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from extproc.domain.classification import BlockingCheck, ClassificationJob
 from extproc.domain.feedback import FeedbackClaim
@@ -37,10 +37,10 @@ from extproc.server.transport.services import (
 )
 from extproc.server.transport.session import Session
 
-MESSAGE_FRAMING_BYTES = 1_048_576  # overhead of an Envoy message around a body
-_JUDGE_LATE_S_MAX = 0.1
+MESSAGE_FRAMING_BYTES: Final = 1_048_576  # overhead of an Envoy message around a body
+_JUDGE_LATE_S_MAX: Final = 0.1
 """Tolerance after a classifier's deadline. [s]"""
-METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
+METHOD: Final = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 
 class Processor:

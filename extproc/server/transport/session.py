@@ -11,7 +11,7 @@ import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from random import getrandbits
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
@@ -48,7 +48,7 @@ from extproc.wire.encode import encode, more_time
 if TYPE_CHECKING:
     from extproc.server.transport.processor import Processor  # which opens sessions
 
-_PHASES: dict[type[Event], str] = {
+_PHASES: Final[dict[type[Event], str]] = {
     RequestHeaders: "request_headers",
     RequestBody: "request_body",
     RequestTrailers: "request_trailers",
@@ -62,9 +62,9 @@ _PHASES: dict[type[Event], str] = {
     Overloaded: "overloaded",
 }
 """Metric labels, by event: of messages, and of what else leads to a reply."""
-_REQUEST_WORK = frozenset({"request_body", "verdict", "limits"})
-_RESPONSE_WORK = frozenset({"response_headers", "response_body", "response_trailers"})
-_MS_NS = 1_000_000
+_REQUEST_WORK: Final = frozenset({"request_body", "verdict", "limits"})
+_RESPONSE_WORK: Final = frozenset({"response_headers", "response_body", "response_trailers"})
+_MS_NS: Final = 1_000_000
 
 
 @dataclass(init=False, slots=True)

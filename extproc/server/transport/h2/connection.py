@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
+from typing import Final
 
 from extproc.server.transport.h2 import frames
 from extproc.server.transport.h2.errors import ConnectionFault, StreamFault
@@ -23,8 +24,11 @@ from extproc.server.transport.h2.rates import Rates
 from extproc.server.transport.h2.sending import PREFIX, SendingHalf
 from extproc.server.transport.h2.streams import Stream
 
-GRPC_OK, GRPC_RESOURCE_EXHAUSTED, GRPC_UNIMPLEMENTED, GRPC_INTERNAL = 0, 8, 12, 13
-_FRAME_HEADER = Struct("!HBBBL")
+GRPC_OK: Final = 0
+GRPC_RESOURCE_EXHAUSTED: Final = 8
+GRPC_UNIMPLEMENTED: Final = 12
+GRPC_INTERNAL: Final = 13
+_FRAME_HEADER: Final = Struct("!HBBBL")
 
 
 class H2Connection(SendingHalf):
@@ -372,7 +376,7 @@ class H2Connection(SendingHalf):
         events.append(ConnectionEnded(fault.code, fault.reason))
 
 
-_HANDLERS: dict[int, Callable[[H2Connection, int, int, bytes, list[H2Event]], None]] = {
+_HANDLERS: Final[dict[int, Callable[[H2Connection, int, int, bytes, list[H2Event]], None]]] = {
     frames.HEADERS: H2Connection._read_headers,
     frames.PRIORITY: H2Connection._read_priority,
     frames.RST_STREAM: H2Connection._read_reset,

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from enum import IntEnum
 from struct import Struct
+from typing import Final
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-FRAME_HEADER_BYTES = 9
-PRIORITY_BYTES = 5
-DEFAULT_TABLE_BYTES = 4_096
-DEFAULT_WINDOW_BYTES = 65_535
-WINDOW_BYTES_MAX = 2**31 - 1
-DEFAULT_FRAME_BYTES = 16_384
-FRAME_BYTES_MAX = 2**24 - 1
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+FRAME_HEADER_BYTES: Final = 9
+PRIORITY_BYTES: Final = 5
+DEFAULT_TABLE_BYTES: Final = 4_096
+DEFAULT_WINDOW_BYTES: Final = 65_535
+WINDOW_BYTES_MAX: Final = 2**31 - 1
+DEFAULT_FRAME_BYTES: Final = 16_384
+FRAME_BYTES_MAX: Final = 2**24 - 1
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM = ACK = 0x1
-END_HEADERS = 0x4
-PADDED = 0x8
-PRIORITY_FLAG = 0x20
+DATA: Final = 0
+HEADERS: Final = 1
+PRIORITY: Final = 2
+RST_STREAM: Final = 3
+SETTINGS: Final = 4
+PUSH_PROMISE: Final = 5
+PING: Final = 6
+GOAWAY: Final = 7
+WINDOW_UPDATE: Final = 8
+CONTINUATION: Final = 9
+END_STREAM: Final = 0x1
+ACK: Final = 0x1
+END_HEADERS: Final = 0x4
+PADDED: Final = 0x8
+PRIORITY_FLAG: Final = 0x20
 
-HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = (
-    range(1, 7)
-)
+HEADER_TABLE_SIZE: Final = 1
+ENABLE_PUSH: Final = 2
+MAX_CONCURRENT_STREAMS: Final = 3
+INITIAL_WINDOW_SIZE: Final = 4
+MAX_FRAME_SIZE: Final = 5
+MAX_HEADER_LIST_SIZE: Final = 6
 
 
 class ErrorCode(IntEnum):
@@ -42,10 +56,10 @@ class ErrorCode(IntEnum):
     ENHANCE_YOUR_CALM = 11
 
 
-_HEADER = Struct("!HBBBL")
-_SETTING = Struct("!HL")
-_UINT32 = Struct("!L")
-_TWO_UINT32 = Struct("!LL")
+_HEADER: Final = Struct("!HBBBL")
+_SETTING: Final = Struct("!HL")
+_UINT32: Final = Struct("!L")
+_TWO_UINT32: Final = Struct("!LL")
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes | memoryview = b"") -> bytes:

@@ -8,20 +8,23 @@ a block does is decided here from its bytes, without the library.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 from urllib.parse import quote
 
 from hpack import Decoder, Encoder, HPACKError, OversizedHeaderListError
 
-_REMEMBERED_MAX = 64
-_REMEMBERED_BLOCK_BYTES_MAX = 1024
-_NEEDED = (b":method", b":scheme", b":path")
-_PSEUDO = frozenset({*_NEEDED, b":authority"})
-_OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
-_NAME_BYTES = bytes(byte for byte in range(0x21, 0x7F) if byte != ord(":") and not 0x41 <= byte <= 0x5A)
-_GRPC_MESSAGE_SAFE = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
-_GRPC_MESSAGE_CHARACTERS_MAX = 1024  # fits in one frame of any peer, even percent-encoded
-_CONTENT_LENGTH_DIGITS_MAX = 18
-TABLE_EMPTIED = b"\x20"  # the encoder's table has no room left
+_REMEMBERED_MAX: Final = 64
+_REMEMBERED_BLOCK_BYTES_MAX: Final = 1024
+_NEEDED: Final = (b":method", b":scheme", b":path")
+_PSEUDO: Final = frozenset({*_NEEDED, b":authority"})
+_OF_A_CONNECTION: Final = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+)
+_NAME_BYTES: Final = bytes(byte for byte in range(0x21, 0x7F) if byte != ord(":") and not 0x41 <= byte <= 0x5A)
+_GRPC_MESSAGE_SAFE: Final = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_GRPC_MESSAGE_CHARACTERS_MAX: Final = 1024  # fits in one frame of any peer, even percent-encoded
+_CONTENT_LENGTH_DIGITS_MAX: Final = 18
+TABLE_EMPTIED: Final = b"\x20"  # the encoder's table has no room left
 
 
 class Undecodable(Exception):
@@ -161,8 +164,8 @@ def _response_headers(http_status: int) -> bytes:
     return _encoded((":status", str(http_status)), ("content-type", "application/grpc"))
 
 
-RESPONSE_HEADERS = _response_headers(200)
-_OK_TRAILERS = _encoded(("grpc-status", "0"))
+RESPONSE_HEADERS: Final = _response_headers(200)
+_OK_TRAILERS: Final = _encoded(("grpc-status", "0"))
 
 
 def trailers(status: int, message: str, headers_sent: bool, http_status: int = 200) -> bytes:

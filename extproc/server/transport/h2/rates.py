@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from extproc.server.transport.h2.errors import ConnectionFault
 from extproc.server.transport.h2.frames import ErrorCode
 from extproc.server.transport.h2.limits import H2Limits
 
-_SECOND_NS = 1_000_000_000
+_SECOND_NS: Final = 1_000_000_000
 
 
 class Rates:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from struct import Struct
+from typing import Final
 
 from extproc.server.transport.h2 import frames
 from extproc.server.transport.h2.errors import ConnectionFault, StreamFault
@@ -18,12 +19,12 @@ from extproc.server.transport.h2.headers import RESPONSE_HEADERS, TABLE_EMPTIED,
 from extproc.server.transport.h2.limits import H2Limits
 from extproc.server.transport.h2.streams import NOTHING, Stream
 
-PREFIX = Struct("!BL")  # of a gRPC message: compressed flag, length
-_DATA_AND_PREFIX = Struct("!HBBBLBL")
-_PING = frames.frame(frames.PING, 0, 0, b"alive?\0\0")
-_REMEMBERED_RESETS_MAX = 1024
-_WAITING_MESSAGE_BYTES = 256  # overhead of a queued message
-_SECOND_NS = 1_000_000_000
+PREFIX: Final = Struct("!BL")  # of a gRPC message: compressed flag, length
+_DATA_AND_PREFIX: Final = Struct("!HBBBLBL")
+_PING: Final = frames.frame(frames.PING, 0, 0, b"alive?\0\0")
+_REMEMBERED_RESETS_MAX: Final = 1024
+_WAITING_MESSAGE_BYTES: Final = 256  # overhead of a queued message
+_SECOND_NS: Final = 1_000_000_000
 
 
 class SendingHalf:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
-NOTHING = bytearray()
+NOTHING: Final = bytearray()
 """Shared empty buffer; never modified."""
 
 
