@@ -101,9 +101,12 @@ class ResponseStream:
 
     def take(self) -> bytes:
         """Take the output for the client since the last call."""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
+        out = self._out
+        if len(out) == 1:  # mostly
+            return out.pop()
+        taken = b"".join(out)
+        out.clear()
+        return taken
 
     def failure(self, error: ApiError) -> bytes:
         """The remaining output for the client, then our error; nothing may follow."""
@@ -139,8 +142,7 @@ class ResponseStream:
         """The fast path of ``_take``: an event with nothing but one text, in a stream that no filter may cut."""
         source, usage = plain.source, self._reader.usage
         self._choices.last[source.choice] = source
-        usage.next_event()
-        usage.piece(source.choice, text)
+        usage.plain_piece(source.choice, text)
         chain = self._channels.chain(source)
         released = chain.feed(text)
         if self._hold_ns_max:

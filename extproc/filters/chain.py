@@ -275,7 +275,16 @@ def finding(
 class Channels:
     """The chains of one exchange's channels, created on first use. ``filters`` are ordered by ``sort_by_effect``."""
 
-    __slots__ = ("_chains", "_channels_max", "_exchange", "_filters", "_latest", "_numbered")
+    __slots__ = (
+        "_chains",
+        "_channels_max",
+        "_exchange",
+        "_filters",
+        "_last_chain",
+        "_last_source",
+        "_latest",
+        "_numbered",
+    )
 
     def __init__(self, filters: Sequence[Filter], exchange: ExchangeContext, channels_max: int) -> None:
         self._filters = filters
@@ -284,9 +293,13 @@ class Channels:
         self._chains: dict[TextSource, Chain] = {}
         self._numbered = True in [owner.numbers_values for owner in filters]
         self._latest: dict[int, Chain] = {}  # by choice, if the order of channels matters
+        self._last_source: TextSource | None = None
+        self._last_chain = Chain([], exchange)
 
     def chain(self, source: TextSource) -> Chain:
         """The chain of a channel. Raises: PayloadRefused if the response has too many channels."""
+        if source is self._last_source:  # the same object, as of a stream's plain events
+            return self._last_chain
         chain = self._chains.get(source)
         if chain is None:
             if len(self._chains) >= self._channels_max:
@@ -296,13 +309,14 @@ class Channels:
             chain = self._chains[source] = self.new_chain(source)
             if self._numbered:
                 self._latest[source.choice] = chain
+        self._last_source, self._last_chain = source, chain
         return chain
 
     def open_chain(self, source: TextSource) -> Chain:
         """The chain of a channel whose texts are each complete: a new one if the last was rejected."""
         chain = self.chain(source)
         if chain.rejected_by is not None:
-            chain = self._chains[source] = self.new_chain(source)
+            chain = self._chains[source] = self._last_chain = self.new_chain(source)
         return chain
 
     def new_chain(self, source: TextSource) -> Chain:

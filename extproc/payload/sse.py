@@ -80,9 +80,14 @@ class SseReader:
         Raises: EventTooLarge.
         """
         end = len(chunk) - 2
-        if self._pending or end < 1 or chunk.find(b"\n\n") != end or b"\r" in chunk:
+        if self._pending or end < 1 or b"\r" in chunk:
             return None
-        return self._event(chunk)
+        line_end = chunk.find(b"\n")
+        if line_end == end and chunk.endswith(b"\n\n") and self._started and chunk.startswith(_DATA):
+            if len(chunk) > self._event_bytes_max:
+                raise EventTooLarge
+            return SseEvent(chunk, "", chunk[len(_DATA) : end])
+        return self._event(chunk) if chunk.find(b"\n\n", line_end) == end else None
 
     def close(self) -> list[SseEvent]:
         """The rest at the end of the stream, parsed as an event although its empty line is missing."""

@@ -100,6 +100,12 @@ class UsageReader:
         """Start the next event."""
         self._counted.clear()
 
+    def plain_piece(self, choice: int, text: str) -> None:
+        """The next event, which is a piece of text alone: ``next_event`` and ``piece``."""
+        if self._counted:
+            self._counted.clear()
+        self.piece(choice, text)
+
     def final(self, usage: Usage | None) -> None:
         """The server's count of the whole response."""
         if usage is not None:
@@ -127,7 +133,7 @@ class UsageReader:
         if seen is None:
             seen = self._seen_after[choice] = [0, 0]
         seen[0] += 1
-        seen[1] += utf8_bytes_of(text)
+        seen[1] += len(text) if text.isascii() else utf8_bytes_of(text)
 
     @property
     def counted(self) -> Usage | None:

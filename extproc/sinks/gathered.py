@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from operator import add
 
 from prometheus_client import Counter, Histogram
@@ -110,14 +110,25 @@ class GatheredHistogram:
 
     def add(self, labels: Labels, value: float, trace: TraceContext | None = None) -> None:
         """Count one observation. Args: trace: the span it is of, which is the exemplar of its bucket if sampled."""
-        seen = self._pending.get(labels)
-        if seen is None:
-            seen = self._pending[labels] = _Observations(len(self._bounds) + 1)
+        seen = self._observations(labels)
         place = bisect_left(self._bounds, value)
         seen.counts[place] += 1
         seen.total += value
         if trace is not None and trace.sampled:
             seen.examples[place] = trace, value
+
+    def add_all(self, labels: Labels, values: Iterable[float]) -> None:
+        """Count observations."""
+        seen, bounds = self._observations(labels), self._bounds
+        for value in values:
+            seen.counts[bisect_left(bounds, value)] += 1
+            seen.total += value
+
+    def _observations(self, labels: Labels) -> _Observations:
+        seen = self._pending.get(labels)
+        if seen is None:
+            seen = self._pending[labels] = _Observations(len(self._bounds) + 1)
+        return seen
 
     def take(self) -> HandOver:
         """Like ``GatheredCounter.take``."""

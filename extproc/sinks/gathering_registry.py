@@ -64,6 +64,7 @@ class GatheringRegistry:
         self.library: CollectorRegistry = _FlushedRegistry(self.flush)
         self.lock = threading.RLock()  # reentrant: a destructor may log and count a dropped line while it is held
         self._gathered: list[_Gathered] = []
+        self._before_flush: list[Callable[[], None]] = []
         admitted_max = None if forgets else ADMITTED_FACTOR_MAX * label_values_max
         self.teams = BoundedLabels(label_values_max, partial(self._forget, "team"), admitted_max)
         self.projects = BoundedLabels(label_values_max, partial(self._forget, "project"), admitted_max)
@@ -93,9 +94,15 @@ class GatheringRegistry:
             return (NO_VERSION, NO_VERSION, NO_VERSION)
         return (version.model, version.version, self._fingerprints.bound(version.fingerprint, now_ns))
 
+    def before_flush(self, count: Callable[[], None]) -> None:
+        """Let ``count`` update metrics before they are handed over, with the lock held."""
+        self._before_flush.append(count)
+
     def flush(self) -> None:
         """Hand accumulated updates to the library. Reading the registry does so too."""
         with self.lock:
+            for count in self._before_flush:
+                count()
             taken = [series.take() for series in self._gathered]
         for hand_over in taken:
             hand_over()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -31,6 +32,8 @@ STEP_SECONDS_BUCKETS: Final = (
     0.25,
 )
 _NS: Final = 1e-9
+_STEPS_MAX: Final = 256
+"""Times of so many messages are counted at once, at the latest when the page is read."""
 
 
 class Metrics:
@@ -57,6 +60,8 @@ class Metrics:
         self._step = histogram(
             "llm_extproc_step_seconds", "Processing time of one message.", ("phase",), STEP_SECONDS_BUCKETS
         )
+        self._steps: deque[tuple[str, int]] = deque()
+        gathering.before_flush(self._count_steps)
         self._long = Gauge(
             "llm_extproc_long_messages",
             "Long messages being received, queued or checked.",
@@ -216,8 +221,18 @@ class Metrics:
 
     def step(self, phase: str, duration_ns: int) -> None:
         """Record the processing time of one message. Thread-safe, like ``exchange_ended``."""
-        with self._lock:
-            self._step.add((phase,), duration_ns * _NS)
+        self._steps.append((phase, duration_ns))  # to count it costs as much as a short message
+        if len(self._steps) >= _STEPS_MAX:
+            with self._lock:
+                self._count_steps()
+
+    def _count_steps(self) -> None:
+        steps, by_phase = self._steps, defaultdict[str, list[float]](list)
+        for _ in range(len(steps)):  # others may append meanwhile
+            phase, duration_ns = steps.popleft()
+            by_phase[phase].append(duration_ns * _NS)
+        for phase, durations_s in by_phase.items():
+            self._step.add_all((phase,), durations_s)
 
     def long_messages(self, count: int) -> None:
         """Set the number of long messages."""

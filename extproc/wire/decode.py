@@ -117,13 +117,18 @@ def plain_chunk(content: bytes) -> bytes | None:
     size = len(content)
     if not 5 <= size < 1 << 14 or content[0] != _RESPONSE_BODY:
         return None
-    at, left = _length(content, 1)
+    # Lengths are read as ``_length`` does, written out: this runs for each event of a stream.
+    at, left = 2, content[1]
+    if left >= 0x80:
+        at, left = 3, left & 0x7F | content[2] << 7
     end = at + left
     if end != size and not _is_metadata(content, end):
         return None
     if left < 3 or content[at] != _BODY:
         return None
-    at, left = _length(content, at + 1)
+    left, at = content[at + 1], at + 2
+    if left >= 0x80:
+        left, at = left & 0x7F | content[at] << 7, at + 1
     return content[at:end] if at + left == end else None
 
 

@@ -32,7 +32,6 @@ from extproc.exchange.events import (
     ContinueChunk,
     ContinueHeaders,
     ContinueTrailers,
-    HeaderChanges,
     ImmediateResponse,
     SendChunk,
 )
@@ -162,11 +161,13 @@ def _continue_chunk(action: ContinueChunk) -> bytes:
 
 
 def _continue_body(action: ContinueBody) -> bytes:
-    common, changes = b"", action.changes
-    if action.body is not None:
-        common = _sized(_BODY_MUTATION, _sized(_WHOLE_BODY, action.body))
-        changes = HeaderChanges((*changes.set, ("content-length", str(len(action.body)))), changes.remove)
-    common += _header_mutation(changes)
+    changes, body = action.changes, action.body
+    common, mutation = b"", _mutation(changes.set, changes.remove)
+    if body is not None:
+        common = _sized(_BODY_MUTATION, _sized(_WHOLE_BODY, body))
+        mutation += _set_header("content-length", str(len(body)))
+    if mutation:
+        common += _sized(_HEADER_MUTATION, mutation)
     if action.clear_route_cache:
         common += _CLEAR_ROUTE
     return _body(action.direction, common) + _metadata(action.metadata)
@@ -177,10 +178,10 @@ def _body(direction: Direction, common: bytes) -> bytes:
 
 
 def _continue_headers(action: ContinueHeaders) -> bytes:
-    if not action.exchange_id:
-        return _without_values(action)
-    exchange_id = action.exchange_id.encode()
     changes, told, modes = action.changes, action.told, (action.request_body, action.response_body)
+    if not action.exchange_id:
+        return _without_values(action.direction, changes.set, changes.remove, modes)
+    exchange_id = action.exchange_id.encode()
     if not told:
         size = (len(exchange_id),)
         return _around_values(action.direction, changes.set, changes.remove, modes, _ID_ALONE, size) % exchange_id
@@ -190,10 +191,16 @@ def _continue_headers(action: ContinueHeaders) -> bytes:
 
 
 @lru_cache(_KEPT_MAX)
-def _without_values(action: ContinueHeaders) -> bytes:
+def _without_values(
+    direction: Direction,
+    set_headers: tuple[tuple[str, str], ...],
+    removed: tuple[str, ...],
+    modes: tuple[BodyMode | None, BodyMode | None],
+) -> bytes:
     """Cached: most exchanges change nothing in headers, or the same."""
-    written = _sized(_HEADERS[action.direction], _sized(_HEADERS_COMMON, _header_mutation(action.changes)))
-    return written + _override(action.request_body, action.response_body)
+    mutation = _mutation(set_headers, removed)
+    common = _sized(_HEADER_MUTATION, mutation) if mutation else b""
+    return _sized(_HEADERS[direction], _sized(_HEADERS_COMMON, common)) + _override(*modes)
 
 
 @lru_cache(_KEPT_MAX)
@@ -209,7 +216,7 @@ def _around_values(
     Cached, as above: only their sizes count.
     """
     pieces = [_before_value(name, size) for name, size in zip(names, sizes, strict=True)]
-    pieces = [_mutation(HeaderChanges(set_headers, removed)) + pieces[0], *(_OVERWRITE + piece for piece in pieces[1:])]
+    pieces = [_mutation(set_headers, removed) + pieces[0], *(_OVERWRITE + piece for piece in pieces[1:])]
     inner, head = sum(map(len, pieces)) + sum(sizes) + len(_OVERWRITE), b""
     for tag in (_HEADER_MUTATION, _HEADERS_COMMON, _HEADERS[direction]):
         head = tag + _varint(len(head) + inner) + head
@@ -274,16 +281,10 @@ _WRITERS: Final[dict[type, Callable[..., bytes]]] = {
 # --- headers and metadata --------------------------------------------------------------------------------------------
 
 
-def _header_mutation(changes: HeaderChanges) -> bytes:
-    mutation = _mutation(changes)
-    return _sized(_HEADER_MUTATION, mutation) if mutation else b""
-
-
-def _mutation(changes: HeaderChanges) -> bytes:
-    written = b"".join([_set_header(name, value) for name, value in changes.set])
-    return (
-        written + b"".join([_sized(_REMOVE, name.encode()) for name in changes.remove]) if changes.remove else written
-    )
+@lru_cache(_KEPT_MAX)
+def _mutation(set_headers: tuple[tuple[str, str], ...], removed: tuple[str, ...]) -> bytes:
+    written = b"".join([_set_header(name, value) for name, value in set_headers])
+    return written + b"".join([_sized(_REMOVE, name.encode()) for name in removed])
 
 
 @lru_cache(_KEPT_MAX)
@@ -294,11 +295,19 @@ def _set_header(name: str, value: str) -> bytes:
 def _metadata(metadata: Mapping[str, str | int] | None) -> bytes:
     if not metadata:
         return b""
-    entries = b"".join(
-        [_entry(name, value) if name in _DIFFERENT else _kept_entry(name, value) for name, value in metadata.items()]
-    )
+    steady = tuple([each for each in metadata.items() if each[0] not in _DIFFERENT])
+    entries = _entries(steady) if steady else b""
+    for name in _DIFFERENT:
+        if name in metadata:
+            entries += _entry(name, metadata[name])
     value = _sized(_ENTRY_VALUE, _sized(_STRUCT, entries))
     return _sized(_METADATA, _sized(_ENTRY, _NAMESPACE + value))
+
+
+@lru_cache(_KEPT_MAX)
+def _entries(metadata: tuple[tuple[str, str | int], ...]) -> bytes:
+    """Cached: the same for most exchanges of a team with a version."""
+    return b"".join([_entry(name, value) for name, value in metadata])
 
 
 def _entry(name: str, value: str | int) -> bytes:
@@ -306,7 +315,7 @@ def _entry(name: str, value: str | int) -> bytes:
     return _sized(_ENTRY, _sized(_ENTRY_KEY, name.encode()) + _sized(_ENTRY_VALUE, written))
 
 
-_DIFFERENT: Final = frozenset({"exchange", "tokens_in", "tokens_out"})  # differs in each exchange: not worth caching
-_kept_entry = lru_cache(_KEPT_MAX)(_entry)
+_DIFFERENT: Final = ("exchange", "tokens_in", "tokens_out", "user")
+"""Differs in each exchange, or for each who asks: not kept."""
 
 _NAMESPACE: Final = _sized(_ENTRY_KEY, METADATA_NAMESPACE.encode())

@@ -97,7 +97,6 @@ class Session:
         "_room",
         "_sent",
         "_stated",
-        "_step_ns",
         "_turn",
         "_unsettled",
         "_work",
@@ -116,7 +115,6 @@ class Session:
         self._work: WorkTimes | None = None
         self._jobs: list[ClassificationJob] = []
         self._ended = False
-        self._step_ns = 0  # when the last step began
 
     def is_long(self, message: bytes) -> bool:
         """Whether a message may take long: then use ``receive_long``."""
@@ -191,18 +189,22 @@ class Session:
 
     def receive(self, message: bytes) -> Replies:
         """Process one message. If the reply has ``waits``, ``answered`` must follow, or ``closed``."""
-        clock_ns = time.perf_counter_ns if self._turn is None else time.thread_time_ns  # a turn may have to wait
-        started_ns = clock_ns()
+        now_ns = time.monotonic_ns()
+        # A turn may have to wait, so the time of its thread counts.
+        started_ns = now_ns if self._turn is None else time.thread_time_ns()
         try:
             event = decode(message)
-            replies = _replies(self._step(event))
+            replies = _replies(self._step(event, now_ns))
             phase = "egress" if self._egress else _PHASES[type(event)]
-            if self._turn is not None and self._turn.gone:
-                phase = "abandoned"
-            took_ns = clock_ns() - started_ns
+            if self._turn is None:
+                took_ns = time.monotonic_ns() - started_ns
+            else:
+                took_ns = time.thread_time_ns() - started_ns
+                if self._turn.gone:
+                    phase = "abandoned"
             self._processor.on_step(phase, took_ns)
             if self._work is not None:
-                _add_step(self._work, phase, self._step_ns, took_ns)
+                _add_step(self._work, phase, now_ns, took_ns)
         except (DecodeError, UnknownMessage) as unknown:  # not `error`: mypyc types a name by its first use
             return self._fail("unknown_message", unknown)
         except Exception as error:
@@ -226,12 +228,12 @@ class Session:
 
     def _take(self, event: Event) -> Replies:
         """Step an event that is not a message."""
-        started_ns = time.perf_counter_ns()
-        replies = _replies(self._step(event))
-        phase, took_ns = _PHASES[type(event)], time.perf_counter_ns() - started_ns
+        now_ns = time.monotonic_ns()
+        replies = _replies(self._step(event, now_ns))
+        phase, took_ns = _PHASES[type(event)], time.monotonic_ns() - now_ns
         self._processor.on_step(phase, took_ns)
         if self._work is not None:
-            _add_step(self._work, phase, self._step_ns, took_ns)
+            _add_step(self._work, phase, now_ns, took_ns)
         return replies
 
     def closed(self) -> None:
@@ -241,7 +243,7 @@ class Session:
             if self._processor.cancels and not self._ended:
                 self._exchange.record.reason = DRAINED
             try:
-                self._step(StreamClosed())
+                self._step(StreamClosed(), time.monotonic_ns())
             except Exception as error:
                 self._fail("internal_error", error)
             self._processor.inflight -= not self._egress
@@ -264,11 +266,9 @@ class Session:
             self._work = None  # of the record now, which does not change any more
             self._processor.records.ended(record)
 
-    def _step(self, event: Event) -> Step:
-        now_ns = time.monotonic_ns()
+    def _step(self, event: Event, now_ns: int) -> Step:
         if self._exchange is None:
             self._exchange = self._begin(now_ns)
-        self._step_ns = now_ns
         step = self._exchange.step(event, now_ns)
         self._note(step)
         return step
