@@ -17,6 +17,7 @@ from extproc.exchange.snapshot import Snapshot
 from extproc.ledger.parts import LedgerParts
 from extproc.ledger.rollouts.judgments import JudgmentKeeper
 from extproc.rate_limits.shared import SharedLimits
+from extproc.server.operations.build_kind import is_compiled
 from extproc.server.operations.config_files import ConfigFiles
 from extproc.server.operations.health import Health
 from extproc.server.operations.json_log import JsonLog, open_log, take_over_libraries
@@ -142,8 +143,14 @@ def report_start(files: ConfigFiles, snapshot: Snapshot, health: Health, metrics
 
 def report_serving(document: Document, listen: str | Sequence[str], health: Health, logger: JsonLog) -> None:
     """Tell that exchanges are served."""
-    revision, callers = health.revision, health.identity
-    logger.info("serving", listen=listen, metrics=document.server.metrics, revision=revision, identity=callers)
+    logger.info(
+        "serving",
+        listen=listen,
+        metrics=document.server.metrics,
+        revision=health.revision,
+        identity=health.identity,
+        compiled=is_compiled(),
+    )
 
 
 def report_loading(document: Document, report: StartReport) -> None:

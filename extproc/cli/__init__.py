@@ -94,7 +94,9 @@ def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version  # here, since it takes a tenth of `--help`
 
-        typer.echo(f"extproc {version('llm-extproc')}")
+        from extproc.server.operations.build_kind import is_compiled
+
+        typer.echo(f"extproc {version('llm-extproc')}{', compiled' if is_compiled() else ''}")
         raise typer.Exit
 
 

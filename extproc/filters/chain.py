@@ -294,12 +294,13 @@ class Channels:
         self._numbered = True in [owner.numbers_values for owner in filters]
         self._latest: dict[int, Chain] = {}  # by choice, if the order of channels matters
         self._last_source: TextSource | None = None
-        self._last_chain = Chain([], exchange)
+        self._last_chain: Chain | None = None
 
     def chain(self, source: TextSource) -> Chain:
         """The chain of a channel. Raises: PayloadRefused if the response has too many channels."""
-        if source is self._last_source:  # the same object, as of a stream's plain events
-            return self._last_chain
+        chain = self._last_chain
+        if chain is not None and source is self._last_source:  # the same object, as of a stream's plain events
+            return chain
         chain = self._chains.get(source)
         if chain is None:
             if len(self._chains) >= self._channels_max:

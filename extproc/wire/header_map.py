@@ -1,5 +1,5 @@
-"""Reads Envoy's header maps by hand, where they are encoded as Envoy does: most of a message of headers is the same in
-each request of a client, and need not be decoded again.
+"""Reads Envoy's header maps by hand, where they are encoded as Envoy does: most of what Envoy forwards of the headers is
+the same in each request, and need not be decoded again.
 
 Anything else is left to the protobuf library; both must agree (``tests/unit/wire``).
 """
@@ -10,32 +10,7 @@ from typing import Final
 
 from extproc._pb import ext_proc_pb2 as pb
 
-_STEADY: Final = frozenset(
-    {
-        ":authority",
-        ":method",
-        ":path",
-        ":scheme",
-        ":status",
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "connection",
-        "content-type",
-        "server",
-        "user-agent",
-        "x-forwarded-proto",
-        "x-stainless-arch",
-        "x-stainless-async",
-        "x-stainless-lang",
-        "x-stainless-os",
-        "x-stainless-package-version",
-        "x-stainless-read-timeout",
-        "x-stainless-retry-count",
-        "x-stainless-runtime",
-        "x-stainless-runtime-version",
-    }
-)
+_STEADY: Final = frozenset({":method", ":path", ":status", "accept-encoding", "content-type"})
 """Headers whose values many messages share, and that are no secret: a credential is not kept here."""
 _KEPT_MAX: Final = 1_024
 _kept: dict[bytes, tuple[str, str]] = {}
