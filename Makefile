@@ -87,7 +87,7 @@ lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
-	@LLM_EXTPROC_COMPILE=1 $(BIN)/python setup.py -q egg_info --egg-base $$(mktemp -d)
+	@LLM_EXTPROC_COMPILE=1 $(BIN)/python -c "import runpy; runpy.run_path('setup.py')['compiled']()"
 
 coverage: $(DEV) $(WEIGHTS) ## Run the tests without Envoy, and print which lines and branches they do not reach
 	@$(BIN)/coverage erase

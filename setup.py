@@ -5,6 +5,7 @@ compiler and Python's headers are needed). They are the same sources: without it
 """
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import setup
@@ -31,6 +32,7 @@ MODULES = (
     "server/transport/session.py",
     "server/operations/json_log.py",
 )
+METADATA = {"egg_info", "dist_info"}
 
 
 def sources():
@@ -42,8 +44,8 @@ def sources():
 
 
 def compiled():
-    """The extension modules, none if they are not asked for."""
-    if os.environ.get("LLM_EXTPROC_COMPILE") != "1":
+    """The extension modules, none if they are not asked for, or pip asks for metadata alone: it does so twice."""
+    if os.environ.get("LLM_EXTPROC_COMPILE") != "1" or not METADATA.isdisjoint(sys.argv):
         return []
     from mypyc.build import mypycify
 

@@ -289,7 +289,8 @@ def _run_guards(policy: CompiledPolicy, request: RequestView, exchange: Exchange
         exchange.record.text_counts[Direction.REQUEST.value] = len(request.texts) + len(request.unread)
         for guard in policy.request_guards:
             _cover(guard, request, exchange, ended=guard.name not in judged)
-        note_skipped(policy.skipped, Direction.REQUEST, exchange.record)
+        if policy.skipped:
+            note_skipped(policy.skipped, Direction.REQUEST, exchange.record)
 
 
 def _pass_on(guard: Guard, request: RequestView, exchange: ExchangeContext) -> None:

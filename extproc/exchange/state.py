@@ -152,7 +152,8 @@ class ExchangeState:
         sources = self.response.sources if self.response is not None else ()
         if self.guarded and self.record.policy:
             ending.note_response_coverage(self.policy.response_filters, sources, self.exchange)
-            ending.note_skipped(self.policy.skipped, Direction.RESPONSE, self.record)
+            if self.policy.skipped:
+                ending.note_skipped(self.policy.skipped, Direction.RESPONSE, self.record)
         if self.snapshot.keeps_ledger and sources:
             ending.note_tool_calls(self.record, sources)
         error = None

@@ -311,8 +311,21 @@ def _entries(metadata: tuple[tuple[str, str | int], ...]) -> bytes:
 
 
 def _entry(name: str, value: str | int) -> bytes:
-    written = _NUMBER + _DOUBLE.pack(value) if isinstance(value, int) else _sized(_TEXT, value.encode())
-    return _sized(_ENTRY, _sized(_ENTRY_KEY, name.encode()) + _sized(_ENTRY_VALUE, written))
+    if isinstance(value, int):
+        return _before_number(name) + _DOUBLE.pack(value)
+    text = _sized(_ENTRY_VALUE, _sized(_TEXT, value.encode()))
+    return _sized(_ENTRY, _entry_key(name) + text)
+
+
+@lru_cache(_KEPT_MAX)
+def _entry_key(name: str) -> bytes:
+    return _sized(_ENTRY_KEY, name.encode())
+
+
+@lru_cache(_KEPT_MAX)
+def _before_number(name: str) -> bytes:
+    """An entry up to its number."""
+    return _sized(_ENTRY, _entry_key(name) + _sized(_ENTRY_VALUE, _NUMBER + bytes(_DOUBLE.size)))[: -_DOUBLE.size]
 
 
 _DIFFERENT: Final = ("exchange", "tokens_in", "tokens_out", "user")
