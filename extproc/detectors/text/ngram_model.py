@@ -30,6 +30,9 @@ SLICE_BYTES_MAX: Final = 16_384
 REPEATS_LOG_ODDS: Final = -1.0
 """From these log odds on, a window is checked for repetition, whose weights would add up."""
 
+_SCANNED_BYTES_MAX: Final = 8_192
+"""Longer texts are read by numpy in a compiled build too: its calls cost little there."""
+
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
 _Sums = npt.NDArray[np.int32]
@@ -249,7 +252,7 @@ class NgramModel:
         return sorted(parts, key=lambda part: (-part.log_odds, part.ngram))
 
     def _best_in_slice(self, folded: bytes, narrow: bool, repeats_from: float) -> Best:
-        if ngram_scan.IS_COMPILED and self._moved_weights:
+        if ngram_scan.IS_COMPILED and self._moved_weights and len(folded) <= _SCANNED_BYTES_MAX:
             best = self.scanned_best(folded, narrow, repeats_from)
             if best is not None:
                 return best
