@@ -1,6 +1,6 @@
-"""Reads Envoy's header maps by hand, where they are encoded as Envoy does: most of what Envoy forwards of the headers is
-the same in each request, and need not be decoded again.
+"""Reads Envoy's header maps by hand, where they are encoded as Envoy does.
 
+Most of what it forwards of the headers is the same in each request, and need not be decoded again.
 Anything else is left to the protobuf library; both must agree (``tests/unit/wire``).
 """
 
