@@ -176,13 +176,13 @@ class SignModel:
         """The sum over all features of what a reader found."""
         single, pairs = self._single, self._pairs
         places = [place for place in range(found.bit_length()) if found >> place & 1]
-        total = sum([single[place] for place in places])
+        total = sum([single[place] for place in places], 0.0)  # compiled, a sum without its 0.0 is one of integers
         if not found & self._word_bits:
             return total
         words = self._table.words
         others = [place for place in places if place >= words]
         for row in pairs if self._table.pooled else [pairs[place] for place in places if place < words]:
-            total += sum([row[place] for place in others])
+            total += sum([row[place] for place in others], 0.0)
         return total + self._several[min((found & self._clear_bits).bit_count(), SEVERAL_MAX)]
 
     def parts(self, found: int) -> Iterator[tuple[str, float]]:

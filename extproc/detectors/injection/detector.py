@@ -138,7 +138,9 @@ class InjectionDetector:
             (self._causes(reading) if " " in reading else self._causes_joined(how, reading), reading)
             for reading in readings
         ]
-        best, reading = max(causes, key=lambda one: sum(cause.weight or 0.0 for cause in one[0]), default=([], ""))
+        best, reading = max(
+            causes, key=lambda one: sum([cause.weight or 0.0 for cause in one[0]], 0.0), default=([], "")
+        )
         said = f"{how}: {reading[:_READING_CHARS_SHOWN]}" if reading else how
         return [Reason("reading", said), *best]
 

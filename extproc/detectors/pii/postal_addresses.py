@@ -270,7 +270,8 @@ def _cued_end(window: _Window, before: bytes, subject: bytes, start: int) -> int
     if end := _named_end(window, before):
         return end
     end = window.end_of(_ended, 1) if may_stand_at(before) else 0
-    return 0 if _has_year(subject[start:end]) else end
+    # Without an end, compiled code would not cut: mypyc knows no slice that ends before it begins.
+    return 0 if not end or _has_year(subject[start:end]) else end
 
 
 def _named_end(window: _Window, before: bytes) -> int:
