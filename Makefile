@@ -17,7 +17,9 @@ DOCS := .docs-venv/.installed
 OF_DOCS := $(dir $(DOCS))bin
 VLLM := .vllm-venv/.installed
 # Before the sources of this folder, which the path of a program would else begin with.
-AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)) PYTHONSAFEPATH=1
+AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)):$(CURDIR) PYTHONSAFEPATH=1
+# What is compiled is tested where it is; the path of `pytest` would put the sources before it.
+TESTS_OF_COMPILED := $(addprefix tests/unit/,detectors domain exchange filters payload server/transport sinks wire) tests/e2e
 
 # The newest interpreter that runs (a shim on the path need not) and can make a virtual environment.
 CANDIDATES := python3.13 python3.12 python3.11 python3
@@ -159,9 +161,9 @@ image-check: $(DEV) ## Run the steps of deploy/Dockerfile in folders, and the pr
 wheel-check: $(DEV) ## Install the built wheels in an environment of their own, and run check, serve, health and demo (ARGS=--help); a minute
 	@$(BIN)/python -m tests.tools.wheel_check $(ARGS)
 
-compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and try it through a real Envoy
+compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and run the tests of it, through a real Envoy too
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
-	@$(AS_COMPILED) $(BIN)/pytest -q $(or $(ARGS),tests/e2e)
+	@$(AS_COMPILED) $(BIN)/pytest -q -o pythonpath= $(or $(ARGS),$(TESTS_OF_COMPILED))
 
 ##@ Documentation
 

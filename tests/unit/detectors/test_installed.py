@@ -43,6 +43,7 @@ def test_good_findings_pass_as_they_are() -> None:
     assert detector.might_match("x") is True
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(
     ("findings", "said"),
     [

@@ -22,6 +22,7 @@ def message_of(name: str) -> str:
     return str(unusable.value)
 
 
+@pytest.mark.interpreted
 def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With both hashes, so that a person can see which file it is."""
     use_package(monkeypatch, changed_package(tmp_path, NAME))
@@ -32,18 +33,21 @@ def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
+@pytest.mark.interpreted
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a package that was built without weights."""
     use_package(monkeypatch, changed_package(tmp_path))
     assert message_of(NAME) == f"minilm.onnx is missing from the installed llm-extproc-models: {HOW}"
 
 
+@pytest.mark.interpreted
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """No index has it, so the message says where it comes from."""
     use_no_package(monkeypatch)
     assert message_of(NAME) == f"the package llm-extproc-models is not installed: {HOW}"
 
 
+@pytest.mark.interpreted
 def test_a_file_of_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the package does not state is not read, though it be there."""
     use_package(monkeypatch, changed_package(tmp_path, "later.onnx"))

@@ -232,6 +232,7 @@ def test_copies_of_the_prompt_are_dropped_where_a_text_was_fenced(content: Any) 
     assert bool(talk.client_json.get("prompt_token_ids")) is not isinstance(content, str)
 
 
+@pytest.mark.interpreted
 def test_a_guard_that_failed_open_fences_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coverage says that it failed; the request goes on as it came."""
 

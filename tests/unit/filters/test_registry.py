@@ -31,6 +31,7 @@ def test_a_name_without_a_section_has_none() -> None:
         GUARDS["base"]
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("name", GUARDS)
 def test_a_guard_that_rejects_says_why(name: str) -> None:
     """By a code of its own, which clients may rely on."""

@@ -39,6 +39,7 @@ def _name(value: object) -> str:
     return value.ours.__name__ if isinstance(value, Row) else ""
 
 
+@pytest.mark.interpreted
 def test_every_validator_has_an_oracle() -> None:
     """Or a reason why it has none."""
     functions = {

@@ -70,6 +70,7 @@ def test_a_topic_without_an_example_is_a_mistake() -> None:
         TopicVectors({"empty": [""]})
 
 
+@pytest.mark.interpreted
 @needs_extra
 def test_model_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The package, or the file; ``test_model_files`` has the whole messages."""

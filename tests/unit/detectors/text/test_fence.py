@@ -67,6 +67,7 @@ def test_a_tag_depends_on_the_whole_text(text: str, more: str) -> None:
     assert fenced(text) == fenced(text)
 
 
+@pytest.mark.interpreted
 def test_a_text_that_happens_to_hold_its_tag_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever finds such a text by trying is no further."""
     monkeypatch.setattr(fence, "_hash_of", lambda _, number: ("aaaaaaaa", "bbbbbbbb", "cccccccc")[number])
