@@ -80,7 +80,7 @@ NATIONAL_ID = Addition(
     {
         "extproc/detectors/pii/ids_of_europe.py": (
             Insertion(
-                "_NINO_SHAPES = ",
+                "_NINO_SHAPES: Final = ",
                 '''
 
 def bg_egn_valid(digits: str) -> bool:
@@ -91,7 +91,7 @@ def bg_egn_valid(digits: str) -> bool:
 
 ''',
             ),
-            Insertion("EUROPE: tuple", '    IdNumber("BG_EGN", ("9999999999",), bg_egn_valid, "егн|egn"),\n'),
+            Insertion("EUROPE: Final[tuple", '    IdNumber("BG_EGN", ("9999999999",), bg_egn_valid, "егн|egn"),\n'),
         ),
         "tests/unit/detectors/pii/test_national_ids.py": (
             Insertion("HOLDS = [", '    ("BG_EGN", "ЕГН 7523169263", "7523169263", True),\n'),
