@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 import pytest
 
@@ -27,6 +28,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items if is_compiled() else ():
         if item.get_closest_marker("interpreted"):
             item.add_marker(pytest.mark.skip(reason="of interpreted code: this is a compiled build"))
+
+
+@pytest.fixture(autouse=is_compiled(), scope="session")
+def nothing_compiled_is_replaced() -> Iterator[None]:
+    """A test that replaces a name of a compiled module is left out: the code there does not look it up."""
+    replace = pytest.MonkeyPatch.setattr
+
+    def replace_or_skip(patch: pytest.MonkeyPatch, target: Any, *arguments: Any, **named: Any) -> None:
+        module = import_module(target.rpartition(".")[0]) if isinstance(target, str) else target
+        if str(getattr(module, "__file__", "")).endswith(".so"):
+            pytest.skip("replaces a name of a compiled module")
+        replace(patch, target, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        replace(patch, pytest.MonkeyPatch, "setattr", replace_or_skip)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
