@@ -353,6 +353,7 @@ async def test_a_call_is_not_late_whose_message_we_do_not_read(slow: type[SlowEx
         assert (await peer.until(lambda f: (f.kind, f.stream_id) == (frames.DATA, 3))).payload
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("gone", [False, True])
 @on_both_loops
 async def test_a_fault_of_ours_in_a_thread_ends_its_stream(monkeypatch: pytest.MonkeyPatch, gone: bool) -> None:

@@ -137,6 +137,7 @@ def test_the_streams_that_we_have_reset_are_not_remembered_for_ever() -> None:
     assert end_of(wire, wire.send(data(1, b"x"))) == "nothing"
 
 
+@pytest.mark.interpreted
 def test_small_messages_are_copied_once() -> None:
     """A message is cut out of what was read, and nothing else is; what is sent is one piece of output."""
 
