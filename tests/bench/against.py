@@ -24,7 +24,7 @@ from rich.table import Table
 from tests.bench.figures import Figures, Key
 from tests.bench.intervals import Interval, interval_of
 from tests.bench.loads import Taken
-from tests.bench.subjects import OF_COMMIT
+from tests.bench.subjects import OF_COMMIT, importing_from
 
 ROOT: Final = Path(__file__).parents[2]
 COMPARED: Final = ("cpu_us", "p50_ms", "p99_ms")
@@ -63,8 +63,7 @@ def needs_no_places(measure: Callable[..., Figures]) -> bool:
 def measured_in(sources: Path, measure: Callable[..., Figures]) -> Figures:
     """What a measurement of that name finds in a new process, of these sources. Raises: CommitUnusable."""
     code = f"import json; from {measure.__module__} import {measure.__name__} as m; print(json.dumps(m()))"
-    paths = os.pathsep.join(str(sources / part) for part in ("", "packages/demo"))
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
+    environment = os.environ | importing_from(sources)
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=sources, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:

@@ -27,6 +27,8 @@ from extproc.sinks.metrics import Metrics
 from tests.bench.loads import TEXT, request
 from tests.bench.subjects import forget_texts, only_meter
 
+SUBJECTS: Final = {"metered": False, "full": True}
+"""Whether a processor of this name guards."""
 # What Envoy sends of the headers of an official client: those that the processor reads (``config.forwarding``).
 _REQUEST_HEADERS: Final = {
     ":path": "/v1/chat/completions",

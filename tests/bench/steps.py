@@ -22,14 +22,13 @@ from extproc.exchange.machine import TABLE
 from extproc.payload.chat import Chat
 from extproc.payload.view import RequestView
 from extproc.server.transport import session as sessions
-from tests.bench.exchanges import InProcess, Script, scripts
+from tests.bench.exchanges import SUBJECTS, InProcess, Script, scripts
 from tests.bench.figures import Figures
 from tests.bench.subjects import Places
 
 ROUNDS: Final = 200
 PREFIX: Final = "step_us"
 PART: Final = "part_us"
-SUBJECTS: Final = {"metered": False, "full": True}
 WHOLE: Final = "whole"
 ENDS: Final = "end"
 _TITLES: Final = {PREFIX: "Steps of an exchange: CPU in us", PART: "Parts of the steps: CPU in us, roughly"}
@@ -139,10 +138,7 @@ def _wrapped(clock: _Clock, processor: InProcess) -> Iterator[None]:
 
 def print_steps(console: Console, found: Figures) -> None:
     """A table of steps, and one of parts; a column for each exchange."""
-    for prefix, title in (
-        (PREFIX, "Steps of an exchange: CPU in us"),
-        (PART, "Parts of the steps: CPU in us, roughly"),
-    ):
+    for prefix, title in _TITLES.items():
         columns = [f"{subject}_{script.name}" for subject in SUBJECTS for script in scripts()]
         rows: dict[str, dict[str, float]] = defaultdict(dict)
         for name, us in found.items():

@@ -192,7 +192,7 @@ def _commit_noop(places: Places, sources: Path) -> Iterator[Subject]:
     with _with_stub(places, COMMIT_NOOP) as installation:
         address = f"unix:{installation.socket}"
         command = [sys.executable, "-m", "tests.bench.noop_processor", TRANSPORTS[-1], address]
-        with child(command, address, _log(installation), _importing_from(sources)) as pid:
+        with child(command, address, _log(installation), importing_from(sources)) as pid:
             yield subject_of(installation, COMMIT_NOOP, "the commit, no-op", pid)
 
 
@@ -201,11 +201,12 @@ def _served_from(folder: Path, places: Places, name: str, change: Change | None)
     """An installation whose processor is imported from a folder, and its process."""
     with full_installation(places, name, "fast", change, with_processor=False) as installation:
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(installation.config)]
-        with child(command, f"unix:{installation.socket}", _log(installation), _importing_from(folder)) as pid:
+        with child(command, f"unix:{installation.socket}", _log(installation), importing_from(folder)) as pid:
             yield installation, pid
 
 
-def _importing_from(folder: Path) -> dict[str, str]:
+def importing_from(folder: Path) -> dict[str, str]:
+    """The environment of a Python that imports this project from a folder."""
     # Without the second, the sources of the current folder would come first.
     return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 

@@ -12,7 +12,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench.exchanges import InProcess, Script, scripts
+from tests.bench.exchanges import SUBJECTS, InProcess, Script, scripts
 
 RECORDED: Final = Path(__file__).parent / "work.json"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -25,7 +25,7 @@ Work = dict[str, float]
 def measure_work() -> Work:
     """``MEASURE.SUBJECT.SCRIPT``, an exchange: calls of functions in Python and in C, and KB at most."""
     found: Work = {}
-    for subject, guarded in (("metered", False), ("full", True)):
+    for subject, guarded in SUBJECTS.items():
         for script in scripts():
             processor = InProcess(guarded=guarded)
             for _ in range(_WARM_UP):

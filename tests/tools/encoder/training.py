@@ -125,7 +125,7 @@ class Trainer:
     def _training_windows(self, rows: Sequence[TrainingRow], chance: random.Random) -> list[TrainingWindow]:
         """A window of each text. The labels weigh alike, and all windows one in the mean."""
         recipe = self.recipe
-        kept = _drawn(rows, recipe)
+        kept = drawn(rows, recipe)
         counts = Counter((row.source, row.label) for row in kept)
         shares = {key: count ** (recipe.source_power - 1) for key, count in counts.items()}
         of_label: dict[int, float] = defaultdict(float)
@@ -147,7 +147,7 @@ class Trainer:
         return min(1.0, (done + 1e-3) / self.recipe.warm_up) * max(0.0, 1.0 - done)
 
 
-def _drawn(rows: Sequence[TrainingRow], recipe: Recipe) -> list[TrainingRow]:
+def drawn(rows: Sequence[TrainingRow], recipe: Recipe) -> list[TrainingRow]:
     """As many rows of each source and label as count, the same ones each time."""
     groups: dict[tuple[str, int], list[TrainingRow]] = defaultdict(list)
     for row in rows:

@@ -5,7 +5,6 @@ They are not in ``__main__``: a process that is spawned cannot import what is de
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ from tokenizers import Tokenizer
 
 from tests.tools.by_source import Scored, area_under_curve, figures
 from tests.tools.encoder.rows import TrainingRow, fold_of, rows, without_fold
-from tests.tools.encoder.training import Floats, Trainer
+from tests.tools.encoder.training import Floats, Recipe, Trainer, drawn
 from tests.tools.encoder.trunk import learned_tensors
 from tests.tools.models_wheel.safetensors import float_tensors
 from tests.tools.models_wheel.sources import CARRIERS, content_of, recorded_sources
@@ -38,12 +37,7 @@ def trainer(carriers: Path = CARRIERS) -> Trainer:
 
 def rows_of(rows_max: int) -> list[TrainingRow]:
     """All rows, or as many of each source and label, to try the command; 0: all."""
-    if not rows_max:
-        return rows()
-    groups: dict[tuple[str, int], list[TrainingRow]] = defaultdict(list)
-    for row in rows():
-        groups[row.source, row.label].append(row)
-    return [row for group in groups.values() for row in sorted(group, key=lambda row: hash_of(row.text))[:rows_max]]
+    return drawn(rows(), Recipe(rows_max=rows_max, own_rows_max=rows_max)) if rows_max else rows()
 
 
 def trained_on_all(rows_max: int) -> dict[str, npt.NDArray[np.float32]]:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.exchange.events import (
-    Event,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -22,21 +21,7 @@ from extproc.exchange.events import (
     ResponseTrailers,
 )
 from extproc.wire.decode import UnknownMessage, decode, plain_chunk
-
-
-def decoded(message: pb.ProcessingRequest) -> Event:
-    """The event of a message that Envoy sends."""
-    return decode(message.SerializeToString())
-
-
-def header_map(*headers: tuple[str, bytes]) -> pb.HeaderMap:
-    """Headers as Envoy sends them: values in ``raw_value``."""
-    return pb.HeaderMap(headers=[pb.HeaderValue(key=key, raw_value=value) for key, value in headers])
-
-
-def with_headers(*headers: tuple[str, bytes], end: bool = False) -> pb.HttpHeaders:
-    """A headers message."""
-    return pb.HttpHeaders(headers=header_map(*headers), end_of_stream=end)
+from tests.unit.wire.messages import ENVOYS, decoded, request_with, with_headers
 
 
 @pytest.mark.parametrize("end", [False, True])
@@ -117,9 +102,6 @@ def test_envoys_details_are_read_from_its_own_key(attributes: dict[str, Any], de
     assert decoded(message) == ResponseHeaders({}, details=details)
 
 
-ENVOYS = "envoy.filters.http.ext_proc"
-
-
 @pytest.mark.parametrize(
     ("attributes", "upstream"),
     [
@@ -138,12 +120,6 @@ def test_the_server_of_an_answer_is_what_envoy_says(attributes: dict[str, Any], 
     event = decoded(message)
     assert isinstance(event, ResponseHeaders)
     assert event.upstream == upstream
-
-
-def request_with(name: str, part: Any) -> pb.ProcessingRequest:
-    """A message with one part."""
-    parts: dict[str, Any] = {name: part}
-    return pb.ProcessingRequest(**parts)
 
 
 PARTS = st.one_of(

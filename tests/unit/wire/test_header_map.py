@@ -10,34 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.exchange.events import Event, RequestHeaders
+from extproc.exchange.events import RequestHeaders
 from extproc.wire import header_map as by_hand
 from extproc.wire.decode import UnknownMessage, decode, parsed
-
-ENVOYS = "envoy.filters.http.ext_proc"
-
-
-def headers_of(*headers: tuple[str, bytes], end: bool = False) -> pb.HttpHeaders:
-    """A part with headers as Envoy sends them."""
-    values = [pb.HeaderValue(key=key, raw_value=value) for key, value in headers]
-    return pb.HttpHeaders(headers=pb.HeaderMap(headers=values), end_of_stream=end)
-
-
-def message_of(name: str, part: Any) -> pb.ProcessingRequest:
-    """A message with one part."""
-    parts: dict[str, Any] = {name: part}
-    return pb.ProcessingRequest(**parts)
-
-
-def decode_message(message: pb.ProcessingRequest) -> Event:
-    """The event of a message that Envoy sends."""
-    return decode(message.SerializeToString())
-
+from tests.unit.wire.messages import ENVOYS, decoded, request_with, with_headers
 
 NAMES = st.sampled_from([":path", "content-type", "x-team", "a" * 130, "Stra\xdfe", ""])
 VALUES = st.one_of(st.binary(max_size=5), st.sampled_from([b"application/json", b"v" * 127, b"w" * 128, b"x" * 17_000]))
 HEADERS = st.builds(
-    lambda name, pairs, end: message_of(name, headers_of(*pairs, end=end)),
+    lambda name, pairs, end: request_with(name, with_headers(*pairs, end=end)),
     st.sampled_from(["request_headers", "response_headers"]),
     st.lists(st.tuples(NAMES, VALUES), max_size=5),
     st.booleans(),
@@ -73,9 +54,11 @@ def test_the_usual_headers_are_read_by_hand(monkeypatch: pytest.MonkeyPatch) -> 
     """If Envoy's headers were not, nothing else would tell. And a credential is not kept."""
     monkeypatch.setattr("extproc.wire.decode.parsed", pytest.fail)
     secret = b"Bearer sk-0123456789"
-    message = pb.ProcessingRequest(request_headers=headers_of(("accept-encoding", b"gzip"), ("authorization", secret)))
+    message = pb.ProcessingRequest(
+        request_headers=with_headers(("accept-encoding", b"gzip"), ("authorization", secret))
+    )
     message.attributes[ENVOYS].update({"response.code_details": ""})
-    assert decode_message(message) == RequestHeaders({"accept-encoding": "gzip", "authorization": secret.decode()})
+    assert decoded(message) == RequestHeaders({"accept-encoding": "gzip", "authorization": secret.decode()})
     assert any(b"gzip" in entry for entry in by_hand._kept)
     assert not any(secret in entry for entry in by_hand._kept)
 
@@ -83,5 +66,5 @@ def test_the_usual_headers_are_read_by_hand(monkeypatch: pytest.MonkeyPatch) -> 
 def test_few_values_are_kept() -> None:
     """However many paths clients ask for."""
     for number in range(3 * by_hand._KEPT_MAX):
-        decode_message(pb.ProcessingRequest(request_headers=headers_of((":path", b"/%d" % number))))
+        decoded(pb.ProcessingRequest(request_headers=with_headers((":path", b"/%d" % number))))
     assert len(by_hand._kept) <= by_hand._KEPT_MAX
