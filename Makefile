@@ -19,7 +19,7 @@ VLLM := .vllm-venv/.installed
 # Before the sources of this folder, which the path of a program would else begin with.
 AS_COMPILED = PYTHONPATH=$(CURDIR)/$(dir $(COMPILED)):$(CURDIR) PYTHONSAFEPATH=1
 # What is compiled is tested where it is; the path of `pytest` would put the sources before it.
-TESTS_OF_COMPILED := $(addprefix tests/unit/,detectors domain exchange filters payload server/transport sinks wire) tests/e2e
+UNIT_TESTS_OF_COMPILED := $(addprefix tests/unit/,detectors domain exchange filters payload server/transport sinks wire)
 
 # The newest interpreter that runs (a shim on the path need not) and can make a virtual environment.
 CANDIDATES := python3.13 python3.12 python3.11 python3
@@ -163,7 +163,7 @@ wheel-check: $(DEV) ## Install the built wheels in an environment of their own, 
 
 compiled: $(COMPILED) ## Compile what works on each message (needs a C compiler), and run the tests of it, through a real Envoy too
 	@$(AS_COMPILED) $(BIN)/python -c "import extproc.exchange.machine as machine; assert machine.__file__.endswith('.so')"
-	@$(AS_COMPILED) $(BIN)/pytest -q -o pythonpath= $(or $(ARGS),$(TESTS_OF_COMPILED))
+	@$(AS_COMPILED) $(BIN)/pytest -q -o pythonpath= $(or $(ARGS),$(UNIT_TESTS_OF_COMPILED) tests/e2e)
 
 ##@ Documentation
 
@@ -215,7 +215,9 @@ unusable-environment: ;
 
 $(COMPILED): setup.py $(shell find extproc -name '*.py') | $(DEV)
 	rm -rf $(@D) build
-	LLM_EXTPROC_COMPILE=1 $(BIN)/pip install -q --no-deps --no-build-isolation --target $(@D) .
+	LLM_EXTPROC_COMPILE=1 $(BIN)/pip wheel -q --no-deps --no-build-isolation -w $(@D)/wheel .
+	$(BIN)/pip install -q --no-deps --no-index --target $(@D) $(@D)/wheel/*.whl
+	@rm -rf build
 	@touch $@
 
 # The newest releases, in addition to the pinned ones: PyTorch's files differ by machine, so no lock holds for all.

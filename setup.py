@@ -2,6 +2,7 @@
 
 With LLM_EXTPROC_COMPILE=1 the packages that work on each message are compiled with mypyc (it comes with mypy; a C
 compiler and Python's headers are needed). They are the same sources: without it, the package is pure Python.
+MYPYC_OPT_LEVEL=0 takes less of the compiler's time and runs slower, which is enough for tests; mypy has it too.
 """
 
 import os
@@ -49,7 +50,7 @@ def compiled():
         return []
     from mypyc.build import mypycify
 
-    return mypycify(sources(), multi_file=True, debug_level="0")
+    return mypycify(sources(), multi_file=True, debug_level="0", opt_level=os.environ.get("MYPYC_OPT_LEVEL", "3"))
 
 
 if __name__ == "__main__":

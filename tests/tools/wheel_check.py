@@ -61,15 +61,18 @@ class Installed:
         self._home = folder / "home"
         self.variables = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self._home), "LANG": "C.UTF-8"}
 
-    def install(self, folder: Path) -> None:
-        """Make it. Raises: CalledProcessError."""
+    def install(self, folder: Path, built: Path | None = None) -> None:
+        """Make it. Args: built: a wheel of the program, instead of one built here. Raises: CalledProcessError."""
         subprocess.run([self.python, "-m", "venv", self.environment], check=True)
         for made in (self.work, self._home, folder / "wheels"):
             made.mkdir()
         pip = [str(self.bin / "pip"), "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, "--require-hashes", "-r", str(LOCK)], check=True)
         for number, project in enumerate(PROJECTS):
-            wheel = build_wheel(project, folder / "wheels", folder / f"sources-{number}", self.bin / "python")
+            if built is not None and project == ROOT:
+                wheel = built
+            else:
+                wheel = build_wheel(project, folder / "wheels", folder / f"sources-{number}", self.bin / "python")
             subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
 
     def run(self, *words: str) -> str:
@@ -120,12 +123,22 @@ class Installed:
         return True
 
 
-def tried(installed: Installed) -> Iterator[str]:
-    """Each command that has worked. Raises: CommandFailed."""
+def is_compiled(wheel: Path) -> bool:
+    """Whether a wheel is for one kind of machine: its name says so."""
+    return not wheel.name.endswith("-none-any.whl")
+
+
+def tried(installed: Installed, *, compiled: bool = False) -> Iterator[str]:
+    """Each command that has worked. Args: compiled: that it runs as. Raises: CommandFailed."""
     place = installed.run("python", "-c", "import extproc; print(extproc.__file__)").strip()
     if not place.startswith(str(installed.environment)):
         raise CommandFailed(f"extproc is imported from {place}")
-    for words in (("--version",), ("init", CONFIG), ("check", CONFIG)):
+    version = installed.run("extproc", "--version").strip()
+    if version.endswith("compiled") != compiled:
+        kind = "compiled" if compiled else "not compiled"
+        raise CommandFailed(f"extproc --version says {version}, of a wheel that is {kind}")
+    yield f"extproc --version: {version}"
+    for words in (("init", CONFIG), ("check", CONFIG)):
         installed.run("extproc", *words)
         yield f"extproc {' '.join(words)}"
     installed.serve()
@@ -138,12 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Install, try, and print what works. Returns: 1 if something does not."""
     parser = argparse.ArgumentParser(prog="make wheel-check", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--python", default=sys.executable, help="the interpreter to install for (3.11 or newer)")
+    parser.add_argument("--wheel", type=Path, help="a wheel of llm-extproc, compiled or not (default: one built here)")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="wheel-") as scratch:
         installed = Installed(Path(scratch), asked.python)
-        installed.install(Path(scratch))
+        installed.install(Path(scratch), asked.wheel)
         try:
-            for works in tried(installed):
+            for works in tried(installed, compiled=asked.wheel is not None and is_compiled(asked.wheel)):
                 print(f"works: {works}", flush=True)
         except CommandFailed as failed:
             print(f"wheel-check: {failed}", file=sys.stderr)

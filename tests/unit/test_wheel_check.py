@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.wheel_check import PROJECTS, CommandFailed, Installed, tried
+from tests.tools.wheel_check import PROJECTS, CommandFailed, Installed, is_compiled, tried
 
 
 @pytest.fixture
@@ -45,6 +45,23 @@ def test_a_package_of_the_checkout_is_a_failure(installed: Installed) -> None:
     _program(installed, "python", "echo /checkout/extproc/__init__.py")
     with pytest.raises(CommandFailed, match="extproc is imported from /checkout/extproc"):
         next(tried(installed))
+
+
+@pytest.mark.parametrize(("said", "compiled"), [("extproc 1.0", True), ("extproc 1.0, compiled", False)])
+def test_a_wheel_that_runs_otherwise_than_it_was_built_is_a_failure(
+    installed: Installed, said: str, compiled: bool
+) -> None:
+    """Compiled modules that cannot be loaded here, or that nobody asked for."""
+    _program(installed, "python", f"echo {installed.environment}/lib/extproc/__init__.py")
+    _program(installed, "extproc", f"echo '{said}'")
+    with pytest.raises(CommandFailed, match=f"extproc --version says {said}, of a wheel that is"):
+        next(tried(installed, compiled=compiled))
+
+
+def test_the_name_of_a_wheel_says_whether_it_is_compiled() -> None:
+    """As pip reads it."""
+    names = ("llm_extproc-0.1.0-py3-none-any.whl", "llm_extproc-0.1.0-cp313-cp313-manylinux_2_28_x86_64.whl")
+    assert [is_compiled(Path(name)) for name in names] == [False, True]
 
 
 def test_nothing_of_this_process_reaches_the_commands(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
