@@ -30,7 +30,8 @@ from extproc.detectors.harm.detector import (
 )
 from extproc.detectors.harm.signs import SignModel, SignTable
 from extproc.detectors.harm.topics import CATEGORIES
-from extproc.detectors.text.ngram_model import NgramShape
+from extproc.detectors.text.ngram_model import NgramModel
+from extproc.detectors.text.ngram_windows import NgramShape
 from extproc.detectors.text.normalize import plain
 from tests.tools import abuse_lines, corpora, harm_grammar, harm_lines, harm_lines_elsewhere, sign_training
 from tests.tools.corpora import Row
@@ -187,8 +188,9 @@ def trained(preparation: Preparation, chosen: npt.NDArray[np.bool_] | None = Non
     model = sign_training.trained(
         preparation.prepared, every if chosen is None else chosen, RECIPE, preparation.importance
     )
-    model.ngrams.bias = float(np.float32(model.ngrams.bias - ALLOWANCES[preparation.task.name]))
-    return model
+    ngrams = model.ngrams
+    bias = float(np.float32(ngrams.scale.bias - ALLOWANCES[preparation.task.name]))
+    return model._replace(ngrams=NgramModel(ngrams.shape, ngrams.weights, ngrams.scale.factor, bias))
 
 
 def models_of(requests: sign_training.Trained, abuse: sign_training.Trained) -> HarmModels:

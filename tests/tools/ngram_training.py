@@ -24,16 +24,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.detectors.text.ngram_model import (
-    FeatureReader,
-    Features,
-    NgramModel,
-    NgramShape,
-    fold,
-    slices,
-    window_starts,
-)
-from extproc.detectors.text.ngram_windows import WIDE
+from extproc.detectors.text.ngram_arrays import FeatureReader, Features, window_starts
+from extproc.detectors.text.ngram_model import NgramModel, fold, slices
+from extproc.detectors.text.ngram_windows import WIDE, NgramShape
 from extproc.detectors.text.normalize import plain
 
 Floats = npt.NDArray[np.float64]
@@ -222,7 +215,7 @@ def quantised(weights: Floats, bias: float, shape: NgramShape) -> NgramModel:
     largest = float(np.quantile(np.abs(weights[weights != 0.0]), 0.9998)) if weights.any() else 1.0
     scale = float(np.float32(largest / _WEIGHT_MAX))
     integers = np.clip(np.rint(weights / scale), -_WEIGHT_MAX, _WEIGHT_MAX).astype(np.int8)
-    return NgramModel(shape, integers, scale, float(np.float32(bias)))
+    return NgramModel(shape, integers.tobytes(), scale, float(np.float32(bias)))
 
 
 def train(examples: Sequence[Example], recipe: Recipe) -> NgramModel:

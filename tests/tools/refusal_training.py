@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extproc.config.guards.refusal import RefusalSection
-from extproc.detectors.text.ngram_model import NgramModel, NgramShape
+from extproc.detectors.text.ngram_model import NgramModel
+from extproc.detectors.text.ngram_windows import NgramShape
 from tests.tools.ngram_training import Example, Recipe, read_examples, train
 from tests.tools.refusal_lines import lines
 

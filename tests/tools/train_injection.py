@@ -12,7 +12,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from extproc.detectors.text.ngram_model import NgramShape
+from extproc.detectors.text.ngram_windows import NgramShape
 from extproc.detectors.text.normalize import compact
 from tests.tools import corpora
 from tests.tools.corpora import Row

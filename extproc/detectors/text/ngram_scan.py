@@ -1,8 +1,7 @@
-"""The sums of an n-gram model in two passes over the bytes of a text, the same ones that ``ngram_model`` has of numpy.
+"""The sums of an n-gram model in two passes over the bytes of a text: the fast pass of ``ngram_loops``.
 
 Compiled with mypyc they are loops over machine integers, several times as fast as numpy's passes over arrays; as
-Python they are far slower, so ``ngram_model`` uses them only where they are compiled. No position is kept: a window
-that looks like an attack is read again by numpy.
+Python they are far slower. No position is kept, so a text with a suspicious window is read again (``ngram_loops``).
 
 Products are taken modulo 2**64 by the machine, and not at all by Python: the bits that are used are the same.
 """
@@ -19,16 +18,31 @@ if TYPE_CHECKING:
 IS_COMPILED: Final = not __file__.endswith(".py")
 BYTE_LENGTHS: Final = (5,)
 """The byte n-grams of the models that are read here. [bytes]"""
-_WEIGHT_ZERO: Final = 128
+SLICE_BYTES_MAX: Final = 16_384
+"""Longer texts are read in slices of this size, overlapping by a window: memory stays bounded."""
+WEIGHT_ZERO: Final = 128
+"""What each weight is moved by, so that none is negative."""
+WORD_LENGTH_BYTES: Final = 8
+"""What a word is known by: a crude stem."""
+IS_WORD: Final = bytes(int(byte >= 0x80 or byte == 0x27 or chr(byte).isalnum()) for byte in range(256))
+BYTE_MIX: Final = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93)
+"""Odd multipliers of n-grams, one per length."""
+WORD_MIX: Final = (
+    (0xA0761D6478BD642F, 0, 0),
+    (0xE7037ED1A0B428DB, 0x1D8E4E27C47D124F, 0),
+    (0x8EBC6AF09C88C6E3, 0, 0x9C6E6877736C46E3),
+    (0x589965CC75374CC3, 0xEB44ACCAB455D165, 0x8CB92BA72F3D8DD7),
+)
+"""The same for words: a row per kind of feature, a column for each of three consecutive words."""
 _BLANK: Final = 0x20
 _AHEAD: Final = 4
 """Bytes of an n-gram behind its first one."""
-_WORD_BITS_MAX: Final = 64
+_WORD_BITS_MAX: Final = 8 * WORD_LENGTH_BYTES
 _LOWEST: Final = -(1 << 40)
 
 
 class NgramSums(NamedTuple):
-    """NgramSums of weights.
+    """Sums of weights.
 
     Attributes:
         before: of the features that begin before each block of ``BLOCK_BYTES``.
@@ -47,15 +61,14 @@ class ScannedWindow(NamedTuple):
     number: int
 
 
-def sums_of(folded: bytes, is_word: bytes, weights: bytes, bits: int) -> NgramSums:
+def sums_of(folded: bytes, weights: bytes, bits: int) -> NgramSums:
     """The sums of a text.
 
     Args:
         folded: as ``ngram_model.fold`` makes it.
-        is_word: 1 for each byte that belongs to a word, else 0. [256]
-        weights: each moved by 128, so that none is negative. [2 ** bits]
+        weights: each moved by ``WEIGHT_ZERO``. [2 ** bits]
     """
-    of_bytes, of_words = _byte_sums(folded, weights, bits), _word_sums(folded, is_word, weights, bits)
+    of_bytes, of_words = _byte_sums(folded, weights, bits), _word_sums(folded, weights, bits)
     before = [one + other for one, other in zip(of_bytes.before, of_words.before, strict=True)]
     return NgramSums(before, of_bytes.wide + of_words.wide, of_bytes.narrow + of_words.narrow)
 
@@ -81,7 +94,7 @@ def worst_window(found: NgramSums, shape: WindowShape) -> ScannedWindow:
 
 
 class _Prefix:
-    """NgramSums of what is added in the order of its places."""
+    """Sums of what is added in the order of its places."""
 
     def __init__(self, size_bytes: int) -> None:
         self._size: i64 = size_bytes
@@ -110,22 +123,27 @@ class _Prefix:
         return NgramSums(self._before, self._wide, self._narrow)
 
 
-class _Mix:
+class Mix:
     """The multipliers of the model, as machine integers: those of byte n-grams and of words, by kind and place."""
 
     def __init__(self) -> None:
-        self.ngram: i64 = -7046029254386353131
-        self.alone: i64 = -6884282663029611473
-        self.pair: i64 = -1800455987208640293
-        self.pair_second: i64 = 2129725606500045391
-        self.gap: i64 = -8161530843051276573
-        self.gap_third: i64 = -7174682294107748637
-        self.triple: i64 = 6384245875588680899
-        self.triple_second: i64 = -1493879189771267739
-        self.triple_third: i64 = -8306560040656073257
+        self.first: i64 = signed(BYTE_MIX[0])
+        self.alone: i64 = signed(WORD_MIX[0][0])
+        self.pair: i64 = signed(WORD_MIX[1][0])
+        self.pair_second: i64 = signed(WORD_MIX[1][1])
+        self.gap: i64 = signed(WORD_MIX[2][0])
+        self.gap_third: i64 = signed(WORD_MIX[2][2])
+        self.triple: i64 = signed(WORD_MIX[3][0])
+        self.triple_second: i64 = signed(WORD_MIX[3][1])
+        self.triple_third: i64 = signed(WORD_MIX[3][2])
 
 
-_MIX: Final = _Mix()
+def signed(unsigned: int) -> int:
+    """The signed integer of 64 bits that has the same bits."""
+    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
+
+
+MIX: Final = Mix()
 
 
 def _byte_sums(folded: bytes, weights: bytes, bits: int) -> NgramSums:
@@ -134,7 +152,7 @@ def _byte_sums(folded: bytes, weights: bytes, bits: int) -> NgramSums:
     size: i64 = length + 2
     shift: i64 = 64 - bits
     mask: i64 = (1 << bits) - 1
-    mix: i64 = _MIX.ngram
+    mix: i64 = MIX.first
     wide_at: i64 = max(0, size - WIDE.size_bytes)
     narrow_at: i64 = max(0, size - NARROW.size_bytes)
     before_wide: i64 = 0
@@ -157,7 +175,7 @@ def _byte_sums(folded: bytes, weights: bytes, bits: int) -> NgramSums:
         if start == narrow_at:
             before_narrow = total
         weight: i64 = weights[((ngram * mix) >> shift) & mask]
-        total += weight - _WEIGHT_ZERO
+        total += weight - WEIGHT_ZERO
         start += 1
         following: i64 = 0
         if place < length:
@@ -176,8 +194,9 @@ def _byte_at(folded: bytes, place: i64, length: i64) -> i64:
     return _BLANK if place == length else 0
 
 
-def _word_sums(folded: bytes, is_word: bytes, weights: bytes, bits: int) -> NgramSums:
+def _word_sums(folded: bytes, weights: bytes, bits: int) -> NgramSums:
     """A word's features need the two words behind it, so it waits for them."""
+    is_word = IS_WORD
     length: i64 = len(folded)
     shift: i64 = 64 - bits
     mask: i64 = (1 << bits) - 1
@@ -219,7 +238,7 @@ def _word_sums(folded: bytes, is_word: bytes, weights: bytes, bits: int) -> Ngra
 
 def _word_weights(first: i64, second: i64, third: i64, weights: bytes, shift: i64, mask: i64) -> i64:
     """Of a word: alone, with the next, with the one behind that, with both."""
-    mix = _MIX
+    mix = MIX
     alone: i64 = (first * mix.alone) >> shift
     pair: i64 = (first * mix.pair + second * mix.pair_second) >> shift
     gap: i64 = (first * mix.gap + third * mix.gap_third) >> shift
@@ -228,4 +247,4 @@ def _word_weights(first: i64, second: i64, third: i64, weights: bytes, shift: i6
     total += weights[pair & mask]
     total += weights[gap & mask]
     total += weights[triple & mask]
-    return total - 4 * _WEIGHT_ZERO
+    return total - 4 * WEIGHT_ZERO

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.text.ngram_model import (
-    SLICE_BYTES_MAX,
-    FeatureReader,
-    NgramModel,
-    NgramShape,
-    fold,
-    window_starts,
-)
-from extproc.detectors.text.ngram_windows import NARROW, WIDE
+from extproc.detectors.text.ngram_arrays import FeatureReader, window_starts
+from extproc.detectors.text.ngram_model import NgramModel, fold
+from extproc.detectors.text.ngram_scan import SLICE_BYTES_MAX
+from extproc.detectors.text.ngram_windows import NARROW, WIDE, NgramShape
 
 SHAPE = NgramShape(12, (3, 5))
 WEIGHTS = np.random.default_rng(5).integers(-127, 128, 1 << SHAPE.bits).astype(np.int8)
 FILLER = b"the museum opens at nine and closes late. "
 BAIT = b"zzyzx quux frobnicate the plugh and xyzzy the wumpus"
 
-model = NgramModel(SHAPE, WEIGHTS, 0.01, -1.0)
+model = NgramModel(SHAPE, WEIGHTS.tobytes(), 0.01, -1.0)
 
 
 def baited() -> NgramModel:
@@ -32,7 +29,7 @@ def baited() -> NgramModel:
     features = FeatureReader(SHAPE).read(BAIT)
     weights = np.full(1 << SHAPE.bits, -1, np.int8)
     weights[features.byte_ngrams.ravel()] = 100
-    return NgramModel(SHAPE, weights, 0.01, 0.0)
+    return NgramModel(SHAPE, weights.tobytes(), 0.01, 0.0)
 
 
 def sums_of_windows(folded: bytes, window_bytes: int, step_bytes: int) -> list[tuple[int, int, int]]:
@@ -157,14 +154,29 @@ def test_a_sentence_among_many_counts_in_a_narrow_window() -> None:
 @given(st.binary(min_size=1, max_size=WIDE.size_bytes - 2))
 def test_contributions_add_up_to_the_score(text: bytes) -> None:
     """Of a part that is one window: with the bias, each n-gram counted once."""
-    model = NgramModel(SHAPE, WEIGHTS, 0.01, -1.5)
     parts = model.contributions(text)
-    once = model._said_once(model._reader.read(fold(text)), 0, len(fold(text)) + 2)
-    assert math.isclose(model.bias + sum(part.log_odds for part in parts), once, abs_tol=1e-9)
+    features = FeatureReader(SHAPE).read(fold(text))
+    once = [int(WEIGHTS[place]) for kind in (features.byte_ngrams, features.word_ngrams) for place in np.unique(kind)]
+    odds = model.scale.odds(sum(once), len(fold(text)) + 2)
+    assert math.isclose(model.scale.bias + sum(part.log_odds for part in parts), odds, abs_tol=1e-9)
     assert [part.log_odds for part in parts] == sorted((part.log_odds for part in parts), reverse=True)
 
 
 def test_contributions_are_named_by_their_text() -> None:
     """Characters, words, pairs, pairs with a gap, triples."""
-    named = {part.ngram for part in NgramModel(SHAPE, WEIGHTS, 0.01, 0.0).contributions(b"keys are safe")}
+    named = {part.ngram for part in NgramModel(SHAPE, WEIGHTS.tobytes(), 0.01, 0.0).contributions(b"keys are safe")}
     assert {" ke", " keys", "keys", "keys are", "keys _ safe", "keys are safe"} <= named
+
+
+def test_numpy_is_imported_only_where_code_is_interpreted() -> None:
+    """It takes twelve megabytes of each worker."""
+    code = """
+import sys
+from extproc.detectors.text.ngram_model import NgramModel
+from extproc.detectors.text.ngram_scan import IS_COMPILED
+before = "numpy" in sys.modules
+NgramModel.shipped("injection").log_odds(b"ignore this and all of that. " * 99)
+print(before, ("numpy" in sys.modules) != IS_COMPILED)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "False True\n"

@@ -1,50 +1,41 @@
-"""The loop over the bytes of a text has the sums that numpy has, whether it is compiled or not."""
+"""The sums of the fast pass are those of the positions, and its multipliers those of training."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors.text import ngram_scan
-from extproc.detectors.text.ngram_model import NgramModel, NgramShape, fold
-from extproc.detectors.text.ngram_windows import NARROW
+from extproc.detectors.text.ngram_model import fold
+from extproc.detectors.text.ngram_positions import Positions
+from extproc.detectors.text.ngram_scan import BYTE_MIX, MIX, signed, sums_of, worst_window
+from extproc.detectors.text.ngram_windows import NARROW, WIDE, NgramShape
 
-WEIGHTS = np.random.default_rng(5).integers(-128, 128, 1 << 12).astype(np.int8)
-FILLER = b"the museum opens at nine and closes late. "
-BAIT = b"zzyzx quux frobnicate the plugh and xyzzy the wumpus"
-
-SCANNED = NgramModel(NgramShape(12, (5,)), WEIGHTS, 0.01, -1.0)
-TEXTS = st.one_of(
-    st.binary(max_size=1_200),
-    st.text(max_size=600).map(lambda text: text.encode("utf-8", "replace")),
-    st.lists(st.sampled_from([FILLER, BAIT, b"a", b" ", b"0123456789", b"\xc3\xa9\xff"]), max_size=60).map(b"".join),
-)
+SHAPE = NgramShape(12, (5,))
+MOVED = np.random.default_rng(5).integers(0, 256, 1 << SHAPE.bits).astype(np.uint8).tobytes()
+TEXTS = st.one_of(st.binary(max_size=1_200), st.lists(st.sampled_from([b"one ", b"two, ", b"3"])).map(b"".join))
 
 
-@pytest.fixture(autouse=True)
-def arrays_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``best_of_folded`` asks numpy, in a compiled build too."""
-    monkeypatch.setattr(ngram_scan, "IS_COMPILED", False)
+@given(TEXTS.map(fold))
+def test_one_pass_has_the_sums_of_the_positions(folded: bytes) -> None:
+    """Before each block, and of the last windows."""
+    assert sums_of(folded, MOVED, SHAPE.bits) == Positions(folded, SHAPE).sums(MOVED)
 
 
-@given(TEXTS, st.booleans(), st.sampled_from([-math.inf, -1.0, 0.5, math.inf]))
-def test_the_loop_and_the_arrays_find_the_same_window(text: bytes, narrow: bool, repeats_from: float) -> None:
-    """With the same score, to the last bit; or the loop leaves it to the arrays, where repetitions would count."""
-    folded = fold(text)
-    found = SCANNED.scanned_best(folded, narrow, repeats_from)
-    expected = SCANNED.best_of_folded(folded, narrow, math.inf)
-    if found is not None:
-        assert found == expected == SCANNED.best_of_folded(folded, narrow, repeats_from)
-    else:
-        assert expected.log_odds + NARROW.doubt > repeats_from
+@given(st.binary(min_size=WIDE.size_bytes, max_size=1_200).map(fold), st.sampled_from([WIDE, NARROW]))
+def test_the_first_window_with_the_highest_sum_is_the_worst(folded: bytes, shape: object) -> None:
+    """The last one only if it has more."""
+    window = WIDE if shape is WIDE else NARROW
+    if len(folded) + 2 <= window.size_bytes:
+        return
+    sums = sums_of(folded, MOVED, SHAPE.bits)
+    blocks, step = window.size_bytes // 32, window.step_bytes // 32
+    totals = [sums.before[at + blocks] - sums.before[at] for at in range(0, len(sums.before) - blocks, step)]
+    totals.append(sums.wide if window is WIDE else sums.narrow)
+    assert worst_window(sums, window) == (max(totals), totals.index(max(totals)))
 
 
-@pytest.mark.parametrize("length_bytes", [0, 1, 2, 3, 4, 5, 30, 31, 62, 125, 126, 127, 158, 317, 318, 319, 350, 1_000])
-def test_the_loop_knows_texts_of_any_length(length_bytes: int) -> None:
-    """Those that end where a block or a window does."""
-    folded = fold((FILLER * 30)[:length_bytes])
-    assert SCANNED.scanned_best(folded, True, math.inf) == SCANNED.best_of_folded(folded, True, math.inf)
+def test_machine_integers_have_the_bits_of_the_multipliers() -> None:
+    """Which do not fit as they are: machine integers are signed."""
+    assert [signed(one) % (1 << 64) for one in BYTE_MIX] == list(BYTE_MIX)
+    assert MIX.first == signed(BYTE_MIX[0]) < 0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from extproc.detectors.text.ngram_model import NgramShape
+from extproc.detectors.text.ngram_windows import NgramShape
 from tests.tools.ngram_training import (
     Example,
     Recipe,
