@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from tests.bench import peers
 from tests.bench.loads import CONNECTIONS, Load, Taken
 from tests.bench.subjects import COMPILED, COMPILED_METERED, ENVOY, GO_NOOP, LITELLM, METERED, ours_full, ours_noop
 
@@ -40,6 +41,10 @@ RATIOS = (
     Figure("full_stream_vs_litellm", "CPU a 100-event stream: ours in full / LiteLLM", 0.033),
     Figure("compiled_json_vs_litellm", "as full_json_vs_litellm, compiled", 0.025),
     Figure("compiled_stream_vs_litellm", "as full_stream_vs_litellm, compiled", 0.033),
+    Figure("full_json_vs_content_filter", "as full_json_vs_litellm, with LiteLLM's own content filter"),
+    Figure("full_stream_vs_content_filter", "as full_stream_vs_litellm, with LiteLLM's own content filter"),
+    Figure("full_json_vs_presidio", "as full_json_vs_litellm, with Presidio"),
+    Figure("full_stream_vs_presidio", "as full_stream_vs_litellm, with Presidio, which holds the whole stream"),
     Figure("added_p50_ms", "median latency added to Envoy alone, 8 connections always busy, in ms", 1.0),
     Figure("added_p99_ms", "99th percentile added to Envoy alone, 8 connections always busy, in ms", 3.0),
     Figure("added_p50_paced_ms", "median added at 200 requests/s on 8 connections, in ms", 0.4),
@@ -158,6 +163,10 @@ def ratios(raw: Figures, transport: str, loads: list[Load], connections: int = C
         "compiled_stream_vs_litellm": times(COMPILED, LITELLM, stream),
         "full_json_vs_litellm": times(full, LITELLM, json),
         "full_stream_vs_litellm": times(full, LITELLM, stream),
+        "full_json_vs_content_filter": times(full, peers.CONTENT_FILTER, json),
+        "full_stream_vs_content_filter": times(full, peers.CONTENT_FILTER, stream),
+        "full_json_vs_presidio": times(full, peers.PRESIDIO, json),
+        "full_stream_vs_presidio": times(full, peers.PRESIDIO, stream),
         "added_p50_ms": added("p50_ms", json),
         "added_p99_ms": added("p99_ms", json),
         "added_p50_paced_ms": added("p50_ms", "json_1k_paced"),

