@@ -40,7 +40,7 @@ from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures
 from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
 from tests.bench.idle_streams import measure_idle_streams
-from tests.bench.intervals import Interval, interval_of, of_each_round
+from tests.bench.intervals import intervals_of_ratios, widest_spread
 from tests.bench.ledger import measure_ledger
 from tests.bench.loads import OTHER_CONNECTIONS, loads
 from tests.bench.otel import measure_otel
@@ -51,7 +51,7 @@ from tests.bench.programs import Missing, cache_directory, go_program, litellm_p
 from tests.bench.rate_limits import measure_rate_limits
 from tests.bench.report import Ratios, print_detectors, print_measurements, print_others, print_ratios
 from tests.bench.rollout_arms import measure_rollout_arms
-from tests.bench.rounds import Rounds, Samples
+from tests.bench.rounds import ROUNDS_MAX, Rounds, Samples
 from tests.bench.signals import measure_signals
 from tests.bench.slow_reader import measure_slow_readers
 from tests.bench.starts import measure_starts
@@ -61,6 +61,7 @@ from tests.bench.text_costs import measure_text_costs, print_text_costs
 
 BASELINE = Path(__file__).parent / "baseline.json"
 BUSY_SHARE_MAX = 0.1
+_PERCENT = 100
 EVENT_RATES = "event_rates"
 ALONE: dict[str, Callable[[Places], Figures]] = {
     "idle_streams": measure_idle_streams,
@@ -135,10 +136,13 @@ class Run:
         with contextlib.ExitStack() as running:
             started = self._start(places, running)
             self.titles = {one.name: one.title for one in started}
-            rounds.run(started, chosen, self.asked.rounds)
+            rounds.run(started, chosen, self.asked.rounds, self._is_wide if self.asked.spread else None)
             if self._wanted(EVENT_RATES):
                 measure_rates(rounds, started, places, self.asked.rounds, self.asked.full)
         self.complete = self.complete and not rounds.broken and not rounds.dropped
+
+    def _is_wide(self) -> bool:
+        return bool(widest_spread(self.samples) > self.asked.spread / _PERCENT)
 
     def _start(self, places: Places, running: contextlib.ExitStack) -> list[Subject]:
         started = []
@@ -204,6 +208,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--litellm", action="store_true", help="also LiteLLM's proxy, installed in its own environment")
     parser.add_argument("--against", default="", metavar="COMMIT", help="compare with a commit, in turns")
     parser.add_argument("--rounds", type=int, default=4, help="turns of each subject at each load (default: 4)")
+    parser.add_argument(
+        "--spread",
+        type=float,
+        default=0.0,
+        metavar="PERCENT",
+        help=f"more rounds, until each ratio of CPU times is so sure, at most {ROUNDS_MAX} (default: no more)",
+    )
     parser.add_argument("--subjects", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--loads", nargs="+", default=[], metavar="NAME", choices=names, help="only these")
     parser.add_argument(
@@ -255,7 +266,7 @@ def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
     baseline = json.loads(BASELINE.read_text()) if BASELINE.is_file() else {}
     print_measurements(console, raw, list(run.samples), run.titles)
     busy = ratios(raw, TRANSPORTS[-1], loads(full=True), OTHER_CONNECTIONS[-1])
-    told = Ratios(found, busy, _intervals(run.samples), baseline, slower(judged, baseline))
+    told = Ratios(found, busy, intervals_of_ratios(run.samples), baseline, slower(judged, baseline))
     print_ratios(console, told)
     print_steps(console, others)
     print_detectors(console, {**judged, **others})
@@ -275,14 +286,6 @@ def _report(run: Run, asked: argparse.Namespace, console: Console) -> None:
         console.print(f"written: {BASELINE}", markup=False)
     elif asked.write_baseline:
         console.print(f"not written, since something could not be measured: {BASELINE}", style="red", markup=False)
-
-
-def _intervals(samples: Samples) -> dict[str, Interval]:
-    """Of each ratio of the judged transport, over the rounds."""
-    rounds = [ratios(raw, TRANSPORTS[-1], loads(full=True)) for raw in of_each_round(samples)]
-    names = dict.fromkeys(name for each in rounds for name in each)
-    found = {name: interval_of([each[name] for each in rounds if name in each]) for name in names}
-    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _write(file: Path, figures: Figures) -> None:

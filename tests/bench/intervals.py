@@ -7,8 +7,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from tests.bench.figures import Figures, Key, raw_figures
-from tests.bench.loads import Taken
+from tests.bench.figures import Figures, Key, ratios, raw_figures
+from tests.bench.loads import Taken, loads
+from tests.bench.subjects import TRANSPORTS
 
 # Two-sided 95 % quantiles of Student's t, by degrees of freedom. Source: NIST/SEMATECH e-Handbook, 1.3.6.7.2.
 _QUANTILES: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -21,6 +22,11 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
+
+    @property
+    def spread(self) -> float:
+        """Half its width, as a share of the mean of ratios."""
+        return (self.high - self.low) / 2 / self.mean
 
     @property
     def excludes_one(self) -> bool:
@@ -48,3 +54,17 @@ def of_each_round(samples: Mapping[Key, Sequence[Taken]]) -> list[Figures]:
         raw_figures({key: [taken[number]] for key, taken in samples.items() if number < len(taken)})
         for number in range(rounds)
     ]
+
+
+def intervals_of_ratios(samples: Mapping[Key, Sequence[Taken]]) -> dict[str, Interval]:
+    """Of each ratio of the judged transport, over the rounds."""
+    rounds = [ratios(raw, TRANSPORTS[-1], loads(full=True)) for raw in of_each_round(samples)]
+    names = dict.fromkeys(name for each in rounds for name in each)
+    found = {name: interval_of([each[name] for each in rounds if name in each]) for name in names}
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def widest_spread(samples: Mapping[Key, Sequence[Taken]]) -> float:
+    """Of the ratios of CPU times; infinite where none has an interval yet. Latencies spread more, and do not count."""
+    found = [one.spread for name, one in intervals_of_ratios(samples).items() if "_vs_" in name]
+    return max(found, default=math.inf)

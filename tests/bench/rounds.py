@@ -15,6 +15,7 @@ from tests.bench.subjects import Subject
 
 FAILED_SHARE_MAX = 0.01
 WARM_UP_S = 0.5
+ROUNDS_MAX = 24
 WARM_UP_EVENTS_MAX = 500  # longer streams are warm from the shorter ones that went before
 
 Samples = dict[Key, list[Taken]]
@@ -40,13 +41,22 @@ class Rounds:
     broken: set[str] = field(default_factory=set)
     dropped: int = 0
 
-    def run(self, started: Sequence[Subject], loads: Sequence[Load], rounds: int) -> None:
-        """Measure each load with each of its numbers of connections, ``rounds`` times. Raises: RuntimeError."""
-        for turn in range(rounds):
+    def run(
+        self, started: Sequence[Subject], loads: Sequence[Load], rounds: int, goes_on: Callable[[], bool] | None = None
+    ) -> None:
+        """Measure each load with each of its numbers of connections, ``rounds`` times.
+
+        Args: goes_on: whether another round is wanted after these; at most ``ROUNDS_MAX``. None: none is.
+
+        Raises: RuntimeError.
+        """
+        for turn in range(max(rounds, ROUNDS_MAX if goes_on else 0)):
+            if turn >= rounds and (goes_on is None or not goes_on()):
+                return
             for load, count in ((each, count) for each in loads for count in each.connections):
                 wanted = [one for one in started if not load.subjects or one.name in load.subjects]
                 warm = turn > 0 or load.events > WARM_UP_EVENTS_MAX
-                title = f"round {turn + 1} of {rounds}: {load.name}, {count} connections"
+                title = f"round {turn + 1}: {load.name}, {count} connections"
                 self.turns(wanted, (load.name, count), title, self._taker(load, count, warm))
 
     def turns(

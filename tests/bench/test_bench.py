@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -29,9 +30,10 @@ from tests.bench.budgets import measure_budgets
 from tests.bench.collector import pause_figures
 from tests.bench.detectors import ALL, measured_policies
 from tests.bench.event_rates import HELD, STREAMS, EventSample, load_name, rate_figures
-from tests.bench.figures import OTHERS, RATIOS, ratios, raw_figures, slower
+from tests.bench.figures import OTHERS, RATIOS, Key, ratios, raw_figures, slower
+from tests.bench.intervals import widest_spread
 from tests.bench.ledger import measure_ledger
-from tests.bench.loads import Sample, loads
+from tests.bench.loads import Sample, Taken, loads
 from tests.bench.noop_processor import REPLIES, SERVERS, NoopProcessor
 from tests.bench.otel import measure_otel
 from tests.bench.picks import measure_picks
@@ -39,7 +41,7 @@ from tests.bench.picture import added_latency
 from tests.bench.processes import begin_peak, child, cpu_seconds, memory, needed, peak_mb
 from tests.bench.report import print_detectors
 from tests.bench.rollout_arms import measure_rollout_arms
-from tests.bench.rounds import Rounds
+from tests.bench.rounds import ROUNDS_MAX, Rounds
 from tests.bench.signals import measure_signals
 from tests.bench.subjects import (
     ENVOY,
@@ -358,3 +360,38 @@ def test_cpu_time_is_that_of_the_process() -> None:
     while time.process_time() < wanted:
         pass
     assert cpu_seconds(os.getpid()) - before == pytest.approx(0.1, abs=0.05)
+
+
+def test_rounds_go_on_until_the_spread_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or there were as many as there may be; without a wish for it, the rounds that were asked for."""
+    taken: list[Sample] = []
+
+    def measure(*_: object) -> Sample:
+        taken.append(sample(100.0))
+        return taken[-1]
+
+    monkeypatch.setattr("tests.bench.rounds.measure", measure)
+    rounds = Rounds(Path("load"), tmp_path, os.getpid(), cast(Console, Quiet()))
+    load = replace(loads(full=False)[0], events=10_000)  # one that needs no warming up
+    answers = iter([True, True, False])
+    started = [subject("good", tmp_path / "log")]
+    rounds.run(started, [load], 2, lambda: next(answers))
+    assert len(taken) == 4
+    rounds.run(started, [load], 2, lambda: True)
+    assert len(taken) == 4 + ROUNDS_MAX
+    rounds.run(started, [load], 2)
+    assert len(taken) == 4 + ROUNDS_MAX + 2
+
+
+def test_the_widest_spread_is_that_of_ratios_of_cpu_times() -> None:
+    """Of at least two rounds."""
+
+    def one(ours_us: float, go_us: float) -> dict[Key, list[Taken]]:
+        names = {ours_noop("fast"): ours_us, GO_NOOP: go_us}
+        return {(name, "json_1k", 8): [sample(cpu_us)] for name, cpu_us in names.items()}
+
+    first, second = one(50.0, 100.0), one(60.0, 100.0)
+    both = {key: [*taken, *second[key]] for key, taken in first.items()}
+    assert widest_spread(first) == math.inf
+    assert widest_spread(both) > 0.1
+    assert widest_spread({key: taken * 2 for key, taken in first.items()}) == pytest.approx(0.0)
