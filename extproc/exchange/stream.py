@@ -50,7 +50,9 @@ class ResponseStream:
         self._choices = StreamChoices(terms.own_ends)
         self._waiting_ends: list[Frame] = []  # until the next event, which shows whether the response continues
         self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
-        self._paused: set[tuple[int, int]] = set()  # choices and parts whose later texts are checked each as a whole
+        self._paused: set[tuple[int, int]] | None = (
+            None  # choices and parts whose later texts are checked each as a whole
+        )
         self._out: list[bytes] = []  # output for the client; kept on a failure
         self._spoke = False  # a non-empty event has arrived
         self.failed = False  # the server reported an error
@@ -264,7 +266,7 @@ class ResponseStream:
         if source.kind is not Kind.ASIDE:
             self._reader.usage.piece(source.choice, text)
             if source.kind is not Kind.NAME:  # a name has a channel of its own
-                self._paused.add((source.choice, source.part))
+                self._check_whole(source)
             if self._may_cut and self._ends_before(source, frame):
                 return
         released, chain = self._statements.judge(slot, text)
@@ -347,9 +349,13 @@ class ResponseStream:
     def _pause(self, source: TextSource, chain: Chain, frame: Frame) -> None:
         """A client may take the channel for complete, but more text may follow after the held text."""
         rest = self._close_channel(source, chain, frame)
-        self._paused.add((source.choice, source.part))
+        self._check_whole(source)
         if rest:
             self._statements.keep((source, 0), rest)
+
+    def _check_whole(self, source: TextSource) -> None:
+        self._paused = self._paused or set()
+        self._paused.add((source.choice, source.part))
 
     def _close_all(self) -> None:
         self._choices.ending = self._choices.last.keys()

@@ -93,7 +93,7 @@ class ExchangeContext:
     facts: ExchangeFacts
     record: ExchangeRecord
     choice: CompiledVersion | None = None
-    failed_open: set[str] = field(default_factory=set)  # filters that are skipped for the rest of the exchange
+    failed_open: frozenset[str] = frozenset()  # filters that are skipped for the rest of the exchange
     outbox: Outbox = field(default_factory=Outbox)
     skips: dict[str, Coverage] = field(default_factory=dict)  # by guard: why it does not check the response
     failed_closed: str = ""  # the filter whose failure ended the exchange

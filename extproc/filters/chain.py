@@ -228,7 +228,7 @@ def note_failure(owner: Filter, exchange: ExchangeContext, error: Exception) -> 
     if isinstance(error, Abandoned):
         raise error
     if owner.fails_open:
-        exchange.failed_open.add(owner.name)
+        exchange.failed_open |= {owner.name}
         if isinstance(error, TextTooCostly):
             exchange.pace.start_again()
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import orjson
@@ -69,6 +70,7 @@ _CHOICES: Final = {
 }
 # Most events differ from the previous one in their text only: the parts read once need not be read again.
 _ENVELOPE: Final[tuple[str, ...]] = ("id", "object", "created", "model")
+_HEADS_KEPT_MAX: Final = 64
 _HEAD: Final = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
 
 
@@ -130,7 +132,7 @@ class ChoiceStream:
         self.finishes: dict[int, str] = {}
         self._shown = shown
         self._text_key = text_key
-        self._known_keys = frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
+        self._known_keys = _known_keys(text_key)
         self._first: dict[str, Any] = {}  # the first chunk, as sent to the client
         self._head = b""  # the beginning of every chunk that differs from a checked one in its choices alone
         self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken once it has been checked
@@ -199,8 +201,8 @@ class ChoiceStream:
             raw, judged = self._head_raw, self._head_of
             is_clean = all(key in self._shown or judged.get(key) == raw[key] for key in raw)
             self._head = orjson.dumps({**raw, "choices": []})[: -len("]}")] if is_clean else b""
-            self._head_of = None
-            self._head_keys = frozenset({*raw, "choices", "usage"})
+            self._head_of, self._head_raw = None, {}
+            self._head_keys = _head_keys(tuple(raw))
         if not self._head or event.data is None or not event.data.startswith(self._head):
             return False
         return self._head_keys.issuperset(tree) and (usage is not None or tree.get("usage") is None)
@@ -237,3 +239,15 @@ class ChoiceStream:
     def failure(self, error: ApiError) -> bytes:
         """An error in mid-stream: an error frame, then ``[DONE]``, like vLLM."""
         return b"data: " + orjson.dumps(openai_error(error)) + b"\n\n" + DONE
+
+
+@cache
+def _known_keys(text_key: str) -> frozenset[str]:
+    """One for all streams."""
+    return frozenset({"index", text_key, "finish_reason", "stop_reason", *_COPIES_OF_ANSWER})
+
+
+@lru_cache(_HEADS_KEPT_MAX)
+def _head_keys(head: tuple[str, ...]) -> frozenset[str]:
+    """The keys of a chunk with this head, one for all streams: a server writes the same ones in the same order."""
+    return frozenset({*head, "choices", "usage"})

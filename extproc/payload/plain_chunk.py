@@ -54,7 +54,9 @@ class PlainChunks:
             return
         self.source, self.passes = slot.source, written == template
         self._before, _, self._behind = template.partition(_PROBE_JSON)
-        self._written_before, _, self._written_behind = written.partition(_PROBE_JSON)
+        self._written_before, self._written_behind = self._before, self._behind
+        if not self.passes:
+            self._written_before, _, self._written_behind = written.partition(_PROBE_JSON)
 
     def text_of(self, data: bytes | None) -> str | None:
         """The text of a plain event; None for any other, and for one without text."""

@@ -162,7 +162,7 @@ def test_those_that_may_find_something_are_needed_in_their_order() -> None:
         one.changes_responses = False
     exchange = exchange_of()
     assert finding(filters, of_a_tool("{}"), exchange) == [filters[0], filters[2]]
-    assert (exchange.failed_open, exchange.failed_closed) == (set(), "")
+    assert (exchange.failed_open, exchange.failed_closed) == (frozenset(), "")
 
 
 def test_behind_one_that_may_change_the_text_all_are_needed() -> None:
