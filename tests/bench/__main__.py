@@ -36,6 +36,7 @@ from tests.bench.against import (
 from tests.bench.against import differences as differences_of
 from tests.bench.budgets import measure_budgets
 from tests.bench.collector import measure_collector
+from tests.bench.compiled_detectors import measure_compiled_detectors
 from tests.bench.detectors import measure_detectors
 from tests.bench.event_rates import measure_rates, rate_figures
 from tests.bench.figures import RATIOS, Figures, ratios, raw_figures, slower
@@ -69,6 +70,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
     "collector": measure_collector,
     "steps": measure_steps,
     "detectors": measure_detectors,
+    "compiled_detectors": measure_compiled_detectors,
     "text_costs": measure_text_costs,
     "picks": measure_picks,
     "rate_limits": measure_rate_limits,
@@ -81,7 +83,7 @@ ALONE: dict[str, Callable[[Places], Figures]] = {
 }
 """What needs a processor of its own, by the name that ``--loads`` takes."""
 
-FAILURES = (RuntimeError, OSError, EnvoyFailedError, EnvoyMissingError, ProcessorFailedError)
+FAILURES = (CommitUnusable, RuntimeError, OSError, EnvoyFailedError, EnvoyMissingError, ProcessorFailedError)
 
 
 class Run:

@@ -60,10 +60,15 @@ def needs_no_places(measure: Callable[..., Figures]) -> bool:
     return places.default is None
 
 
-def measured_in(sources: Path, measure: Callable[..., Figures]) -> Figures:
-    """What a measurement of that name finds in a new process, of these sources. Raises: CommitUnusable."""
+def measured_in(sources: Path, measure: Callable[..., Figures], tests: Path | None = None) -> Figures:
+    """What a measurement of that name finds in a new process, of these sources.
+
+    Args: tests: the sources of the measurement, if they are elsewhere.
+
+    Raises: CommitUnusable.
+    """
     code = f"import json; from {measure.__module__} import {measure.__name__} as m; print(json.dumps(m()))"
-    environment = os.environ | importing_from(sources)
+    environment = os.environ | importing_from(sources, *([tests] if tests else []))
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=sources, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:

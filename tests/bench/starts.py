@@ -11,7 +11,7 @@ from extproc.cli.init import starting_configuration
 from extproc.demo.installation import LOOPBACK
 from extproc.server.sockets.free_ports import free_ports
 from tests.bench.processes import child, memory
-from tests.bench.subjects import Places
+from tests.bench.subjects import COMPILED_FOLDER, Places, importing_from
 
 _RUNS = 7
 _SETTLE_S = 1.0  # for what a process does after it listens
@@ -28,10 +28,13 @@ def measure_starts(places: Places) -> dict[str, float]:
         "start_help_s": min(cpu_of("--help") for _ in range(_RUNS)),
         "start_check_s": min(cpu_of("check", str(guarded)) for _ in range(_RUNS)),
     }
-    for name, config in (("start_serve", guarded), ("start_metered", metered)):
+    started: dict[str, tuple[Path, dict[str, str]]] = {"start_serve": (guarded, {}), "start_metered": (metered, {})}
+    if COMPILED_FOLDER.is_dir():
+        started["compiled_start_serve"] = (guarded, importing_from(COMPILED_FOLDER))
+    for name, (config, environment) in started.items():
         log = places.directory / f"{name}.log"
         command = [sys.executable, "-m", "extproc", "serve", "--config", str(config)]
-        with child(command, _listen_of(config), log) as pid:
+        with child(command, _listen_of(config), log, environment) as pid:
             time.sleep(_SETTLE_S)
             found[f"{name}_mb"], found[f"{name}_pss_mb"] = memory(pid).rss_mb, memory(pid).pss_mb
     return found

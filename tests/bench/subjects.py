@@ -8,6 +8,7 @@ and "Envoy alone" has no ext_proc filter.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -211,10 +212,10 @@ def _served_from(folder: Path, places: Places, name: str, change: Change | None)
             yield installation, pid
 
 
-def importing_from(folder: Path) -> dict[str, str]:
-    """The environment of a Python that imports this project from a folder."""
+def importing_from(*folders: Path) -> dict[str, str]:
+    """The environment of a Python that imports this project from folders, in this order."""
     # Without the second, the sources of the current folder would come first.
-    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+    return {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONSAFEPATH": "1"}
 
 
 def full_installation(
