@@ -16,7 +16,7 @@ from tests.bench.loads import Taken
 from tests.bench.many_streams import Seen, open_gate, paced, streams
 from tests.bench.processes import cpu_seconds
 from tests.bench.rounds import Rounds
-from tests.bench.subjects import ENVOY, GO_NOOP, METERED, TRANSPORTS, Places, Subject, ours_full
+from tests.bench.subjects import COMPILED, ENVOY, GO_NOOP, METERED, TRANSPORTS, Places, Subject, ours_full
 
 STREAMS = 500
 HELD = 10  # events a second of each stream: the machine holds it, so that delays are those of the path
@@ -82,7 +82,7 @@ def rate_figures(raw: Mapping[str, float], transport: str = TRANSPORTS[-1]) -> d
 
 
 def _subjects(full: bool) -> tuple[str, ...]:
-    usual = (ENVOY, GO_NOOP, ours_full(TRANSPORTS[-1]))
+    usual = (ENVOY, GO_NOOP, ours_full(TRANSPORTS[-1]), COMPILED)
     return (*usual, ours_full(TRANSPORTS[0]), METERED) if full else usual
 
 
