@@ -50,9 +50,8 @@ class ResponseStream:
         self._choices = StreamChoices(terms.own_ends)
         self._waiting_ends: list[Frame] = []  # until the next event, which shows whether the response continues
         self._statements = Statements(self._channels, filters, exchange, terms.channels_max)
-        self._paused: set[tuple[int, int]] | None = (
-            None  # choices and parts whose later texts are checked each as a whole
-        )
+        # Choices and parts whose later texts are checked each as a whole.
+        self._paused: set[tuple[int, int]] | None = None
         self._out: list[bytes] = []  # output for the client; kept on a failure
         self._spoke = False  # a non-empty event has arrived
         self.failed = False  # the server reported an error

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ def texts(corpus: Path = CORPUS) -> Iterator[str]:
         yield from (joined[start : start + LONG_CHARS] for start in range(0, len(joined), LONG_CHARS))
 
 
-def hash_of(detector: Detector, given: Iterator[str]) -> str:
+def hash_of(detector: Detector, given: Iterable[str]) -> str:
     """Of all findings, in order."""
     hashed = hashlib.sha256()
     for text in given:
@@ -61,8 +61,9 @@ def hash_of(detector: Detector, given: Iterator[str]) -> str:
 
 def main() -> None:
     """Print one line for each detector."""
+    given = list(texts())
     for name, detector in detectors().items():
-        print(f"{name:10} {hash_of(detector, texts())}", flush=True)
+        print(f"{name:10} {hash_of(detector, given)}", flush=True)
 
 
 if __name__ == "__main__":

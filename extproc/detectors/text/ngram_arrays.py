@@ -11,11 +11,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from extproc.detectors.text.ngram_scan import BYTE_MIX, IS_WORD, SLICE_BYTES_MAX, WORD_LENGTH_BYTES, WORD_MIX
+from extproc.detectors.text.ngram_scan import BYTE_MIX, IS_WORD, WORD_LENGTH_BYTES, WORD_MIX
 from extproc.detectors.text.ngram_windows import (
     BLOCK_BYTES,
     NARROW,
+    SLICE_BYTES_MAX,
     WIDE,
+    WINDOWS_ALONE_MAX,
     Best,
     NgramShape,
     Scale,
@@ -29,9 +31,6 @@ from extproc.detectors.text.said_once import sums_of_equal_windows, sums_of_wind
 Indices = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
 _Sums = npt.NDArray[np.int32]
-
-_WINDOWS_ALONE_MAX: Final = 8
-"""This many are checked individually, enough for benign text; beyond that, the whole slice is checked at once."""
 
 _PADDING: Final = b" " + b"\0" * WORD_LENGTH_BYTES
 _MASKS: Final[_Hashes] = np.array([(1 << 8 * length) - 1 for length in range(WORD_LENGTH_BYTES + 1)], np.uint64)
@@ -201,7 +200,7 @@ class _Once:
     def total(self, number: int) -> int:
         """Of one window."""
         self._asked += 1
-        if self._asked > _WINDOWS_ALONE_MAX and not self._totals:
+        if self._asked > WINDOWS_ALONE_MAX and not self._totals:
             self._totals = self._scorer.totals_said_once(self._features, self._starts, self._window_bytes)
         if self._totals:
             return self._totals[number]

@@ -19,8 +19,8 @@ from typing import Final, NamedTuple, Self
 from extproc.detectors.text import ngram_scan
 from extproc.detectors.text.ngram_loops import LoopScorer
 from extproc.detectors.text.ngram_positions import WORD_KINDS, Positions
-from extproc.detectors.text.ngram_scan import IS_WORD, SLICE_BYTES_MAX
-from extproc.detectors.text.ngram_windows import WIDE, Best, NgramShape, Scale, Scorer
+from extproc.detectors.text.ngram_scan import IS_WORD
+from extproc.detectors.text.ngram_windows import SLICE_BYTES_MAX, WIDE, Best, NgramShape, Scale, Scorer
 
 REPEATS_LOG_ODDS: Final = -1.0
 """From these log odds on, a window is checked for repetition, whose weights would add up."""
@@ -113,7 +113,7 @@ class NgramModel:
         return sorted(parts, key=lambda part: (-part.log_odds, part.ngram))
 
     def _weight(self, place: int) -> int:
-        return ngram_scan.signed(self.weights[place] << 56) >> 56
+        return int.from_bytes(self.weights[place : place + 1], signed=True)
 
 
 def scorer_of(shape: NgramShape, weights: bytes, scale: Scale) -> Scorer:

@@ -17,15 +17,13 @@ from extproc.detectors.text.ngram_scan import (
     NgramSums,
     signed,
 )
-from extproc.detectors.text.ngram_windows import BLOCK_BYTES, NARROW, WIDE, NgramShape
+from extproc.detectors.text.ngram_windows import BLOCK_BYTES, NARROW, WIDE, WINDOWS_ALONE_MAX, NgramShape
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
 WORD_KINDS: Final = 4
 """A word alone, with the next, with the one behind that, with both."""
-_WINDOWS_ALONE_MAX: Final = 8
-"""Features of this many windows are read one by one, enough for benign text; beyond that, those of all positions."""
 _BLANK: Final = b" "
 _HEAD_BITS: Final = 8 * WORD_LENGTH_BYTES
 _UNSIGNED: Final = (1 << (_HEAD_BITS - 8)) - 1
@@ -92,7 +90,7 @@ class Positions:
         """The sum of a window with each feature counted once. Args: weights: as of ``ngram_scan.sums_of``."""
         self._asked += 1
         first, last = bisect_left(self.word_starts, start), bisect_left(self.word_starts, end)
-        if self._asked > _WINDOWS_ALONE_MAX:
+        if self._asked > WINDOWS_ALONE_MAX:
             return self._total_by_distance(weights, start, end, first, last)
         of_bytes = _byte_features(self._padded, self._shape, start, end)
         of_words = _word_features(self._words, self._shape.bits, first, last)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 IS_COMPILED: Final = not __file__.endswith(".py")
 BYTE_LENGTHS: Final = (5,)
 """The byte n-grams of the models that are read here. [bytes]"""
-SLICE_BYTES_MAX: Final = 16_384
-"""Longer texts are read in slices of this size, overlapping by a window: memory stays bounded."""
 WEIGHT_ZERO: Final = 128
 """What each weight is moved by, so that none is negative."""
 WORD_LENGTH_BYTES: Final = 8

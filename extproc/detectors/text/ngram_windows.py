@@ -11,6 +11,10 @@ from typing import Final, NamedTuple, Protocol
 
 BLOCK_BYTES: Final = 32
 """All windows are aligned to this, except the last one, which ends with the slice."""
+SLICE_BYTES_MAX: Final = 16_384
+"""Longer texts are read in slices of this size, overlapping by a window: memory stays bounded."""
+WINDOWS_ALONE_MAX: Final = 8
+"""This many suspicious windows are read one by one, enough for benign text; beyond that, the whole slice at once."""
 
 
 class NgramShape(NamedTuple):

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from extproc.detectors.text.ngram_arrays import FeatureReader, window_starts
 from extproc.detectors.text.ngram_model import NgramModel, fold
-from extproc.detectors.text.ngram_scan import SLICE_BYTES_MAX
-from extproc.detectors.text.ngram_windows import NARROW, WIDE, NgramShape
+from extproc.detectors.text.ngram_windows import NARROW, SLICE_BYTES_MAX, WIDE, NgramShape
 
 SHAPE = NgramShape(12, (3, 5))
 WEIGHTS = np.random.default_rng(5).integers(-127, 128, 1 << SHAPE.bits).astype(np.int8)
