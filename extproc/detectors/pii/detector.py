@@ -27,6 +27,7 @@ from extproc.detectors.pii.kind import PiiKind
 from extproc.detectors.pii.kinds import BEFORE_NATIONAL_IDS, BEHIND_NATIONAL_IDS, ENTITIES, IMPLIED, KINDS
 from extproc.detectors.pii.recognizer import Candidate, CandidateFinder, word_holding
 from extproc.detectors.pii.secret_patterns import SECRET_CHARACTERS_MIN
+from extproc.detectors.text.cells import section_end
 from extproc.detectors.text.folding import (
     BLANKS,
     MAY_VANISH,
@@ -50,6 +51,9 @@ without any of the others.
 _COLONS: Final = frozenset(":") | OTHER_COLONS
 _VALUE_CHARS_MIN: Final = 6
 """No value is shorter in any spelling, except ``::1``, a date of birth, and configured types."""
+
+_STRETCH_CHARS_MIN: Final = 8_192
+"""A longer text is prefiltered by stretches: most that may hold a value show it in the first."""
 
 _SEPARATORS: Final = r" \xA0.()\-/+"
 _NUMBER_CHARS_MIN: Final = 7
@@ -113,7 +117,18 @@ class PiiDetector:
         self._finders.append(finder)
 
     def might_match(self, text: str) -> bool:
-        """Prefilter: False only if no cell of the text can contain a finding. One pass, for texts of any length."""
+        """Prefilter: False only if no cell of the text can contain a finding. One pass, up to where one may."""
+        if len(text) <= _STRETCH_CHARS_MIN:
+            return self._might_hold(text)
+        begin = 0
+        while begin < len(text):
+            end = section_end(text, begin, _STRETCH_CHARS_MIN)
+            if self._might_hold(text[begin:end]):
+                return True
+            begin = end
+        return False
+
+    def _might_hold(self, text: str) -> bool:
         if len(text) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(text):
             return self._has_own and self._may_hold_own(text)
         opened = self._opened(text)

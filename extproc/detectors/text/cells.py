@@ -166,13 +166,13 @@ def cell_end(text: str, position: int) -> int:
     return end
 
 
-def section_end(text: str, position: int) -> int:
+def section_end(text: str, position: int, chars_min: int = SECTION_CHARS_MIN) -> int:
     """End of a section that begins at ``position``: after some hundred characters, between two cells.
 
     A small letter after a blank is never joined to the text before it. Sections are prefiltered before cells are,
     so that one number in a long text does not cause every word of it to be scanned. [characters]
     """
-    match = _SURELY_APART.search(text, position + SECTION_CHARS_MIN)
+    match = _SURELY_APART.search(text, position + chars_min)
     return match.start() if match else len(text)
 
 

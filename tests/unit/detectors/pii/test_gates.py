@@ -226,3 +226,39 @@ def found_by_any(detector: PiiDetector, text: str) -> bool:
     """Whether any kind finds something, whatever its gate says."""
     subject = latin1_bytes(text)
     return any(next(finder(subject, text, 0), None) is not None for finder in detector._finders)
+
+
+SHOWN_VALUES = [
+    "ann@example.com",
+    "4111 1111 1111 1111",
+    "+49 30 901820",
+    "fe80::1",
+    "10.0.0.7",
+    "a\u200bnn@example.com",
+]
+LONG_CHARS = 3 * pii._STRETCH_CHARS_MIN
+
+
+@given(
+    st.lists(st.sampled_from([*SHOWN_VALUES, "word ", "Word ", "12 ", "\n", " by ", "x" * 300, " "]), max_size=40),
+    st.data(),
+)
+def test_a_long_text_may_hold_what_its_cells_hold(pieces: list[str], data: st.DataObject) -> None:
+    """It is prefiltered by stretches; no value is between two of them."""
+    text = "".join(pieces)
+    prose = "the museum opens at nine and " * (LONG_CHARS // 29)
+    place = data.draw(st.integers(0, len(prose)))
+    long = prose[:place] + text + prose[place:]
+    detector = PiiDetector(FINDERS.keys() - {"DATE_OF_BIRTH"})
+    assert detector.might_match(long) or not any(found_by_any(detector, one) for one in (long, folding.read(long)))
+
+
+@pytest.mark.parametrize("value", SHOWN_VALUES)
+def test_a_value_is_seen_wherever_it_stands_in_a_long_text(value: str) -> None:
+    """Around the end of a stretch, and at the end of the text."""
+    detector = PiiDetector(FINDERS.keys())
+    prose = "the museum opens at nine and " * (LONG_CHARS // 29)
+    for place in range(pii._STRETCH_CHARS_MIN - 40, pii._STRETCH_CHARS_MIN + 40):
+        assert detector.might_match(f"{prose[:place]} {value} {prose[place:]}")
+    assert detector.might_match(f"{prose}{value}")
+    assert not detector.might_match(prose)
