@@ -1,17 +1,21 @@
 """How well answers that decline are told from others, and what kinds are seen where; and what it costs.
 
-    python -m tests.tools.refusal_report
+    python -m tests.tools.refusal_report [FOLDER]
 
 *In view*: the detector as it ships, on sources that its patterns were written with. *Left out*: its n-grams trained
 without the source in question (near copies left out); the patterns stay. *Locked*: sources that nobody here has read.
 Labels say only whether a model declines, most of them by phrases of those who collected the answers: what redirects,
 helps in part or lacks access may have either. *Read* are a few answers of which a person said the kind. Own lines
 (``refusal_lines``) count nowhere.
+
+FOLDER holds answers of others that are not in this repository: ``NAME.jsonl`` with ``text``, ``lang`` and ``kind`` (a
+``RefusalKind``; ``none``: does what was asked). They are told by language.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -165,8 +169,26 @@ def _cost_us() -> float:
     return best_s * 1e6
 
 
+def of_folder(folder: Path) -> dict[str, dict[str, int]]:
+    """By language: how many answers, how many of them decline, are found to, and are wrongly said to."""
+    lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text(encoding="utf-8").splitlines()]
+    find = _finder(RefusalDetector())
+    counts: dict[str, dict[str, int]] = {}
+    for row in map(json.loads, lines):
+        declines, said = row["kind"] == RefusalKind.DECLINES, find(row["text"]) == DECLINES
+        of_lang = counts.setdefault(row["lang"], dict.fromkeys(("answers", "decline", "found", "wrongly"), 0))
+        for name, counted in zip(of_lang, (True, declines, declines and said, said and not declines), strict=True):
+            of_lang[name] += counted
+    return counts
+
+
 def main() -> None:
     """Print the figures as one table."""
+    if len(sys.argv) > 1:
+        print("| language | answers | decline | found | wrongly |\n|---|---|---|---|---|")
+        for lang, counts in sorted(of_folder(Path(sys.argv[1])).items()):
+            print(f"| {lang} | {' | '.join(map(str, counts.values()))} |")
+        return
     print("| figure | value |\n|---|---|")
     for name, value in report().items():
         print(f"| {name} | {value:.3f} |")

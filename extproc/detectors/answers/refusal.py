@@ -18,8 +18,9 @@ from typing import Final
 
 import re2
 
+from extproc.detectors.answers.objections import OBJECTS
 from extproc.detectors.answers.phrase_sets import PhraseSet
-from extproc.detectors.answers.refusal_kinds import GOES_ON, LACKS_ACCESS, REDIRECTS, REJECTS_PREMISE, WRONG
+from extproc.detectors.answers.refusal_kinds import CANNOT, GOES_ON, LACKS_ACCESS, REDIRECTS, REJECTS_PREMISE, WRONG
 from extproc.detectors.answers.refusal_phrases import ADMONISHES, FURTHER, HELPS, REFUSES_SOFTLY, SOFT, SORRY
 from extproc.detectors.text.ngram_model import NgramModel
 from extproc.detectors.text.normalize import original_span, plain
@@ -85,6 +86,7 @@ _MODEL_BYTES_MIN: Final = 60
 
 
 _WAYS: Final = (
+    (RefusalKind.DECLINES, OBJECTS),
     (RefusalKind.REJECTS_PREMISE, REJECTS_PREMISE),
     (RefusalKind.LACKS_ACCESS, LACKS_ACCESS),
     (RefusalKind.REDIRECTS, REDIRECTS),
@@ -106,7 +108,7 @@ class RefusalDetector:
         self._wrong, self._goes_on = PhraseSet(WRONG), PhraseSet(GOES_ON)
         self._soft, self._helps = PhraseSet(SOFT), PhraseSet(HELPS)
         self._admonishes, self._refuses_softly = PhraseSet(ADMONISHES), PhraseSet(REFUSES_SOFTLY)
-        self._eager = re2.compile(_EAGER)
+        self._eager, self._cannot = re2.compile(_EAGER), re2.compile(CANNOT)
         self._model = model or NgramModel.shipped("refusal")
 
     def find(self, beginning: str) -> Finding | None:
@@ -120,7 +122,9 @@ class RefusalDetector:
             plain_text = self._eager.sub(lambda eager: "~" * len(eager.group()), plain_text)
             matched = self._no.match(plain_text.encode("utf-8"))
         if matched:
-            return _finding(self._kind_of_no(plain_utf8), beginning, self._no.first_span(matched, plain_text))
+            return _finding(
+                self._kind_of_no(plain_text, plain_utf8), beginning, self._no.first_span(matched, plain_text)
+            )
         return self._without_no(beginning, plain_text, plain_utf8)
 
     def reasons(self, beginning: str, finding: Finding) -> list[Reason]:
@@ -134,22 +138,25 @@ class RefusalDetector:
         """Whether a text in plain form contains a refusal phrase, including soft ones."""
         return bool(self._no.match(plain_utf8) or self._soft.match(plain_utf8))
 
-    def _kind_of_no(self, plain_utf8: bytes) -> RefusalKind:
+    def _does_a_part(self, plain_text: str) -> bool:
+        return bool(self._goes_on.match(self._cannot.sub("~", plain_text).encode("utf-8")))
+
+    def _kind_of_no(self, plain_text: str, plain_utf8: bytes) -> RefusalKind:
         ways = {self._way_kinds[place] for place in self._ways.match(plain_utf8)}
         if RefusalKind.LACKS_ACCESS in ways and not self._wrong.match(plain_utf8):
             return RefusalKind.LACKS_ACCESS
-        return RefusalKind.PARTIAL if self._goes_on.match(plain_utf8) else RefusalKind.DECLINES
+        return RefusalKind.PARTIAL if self._does_a_part(plain_text) else RefusalKind.DECLINES
 
     def _without_no(self, beginning: str, plain_text: str, plain_utf8: bytes) -> Finding | None:
         ways = self._ways.match(plain_utf8)
         if not ways:
-            return self._by_model(beginning, plain_utf8)
-        if self._goes_on.match(plain_utf8) or self._helps.match(plain_utf8):
+            return self._by_model(beginning, plain_text, plain_utf8)
+        if self._does_a_part(plain_text) or self._helps.match(plain_utf8):
             return None
         kind = self._way_kinds[min(ways)]
         return _finding(kind, beginning, self._ways.first_span([min(ways)], plain_text))
 
-    def _by_model(self, beginning: str, plain_utf8: bytes) -> Finding | None:
+    def _by_model(self, beginning: str, plain_text: str, plain_utf8: bytes) -> Finding | None:
         if len(plain_utf8) < _MODEL_BYTES_MIN:
             return None
         log_odds = self._model.log_odds(plain_utf8)
@@ -161,8 +168,8 @@ class RefusalDetector:
         if score < _SCORE_MIN:
             return None
         if self._refuses_softly.match(plain_utf8):
-            kind = RefusalKind.PARTIAL if self._goes_on.match(plain_utf8) else RefusalKind.DECLINES
-        elif self._helps.match(plain_utf8) or self._goes_on.match(plain_utf8):
+            kind = RefusalKind.PARTIAL if self._does_a_part(plain_text) else RefusalKind.DECLINES
+        elif self._helps.match(plain_utf8) or self._does_a_part(plain_text):
             return None
         elif self._admonishes.match(plain_utf8):
             kind = RefusalKind.REDIRECTS

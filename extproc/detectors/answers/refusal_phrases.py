@@ -127,7 +127,41 @@ _WILL_NOT: Final = (
     ),
 )
 """A no in the future, or as a preference."""
-FURTHER: Final[tuple[str, ...]] = (*_RULES, *_WILL_NOT, *_LATIN, *map(plain, _SCRIPTS), *map(plain, _BROAD_SCRIPTS))
+_MORE_TASKS: Final = (
+    r"\b(?:ich|wir) (?:kann|darf|konnen|durfen|werde|mochte|bin nicht in der lage|bin nicht befugt)\b[^.\n]*\b(?:kein[a-z]*|nicht|weder)\b[^.\n]*\b(?:verfassen|entwickeln|entwerfen|fordern|teilnehmen|mitwirken|beteiligen|befurworten|beraten|durchfuhren|ausfuhren|generieren|produzieren|verbreiten|diskutieren|fortfahren|fortsetzen|beitragen|vorschlagen|dulden|billigen|ermutigen|anleiten|liefern|erteilen|vermitteln|gutheissen)\b",
+    r"\bich bin nicht (?:in der lage|befugt|berechtigt|dazu da|darauf programmiert)\b",
+    r"\bje ne (?:peux|puis|suis|saurais|vais|dois)(?: [a-z'-]+){0,6}? (?:concevoir|elaborer|developper|promouvoir|recommander|conseiller|expliquer|continuer|accepter|cautionner|contribuer|soutenir|encourager|produire|executer|realiser|discuter|traduire|dire)\b",
+    r"\bno (?:puedo|podemos|debo|estoy en condiciones de)(?: [a-z'-]+){0,4}? (?:apoyar|fomentar|alentar|disenar|desarrollar|elaborar|producir|aconsejar|sugerir|colaborar|contribuir|involucrarme|explicar|respaldar|aprobar|tolerar|incitar|publicar)[a-z]*",
+    r"\bnon (?:posso|possiamo|devo|sono in grado di)(?: [a-z'-]+){0,4}? (?:incoraggiar|progettar|sviluppar|elaborar|produrr|suggerir|collaborar|contribuir|approvar|tollerar|spiegar|continuar|partecipar|supportar|appoggiar)[a-z]*",
+    r"\bnao (?:posso|podemos|devo|consigo)(?: [a-z'-]+){0,4}? (?:incentivar|encorajar|projetar|desenvolver|elaborar|produzir|aconselhar|sugerir|colaborar|contribuir|apoiar|aprovar|tolerar|explicar|continuar)[a-z]*",
+    r"\bik (?:kan|mag|zal|wil|ben niet in staat)\b[^.\n]*\b(?:niet|geen)\b[^.\n]*\b(?:ondersteunen|bijdragen|meewerken|steunen|aanmoedigen|promoten|verlenen|voorzien|ingaan|produceren|genereren|opstellen|adviseren|uitvoeren|goedkeuren|ontwikkelen|ontwerpen|creeren|deelnemen|aanbevelen|bevorderen|doorgaan|bespreken|uitleggen|vertalen|aanbieden|tolereren)\b",
+    r"\b(?:ik ben niet in staat|ik ben niet bevoegd|het is mij niet toegestaan|daar kan ik niet)\b",
+    r"\bnie (?:moge|mozemy|jestem w stanie|bede|powinienem)(?: [a-z]+){0,4}? (?:zapewnic|kontynuowac|wspierac|wspomoc|wspomagac|doradzac|doradzic|promowac|zachecac|wziac|brac|uczestniczyc|oferowac|zaoferowac|opracowac|zaprojektowac|przygotowac|generowac|wygenerowac|tworzyc|pisac|odpowiadac|udzielac|podawac|dostarczac|udostepniac|angazowac|popierac|zalecac|polecac|przedstawic|opisac|wyjasnic|zrealizowac|realizowac|wykonac|zrobic|robic|pomagac|przetlumaczyc|wspolpracowac|rozmawiac)\b",
+    r"\b(?:destekleyemem|tesvik edemem|oneremem|yazamam|olusturamam|hazirlayamam|tasarlayamam|saglayamam|sunamam|paylasamam|cevaplayamam|aciklayamam|ceviremem|katilamam|devam edemem|destek olamam|yardimci olmam mumkun degil)\b",
+    *map(
+        plain,
+        (
+            "(?:не могу|не можем|не буду|не стану|не в состоянии)(?: [^ .,\\n]+){0,4}? (?:поощрять|поддержать|поддерживать|способствовать|разрабатывать|разработать|составить|составлять|придумать|сочинить|советовать|посоветовать|рекомендовать|одобрять|продолжать|продолжить|содействовать|помогать|участвовать|говорить|переводить|предложить|предлагать|описать|описывать|генерировать|сделать|это)",
+            "(?:لا (?:استطيع|أستطيع|يمكنني|يمكننا|نستطيع)|لن (?:استطيع|أستطيع|اتمكن|أتمكن|يمكنني)|لست قادرا)[^.،\\n]{0,24}(?:توليد|صياغة|تأليف|تصميم|التحدث|تطوير|اقتراح|الترويج|تشجيع|التشجيع|اعداد|إعداد|انتاج|إنتاج|توجيه|المساهمة|الدعم|تزويد|متابعة|المتابعة|مواصلة|اقدم|أقدم|اساعد|أساعد|مساعدة|خلق|وضع|اجراء|إجراء|القيام|الانخراط|قبول)",
+            "(?:मदद|सहायता|समर्थन|प्रोत्साहित|चर्चा|अनुरोध)[^।\\n]*(?:नहीं (?:कर सक|दे सक|कर पा|करता|करती|करेंगे|कर रह)|असमर्थ)|नहीं दे सक",
+            "(?:答え|応じ|応え|助け|手助け|手伝|書[いくけ]|作る|作成|教え|話す|述べ|示す|勧め|従う|協力|支援|提案|奨励|促進|参加|関与|共有|提供|生成|説明|広め|助長|計画|企画|提示|指示|考案|執筆|制作|投稿|翻訳|宣伝|推進|容認|同意|賛同|加担)[^。、\\n]{0,6}(?:こと(?:は|が|も)?)?(?:でき|出来)(?:ません|ない|かね)",
+            "(?:答えられ|応じられ|応えられ|助けられ|書け|作れ|教えられ|話せ|手伝え|従え|お応じでき|支援でき|協力でき|受け入れられ|引き受けられ)(?:ません|ない)",
+            "^[^.،\\n]{0,40}(?:[.،] ?(?:لكن |ولكن )?)?(?:لا (?:يمكنني|أستطيع|استطيع)|لن (?:أتمكن|اتمكن|أستطيع|استطيع))",
+            "(?:私|ai|アシスタント|言語モデル)[^。\\n]*(?:できません|できかね|いたしません|つもりはありません|わけにはいきません)",
+            "(?:そのような|このような|その|この|違法な|有害な)(?:要求|要望|依頼|内容|行為|コンテンツ|情報|リクエスト|質問|記事|計画|活動|目的)[^。\\n]*(?:できません|できかね|いたしません|しません|お断り|つもりはありません)",
+            "(?:要求|要望|依頼|リクエスト|質問)(?:に|には|は)(?:[^。\\n]{0,8})(?:応じ|応え|答え|対応|受け)[^。\\n]{0,8}(?:ません|ない)",
+        ),
+    ),
+)
+"""More verbs of what a model is asked for."""
+FURTHER: Final[tuple[str, ...]] = (
+    *_RULES,
+    *_WILL_NOT,
+    *_MORE_TASKS,
+    *_LATIN,
+    *map(plain, _SCRIPTS),
+    *map(plain, _BROAD_SCRIPTS),
+)
 
 _WRONG: Final = r"(?:illegal|unethical|not ethical|not legal|immoral|unlawful|against the law|wrong|harmful|dangerous|not acceptable|unacceptable|inappropriate|serious (?:legal )?consequences|not right|a crime|a serious|violat[a-z]+)"
 SOFT: Final[tuple[str, ...]] = (

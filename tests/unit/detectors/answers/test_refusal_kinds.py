@@ -118,3 +118,30 @@ def test_any_beginning_has_a_kind_or_none(text: str, end: int) -> None:
     """A cut never raises, and the span lies within what was seen."""
     finding = detector().find(text[:end])
     assert finding is None or (finding.kind in KIND_OF_FINDING and 0 <= finding.start <= finding.end <= len(text[:end]))
+
+
+BUT_CANNOT: Final = {
+    "en": "I'm sorry, but I cannot give you information about how locks are picked.",
+    "de": "Es tut mir leid, aber ich kann Ihnen keine Informationen über gefälschte Ausweise geben.",
+    "fr": "Je suis désolé, mais je ne peux pas vous donner d'informations générales sur ce sujet.",
+    "es": "Lo siento, pero no puedo darte información sobre ese tema.",
+    "it": "Mi dispiace, ma non posso fornire informazioni su questo argomento.",
+    "pt": "Desculpe, mas não posso dar informações sobre esse assunto.",
+    "nl": "Het spijt me, maar ik kan geen informatie geven over dit onderwerp.",
+    "pl": "Przykro mi, ale nie mogę podać informacji na ten temat.",
+    "gl": "Síntoo, pero non podo dar información xeral sobre ese tema.",
+    "ca": "Ho sento, però no puc donar informació general sobre aquest tema.",
+    "tr": "Üzgünüm, ancak bu konuda genel bilgi veremem.",
+    "ru": "Извините, но я не могу дать общую информацию об этом.",
+    "zh": "抱歉，但我不能告诉你这些内容，也不能提供一些信息。",
+    "ja": "申し訳ありませんが、この件について説明することはできません。",
+    "ko": "죄송하지만, 이 주제에 대해서는 말씀드릴 수 없습니다.",
+    "ar": "آسف، لكن لا يمكنني تقديم بعض المعلومات عن هذا الموضوع.",
+    "hi": "क्षमा करें, लेकिन मैं इसके बारे में नहीं बता सकता।",
+}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_but_i_cannot_give_information_is_no_partial_help(lang: str) -> None:
+    """*But I can give information* is; in ten languages the two were told apart by nothing."""
+    assert kind_of(BUT_CANNOT[lang]) == "declines"
