@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
-from typing import Final, NamedTuple
+from itertools import pairwise, repeat
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 from extproc.domain.budgets import SpentOfBudget
 from extproc.domain.gaps import note_gap
@@ -130,6 +132,19 @@ EJECTED: Final = "ejected"
 """Reason for a version that Envoy did not even try, as it had failed before."""
 
 
+_Key = TypeVar("_Key")
+_NOTHING: Final[Mapping[Any, int]] = MappingProxyType({})
+_nothing: Final = repeat(_NOTHING).__next__
+"""Shared by all that have counted nothing: an exchange of which little is told keeps no empty dictionaries."""
+
+
+def _one_more(counts: Mapping[_Key, int], key: _Key) -> Mapping[_Key, int]:
+    """The counts with one more of this."""
+    counted = counts if isinstance(counts, dict) else {}
+    counted[key] = counted.get(key, 0) + 1
+    return counted
+
+
 @dataclass(slots=True)
 class ExchangeRecord:
     """One exchange. Times are those of the clock that drives ``step``. [ns]"""
@@ -178,7 +193,9 @@ class ExchangeRecord:
     cost_micro_usd: int = 0
     metered: bool = False
     refusals: int = 0  # choices in which the model declines
-    other_refusals: dict[RefusalKind, int] = field(default_factory=dict)  # in which it does less than asked otherwise
+    other_refusals: Mapping[RefusalKind, int] = field(
+        default_factory=_nothing
+    )  # in which it does less than asked otherwise
     refusals_judged: int = 0  # choices in which a refusal was looked for
     answers: int = 0  # completed choices
     finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
@@ -196,14 +213,14 @@ class ExchangeRecord:
     limits: tuple[tuple[str, str], ...] = ()  # (rate limit, what it said)
     budget_acts: tuple[tuple[str, str], ...] = ()  # (budget, what it did); see ``BudgetAct``
     spent: tuple[SpentOfBudget, ...] = ()  # of budgets that act
-    verdicts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, action)
-    findings: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (guard, direction, kind)
+    verdicts: Mapping[tuple[str, str, str], int] = field(default_factory=_nothing)  # (guard, direction, action)
+    findings: Mapping[tuple[str, str, str], int] = field(default_factory=_nothing)  # (guard, direction, kind)
     finding_count: int = 0
     coverage: dict[tuple[str, str, Coverage], int] = field(default_factory=dict)  # (guard, direction, outcome): texts
-    fences: dict[tuple[str, Fencing], int] = field(default_factory=dict)  # (guard, what became of them): texts
-    asked: dict[tuple[str, Asked], int] = field(default_factory=dict)  # (guard, what the classifier said): texts
+    fences: Mapping[tuple[str, Fencing], int] = field(default_factory=_nothing)  # (guard, what became of them): texts
+    asked: Mapping[tuple[str, Asked], int] = field(default_factory=_nothing)  # (guard, what the classifier said): texts
     text_counts: dict[str, int] = field(default_factory=dict)  # by direction: the coverage total of each guard
-    details: list[str] = field(default_factory=list)  # of findings with a detail: GUARD/KIND/DETAIL, never a text
+    details: tuple[str, ...] = ()  # of findings with a detail: GUARD/KIND/DETAIL, never a text
     texts: dict[str, str] | None = None  # texts as forwarded, by source; None: not kept
     texts_for_trace: bool = False  # they are kept for its span alone: no log has them
     notes: FindingNotes | None = field(default=None, repr=False)  # findings for reviewers; None: no review queue
@@ -228,33 +245,30 @@ class ExchangeRecord:
 
     def note_finding(self, guard_name: str, direction: str, kind: str, action: str) -> None:
         """Count a finding and its action."""
-        finding, verdict = (guard_name, direction, kind), (guard_name, direction, action)
         self.finding_count += 1
-        self.findings[finding] = self.findings.get(finding, 0) + 1
-        self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+        self.findings = _one_more(self.findings, (guard_name, direction, kind))
+        self.verdicts = _one_more(self.verdicts, (guard_name, direction, action))
 
     def note_fence(self, guard_name: str, fencing: Fencing) -> None:
         """Count a text that a guard has fenced, or left."""
-        key = (guard_name, fencing)
-        self.fences[key] = self.fences.get(key, 0) + 1
+        self.fences = _one_more(self.fences, (guard_name, fencing))
 
     def note_asked(self, guard_name: str, said: Asked) -> None:
         """Count a text about which a guard has asked a classifier."""
-        key = (guard_name, said)
-        self.asked[key] = self.asked.get(key, 0) + 1
+        self.asked = _one_more(self.asked, (guard_name, said))
 
     def note_detail(self, guard_name: str, kind: str, detail: str) -> None:
         """Keep a finding's detail, once each, up to a limit."""
         line = f"{guard_name}/{kind}/{detail}"
         if len(self.details) < DETAILS_MAX and line not in self.details:
-            self.details.append(line)
+            self.details += (line,)
 
     def note_refusal(self, kind: RefusalKind) -> None:
         """Count a choice in which the model does not do what was asked."""
         if kind is RefusalKind.DECLINES:
             self.refusals += 1
         else:
-            self.other_refusals[kind] = self.other_refusals.get(kind, 0) + 1
+            self.other_refusals = _one_more(self.other_refusals, kind)
 
     def note_piece(self, now_ns: int) -> None:
         """A piece of a streamed answer has come."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Self
 
 from extproc.config.guards.masking import MaskType
 from extproc.config.guards.pii import PiiSection
@@ -16,11 +16,11 @@ from extproc.detectors.pii.reasons import reasons_of
 from extproc.detectors.text.cells import has_long_word, word_chars_max
 from extproc.detectors.text.folding import read
 from extproc.domain.errors import ApiError
-from extproc.domain.finding import Evidence
+from extproc.domain.finding import Evidence, Finding
 from extproc.domain.masks import PROCESS_KEY, canonical, hash_mask, partial_mask, type_mask
 from extproc.domain.placeholders import Placeholders
 from extproc.domain.reasons import Reason
-from extproc.domain.record import HOLD_LIMIT, Action
+from extproc.domain.record import HOLD_LIMIT, Action, ExchangeRecord
 from extproc.domain.text import Direction, Kind, Speaker, Stage, TextSource
 from extproc.filters.base import ExchangeContext, FindingReporter, Guard, Resources
 from extproc.filters.in_turn import InTurn, PassingStage
@@ -35,6 +35,13 @@ from extproc.payload.view import RequestView
 
 _MS_NS: Final = 1_000_000
 _ASCII_ESCAPE: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])")
+
+
+class _Report(NamedTuple):
+    """Where all stages of a channel report their findings: one pair of bound methods for all of them."""
+
+    finding: Callable[[Finding], None]
+    text: Callable[[str, bool], None]
 
 
 def detector_of(section: PiiSection) -> PiiDetector:
@@ -122,36 +129,37 @@ class PiiGuard(Guard):
     def stage(self, source: TextSource, exchange: ExchangeContext) -> Stage:
         """A span stage; JSON texts are checked string by string, so they remain JSON."""
         reporter = FindingReporter(self, source, exchange)
+        report = _Report(reporter.report, reporter.set_text)
         mask = None if self.action is Action.BLOCK else self._mask(source, exchange)
         limit = self._limit(source, exchange)
         stage: Stage
         if source.kind is Kind.JSON:
-            inside = self._span_stage(mask, reporter, limit)
-            outside = SpanStage(self._numbers, mask and _quoted(mask), reporter.report, on_text=reporter.set_text)
-            stage = self._with_key_blocks(JsonTextStage(inside, outside), mask, reporter)
+            inside = self._span_stage(mask, report, limit)
+            outside = SpanStage(self._numbers, mask and _quoted(mask), report.finding, on_text=report.text)
+            stage = self._with_key_blocks(JsonTextStage(inside, outside), mask, report)
         else:
-            stage = self._span_stage(mask, reporter, limit)
+            stage = self._span_stage(mask, report, limit)
         if self.action not in (Action.MASK, Action.BLOCK):
             return ObservingStage(stage)
         if self._echoes(source) and exchange.placeholders is not None:
             return _EchoStage(stage, source, exchange.placeholders)
         return stage
 
-    def _span_stage(self, mask: Mask | None, reporter: FindingReporter, limit: HoldLimit) -> Stage:
+    def _span_stage(self, mask: Mask | None, report: _Report, limit: HoldLimit) -> Stage:
         """Finds spans in cells, and around that addresses and key blocks, which exceed a cell."""
-        spans: Stage = SpanStage(self._detector, mask, reporter.report, limit=limit, on_text=reporter.set_text)
+        spans: Stage = SpanStage(self._detector, mask, report.finding, limit=limit, on_text=report.text)
         if self._finds_addresses:
-            spans = PostalAddressStage(spans, mask, reporter.report, limit=limit, on_text=reporter.set_text)
-        return self._key_blocks(spans, mask, reporter) if self._finds_keys else spans
+            spans = PostalAddressStage(spans, mask, report.finding, limit=limit, on_text=report.text)
+        return self._key_blocks(spans, mask, report) if self._finds_keys else spans
 
-    def _with_key_blocks(self, stage: Stage, mask: Mask | None, reporter: FindingReporter) -> Stage:
+    def _with_key_blocks(self, stage: Stage, mask: Mask | None, report: _Report) -> Stage:
         """Adds the search for key blocks in text that is not JSON, or whose lines are separate strings."""
-        return InTurn(stage, self._key_blocks(PassingStage(), mask, reporter)) if self._finds_keys else stage
+        return InTurn(stage, self._key_blocks(PassingStage(), mask, report)) if self._finds_keys else stage
 
-    def _key_blocks(self, outside: Stage, mask: Mask | None, reporter: FindingReporter) -> Stage:
+    def _key_blocks(self, outside: Stage, mask: Mask | None, report: _Report) -> Stage:
         # The body of a key is never kept, so no value could be numbered, hashed or restored.
-        bare = None if mask is None else lambda finding: type_mask(finding.kind)
-        return PrivateKeyStage(outside, bare, reporter.report, reporter.set_text)
+        bare = None if mask is None else _type_mask_of
+        return PrivateKeyStage(outside, bare, report.finding, report.text)
 
     def _limit(self, source: TextSource, exchange: ExchangeContext) -> HoldLimit:
         """The policy for text that cannot be held any longer. A request is never held: it arrives whole."""
@@ -159,15 +167,14 @@ class PiiGuard(Guard):
             return NO_LIMIT
         releases = not self._masks_at_limit and self.enforced
         action = Action.FLAG if releases else self.action
-
-        def on_limit() -> None:
-            exchange.record.note_finding(self.name, source.direction.value, HOLD_LIMIT, action.value)
-
+        on_limit = _LimitNote(exchange.record, self.name, source.direction, action)
         return HoldLimit(on_limit, self._word_chars_max, type_mask(HOLD_LIMIT) if self._masks_at_limit else None)
 
     def _mask(self, source: TextSource, exchange: ExchangeContext) -> Mask:
         """The mask for a channel. A truncated value reveals nothing of itself: clients choose its length."""
         mask = self._value_mask(source, exchange)
+        if mask is _type_mask_of:
+            return mask
         return lambda finding, value: type_mask(finding.kind) if finding.begun else mask(finding, value)
 
     def _value_mask(self, source: TextSource, exchange: ExchangeContext) -> Mask:
@@ -176,7 +183,7 @@ class PiiGuard(Guard):
         if self._style is MaskType.PARTIAL:
             return lambda finding, value: partial_mask(finding.kind, read(value))
         if not self.numbers_values or exchange.placeholders is None:
-            return lambda finding, _: type_mask(finding.kind)
+            return _type_mask_of
         return self._numbered_mask(source, exchange.placeholders)
 
     def _numbered_mask(self, source: TextSource, placeholders: Placeholders) -> Mask:
@@ -192,6 +199,21 @@ class PiiGuard(Guard):
         """Whether placeholders in a text are those of earlier responses."""
         said_before = source.direction is Direction.REQUEST and source.speaker is Speaker.ASSISTANT
         return said_before and self._style is MaskType.NUMBERED
+
+
+class _LimitNote:
+    """Notes that text was held up to a limit."""
+
+    __slots__ = ("_action", "_direction", "_name", "_record")
+
+    def __init__(self, record: ExchangeRecord, name: str, direction: Direction, action: Action) -> None:
+        self._record = record
+        self._name = name
+        self._direction = direction
+        self._action = action
+
+    def __call__(self) -> None:
+        self._record.note_finding(self._name, self._direction.value, HOLD_LIMIT, self._action.value)
 
 
 class _EchoStage:
@@ -221,6 +243,11 @@ class _EchoStage:
     def fork(self) -> Stage:
         """A copy of the stage."""
         return self._stage.fork()
+
+
+def _type_mask_of(finding: Finding, _: str = "") -> str:
+    """One function for all channels: a stream keeps none of its own."""
+    return type_mask(finding.kind)
 
 
 def _quoted(mask: Mask) -> Mask:

@@ -133,7 +133,7 @@ class ChoiceStream:
         self._shown = shown
         self._text_key = text_key
         self._known_keys = _known_keys(text_key)
-        self._first: dict[str, Any] = {}  # the first chunk, as sent to the client
+        self._first: dict[str, Any] | None = None  # the first chunk, as sent to the client; then its envelope alone
         self._head = b""  # the beginning of every chunk that differs from a checked one in its choices alone
         self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken once it has been checked
         self._head_raw: dict[str, Any] = {}  # its head as received
@@ -143,7 +143,7 @@ class ChoiceStream:
     @property
     def response_id(self) -> str:
         """That of the first chunk: all have the same."""
-        return response_id_of(self._first)
+        return response_id_of(self._first or {})
 
     def read(self, event: SseEvent) -> Frame:
         """Parse one event. Raises: UnreadableResponse."""
@@ -160,7 +160,11 @@ class ChoiceStream:
         return self._chunk(Frame(event, tree), tree)
 
     def _chunk(self, frame: Frame, tree: dict[str, Any]) -> Frame:
-        self._first = self._first or tree
+        first = self._first
+        if first is None:
+            self._first = tree
+        elif "choices" in first:
+            self._first = _envelope_of(first)
         usage = short_usage_of(tree["usage"]) if "usage" in tree else None
         is_known = self._has_known_head(frame.event, tree, usage)
         usage = usage or usage_of(tree.get("usage"))
@@ -229,8 +233,7 @@ class ChoiceStream:
         return True
 
     def _chunk_of(self, choice: dict[str, Any]) -> bytes:
-        envelope = {key: self._first[key] for key in _ENVELOPE if key in self._first}
-        return dump_event({**envelope, **self._shown, "choices": [choice]})
+        return dump_event({**_envelope_of(self._first or {}), **self._shown, "choices": [choice]})
 
     def end(self) -> bytes:
         """The end of the stream after the last choice was cut."""
@@ -239,6 +242,10 @@ class ChoiceStream:
     def failure(self, error: ApiError) -> bytes:
         """An error in mid-stream: an error frame, then ``[DONE]``, like vLLM."""
         return b"data: " + orjson.dumps(openai_error(error)) + b"\n\n" + DONE
+
+
+def _envelope_of(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: chunk[key] for key in _ENVELOPE if key in chunk}
 
 
 @cache

@@ -203,7 +203,7 @@ class TestEveryApi:
         text = "Gladly. The museum closes at 20 o'clock. Bye."
         seen, record = heard(dialect, ({**FACTS_GUARD, "action": "block"},), (Choice(content=text),), seed)
         assert "Gladly. " in seen.values()
-        assert record.details == ["facts/FACT_CONTRADICTED/closing-time"]
+        assert record.details == ("facts/FACT_CONTRADICTED/closing-time",)
         assert record.outcome is Outcome.CUT
 
     def test_an_answer_that_was_cut_in_mid_sentence(self, dialect: Any, seed: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given
@@ -46,7 +47,7 @@ def asked(messages: list[dict[str, Any]], clean: CleanTexts | None, snapshot: Sn
     return talk
 
 
-def fate(talk: Conversation) -> tuple[bytes | None, list[Command], dict[Any, int]]:
+def fate(talk: Conversation) -> tuple[bytes | None, list[Command], Mapping[Any, int]]:
     """What became of a request: what the server got, what the client, and what was found."""
     commands: list[Command] = [command for step in talk.steps for command in step.commands]
     replies = [command for command in commands if isinstance(command, ImmediateResponse)]

@@ -54,7 +54,7 @@ def test_looking_only_changes_nothing(action: Action) -> None:
     assert chain.feed("You can ret") == "You can ret"
     assert released(chain, "urn your order within 14 days. Bye.") == "urn your order within 14 days. Bye."
     assert record.findings == {("facts", "response", "FACT_CONTRADICTED"): 1}
-    assert record.details == ["facts/FACT_CONTRADICTED/return-window"]
+    assert record.details == ("facts/FACT_CONTRADICTED/return-window",)
 
 
 def test_details_are_kept_up_to_a_limit() -> None:

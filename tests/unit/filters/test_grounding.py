@@ -65,7 +65,7 @@ def test_a_sentence_that_says_otherwise_than_a_document_is_reported(fields: dict
     text, record = judged([said], guard, **fields)
     assert text == said
     assert record.findings == {("grounding", "response", "CONTRADICTED"): 1}
-    assert record.details == ["grounding/CONTRADICTED/0.33"]
+    assert record.details == ("grounding/CONTRADICTED/0.33",)
     assert kinds(judged([said], {**guard, "contradictions": False}, **fields)[1]) == set()
 
 

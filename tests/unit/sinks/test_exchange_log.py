@@ -29,7 +29,7 @@ def test_a_line_tells_who_what_and_how_much() -> None:
     record.user, record.key_id, record.identity_source = "3f9a", "search-1", "api_key"
     record.version = VersionFacts("tiny-chat", "v1", "f00", Prices(1, 1, 1))
     record.usage, record.cost_micro_usd, record.ended_ns = Usage(10, 4, 6), 17, 43_000_000
-    record.findings["pii", "request", "EMAIL"] = 2
+    record.findings = {("pii", "request", "EMAIL"): 2}
     record.note_coverage("pii", "request", Coverage.CHECKED, 2)
     line = line_of(record)
     assert (line["event"], line["level"], line["exchange"], line["outcome"]) == (

@@ -115,8 +115,8 @@ def populated() -> Metrics:
     record = ended(usage=Usage(10, 4, 6, estimated=True), refusals=1)
     record.usage_capped = True
     record.policy = "default"
-    record.verdicts["pii", "request", "mask"] = 2
-    record.findings["pii", "request", "EMAIL"] = 2
+    record.verdicts = {("pii", "request", "mask"): 2}
+    record.findings = {("pii", "request", "EMAIL"): 2, ("pii", "response", "HOLD_LIMIT"): 1}
     record.note_coverage("pii", "request", Coverage.CHECKED, 3)
     record.note_coverage("pii", "request", Coverage.SKIPPED_SOURCE, 1)
     record.note_fence("injection", Fencing.FENCED)
@@ -126,7 +126,6 @@ def populated() -> Metrics:
     record.identity_source, record.identity_refused = "api_key", "unknown"
     record.exceeded_claims, record.claim_effect = ("team",), "refused"
     record.mark = MarkResult.ABSENT
-    record.findings["pii", "response", "HOLD_LIMIT"] = 1
     metrics = Metrics(label_values_max=10)
     metrics.exchange_ended(record)
     metrics.exchange_ended(ended(Outcome.FAILED, reason="guard_failed"))
