@@ -118,19 +118,17 @@ class PiiDetector:
 
     def might_match(self, text: str) -> bool:
         """Prefilter: False only if no cell of the text can contain a finding. One pass, up to where one may."""
-        if len(text) <= _STRETCH_CHARS_MIN:
-            return self._might_hold(text)
-        begin = 0
-        while begin < len(text):
-            end = section_end(text, begin, _STRETCH_CHARS_MIN)
-            if self._might_hold(text[begin:end]):
-                return True
-            begin = end
-        return False
-
-    def _might_hold(self, text: str) -> bool:
         if len(text) < SECRET_CHARACTERS_MIN and _MARKS.isdisjoint(text):
             return self._has_own and self._may_hold_own(text)
+        begin = 0
+        while len(text) - begin > _STRETCH_CHARS_MIN:
+            end = section_end(text, begin, _STRETCH_CHARS_MIN)
+            if self._opens_any(text[begin:end]):
+                return True
+            begin = end
+        return self._opens_any(text[begin:] if begin else text)
+
+    def _opens_any(self, text: str) -> bool:
         opened = self._opened(text)
         if opened == [self._vanishing]:
             opened = self._gates.opened(read_bytes(text))
