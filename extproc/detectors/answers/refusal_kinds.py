@@ -105,7 +105,7 @@ GOES_ON: Final = (
     r"\b(?:but|however|instead|that said|that being said|still|anyway)\b[^.\n]*\bhere(?:'s| are| is)\b",
     r"\b(?:now|alright|so|but|okay|anyway|with that said),? (?:let's|let us|let me|let's get to|onto) (?:dive|get|talk|see|explore|begin|start|move)\b",
     r"(?s)[.!] here(?:'s| are| is) (?:what|some|a few|how|the|an?)\b.{0,80}:\s*\n+\s*(?:1[.)]|[-*])",
-    r"\b(?:aber|jedoch|allerdings|stattdessen)\b[^.\n]*\b(?:ich|hier)\b[^.\n]*\b(?:sagen|erklaren|nennen|geben|sind|ist|folgend[a-z]*|allgemein[a-z]*)\b|\bhier (?:sind|ist) (?:einige|ein paar|ein|eine|der|die|das)\b",
+    r"\b(?:aber|jedoch|allerdings|stattdessen)\b[^.\n]*\b(?:ich (?:kann|konnte|mochte)|kann ich|konnte ich)\b[^.\n]*\b(?:sagen|erklaren|nennen|allgemein[a-z]*|grundlegend[a-z]*)\b|\bhier (?:sind|ist) (?:einige|ein paar|ein|eine|der|die|das)\b",
     r"\b(?:mais|cependant|toutefois|en revanche)\b[^.\n]*\b(?:je peux|voici|je vais)\b[^.\n]*\b(?:dire|expliquer|donner|quelques|informations|general[a-z]*|voici)\b|\bvoici (?:quelques|les|un|une|des)\b",
     r"\b(?:pero|sin embargo|no obstante|en cambio)\b[^.\n]*\b(?:puedo|aqui tienes|aqui hay|te doy)\b[^.\n]*\b(?:decir[a-z]*|explicar[a-z]*|dar[a-z]*|general[a-z]*|algun[a-z]*|informacion|consejos|aqui)\b|\baqui (?:tienes|hay|van) (?:algun[a-z]*|un[a-z]*|l[ao]s)\b",
     r"\b(?:ma|pero|tuttavia|invece)\b[^.\n]*\b(?:posso|ecco)\b[^.\n]*\b(?:dir[a-z]*|spiegar[a-z]*|dar[a-z]*|general[a-z]*|alcun[a-z]*|informazioni|consigli|ecco)\b|\becco (?:alcun[a-z]*|un[a-z]*|i|le|gli)\b",
@@ -119,7 +119,7 @@ GOES_ON: Final = (
         (
             "(?:но|однако),? (?:я )?(?:могу|вот)[^.\\n]*(?:сказать|рассказать|объяснить|дать|общ|несколько|информац)|вот несколько",
             "(?:但是|但|不过|不過|然而)[^。不无無\\n]{0,8}(?:可以|能)[^。\\n]*(?:告诉|告訴|提供一些|给出一些|给你一些|给您一些|解释|解釋|介绍|介紹|分享)|以下是",
-            "(?:ただし|しかし|ですが|せんが|代わりに|一般的に)[^。\\n]*(?:ご説明|説明|お伝え|ご紹介|紹介|提供|お話し)[^。\\n]{0,8}(?:できます|します|いたします|可能です)|以下(?:は|に|の)",
+            "(?:ただし|しかし|ですが|せんが|代わりに)[^。\\n]*(?:一般的|基本的|概要|背景|仕組み|いくつか)[^。\\n]*(?:説明|お伝え|紹介|提供|お話し)[^。\\n]{0,8}(?:できます|します|いたします|可能です)|以下(?:は|に)[^。\\n]{0,20}(?:例|方法|手順|情報|紹介|説明|示し)",
             "(?:하지만|다만|그러나|대신)[^.\\n]*(?:말씀드릴|설명해 드릴|설명드릴|알려드릴|소개해 드릴|안내해 드릴) 수(?:는|가|도)? ?있|다음은|아래는|아래와 같",
             "(?:لكن|ومع ذلك|بدلا)[^.\\n]*(?:يمكنني|استطيع|أستطيع|اليك|إليك)[^.\\n]*(?:القول|ان اقول|أن أقول|شرح|تقديم بعض|معلومات عامة|بعض)|(?:اليك|إليك) بعض",
             "(?:लेकिन|हालांकि|परंतु)[^।\\n]*(?:बता सकता|बता सकती|समझा सकता|समझा सकती|सामान्य जानकारी)|यहाँ कुछ|यहां कुछ",
