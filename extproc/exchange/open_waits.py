@@ -34,11 +34,11 @@ class OpenWaits:
         self._guards = {guard.name: guard for guard in guards}
         self._exchange = exchange
         self._forward = forward
-        self.body = body if any(check.locates for check in exchange.outbox.checks) else b""
-        self.open: list[Wait] = [*exchange.outbox.checks]
+        self.body = body if any(check.locates for check in exchange.outbox.checks or ()) else b""
+        self.open: list[Wait] = [*(exchange.outbox.checks or ())]
         if claim is not None:
             self.open.append(claim)
-        exchange.outbox.checks = []
+        exchange.outbox.checks = None
 
     def take(self, event: VerdictReceived | VerdictMissing) -> ContinueBody | None:
         """Accept one verdict. Returns: the command that continues the request; None while it waits for others.

@@ -57,6 +57,7 @@ def read_headers(state: ExchangeState, event: ResponseHeaders, now_ns: int) -> S
     budget = None if state.limiting is None else state.limiting.stream_budget()
     context = ResponseContext(state.exchange, state.request, snapshot, state.policy, state.tokens, decoder, budget)
     state.response = _handler(phase, context)
+    state.request = None  # the handler has what it needs of it; a stream may last
     state.phase = phase
     changes = response_headers.header_changes(headers, phase, snapshot, retry_after_s)
     told = () if state.limiting is None else state.limiting.headers(now_ns)

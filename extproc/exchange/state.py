@@ -125,9 +125,9 @@ class ExchangeState:
     def take_jobs(self) -> Sequence[ClassificationJob]:
         """The jobs that guards have submitted since the last call."""
         jobs = self.exchange.outbox.jobs
-        if not jobs:
+        if jobs is None:
             return ()
-        self.exchange.outbox.jobs = []
+        self.exchange.outbox.jobs = None
         return jobs
 
     def end(self, commands: list[Command], now_ns: int, phase: Phase = Phase.DONE) -> Step:

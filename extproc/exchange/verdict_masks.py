@@ -28,7 +28,7 @@ def mask(state: ExchangeState, body: bytes) -> bytes:
     Raises: PayloadRefused (400) if a value is a part of a key's name.
     """
     exchange = state.exchange
-    masks, exchange.outbox.masks = exchange.outbox.masks, {}
+    masks, exchange.outbox.masks = exchange.outbox.masks or {}, None
     request = exchange.facts.dialect.read_request(body, state.snapshot.requests)
     for guard, values in masks.items():
         masker = Masker(values)

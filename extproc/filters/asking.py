@@ -52,7 +52,7 @@ class Asking:
         asked = AskedTexts([(_excerpt(one), one) for one in unsure], fields)
         self._asked.put(exchange, asked)
         texts = tuple(dict.fromkeys(spoken for spoken, _ in asked.unsure))
-        exchange.outbox.checks.append(BlockingCheck(self._guard, self._classifier, texts, self._wait_ms))
+        exchange.outbox.ask(BlockingCheck(self._guard, self._classifier, texts, self._wait_ms))
 
     def take_open(self, exchange: ExchangeContext) -> AskedTexts:
         """What was asked and is not answered; once."""

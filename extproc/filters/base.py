@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Outbox:
-    """Work that guards submit to classifiers, until the machine takes it.
+    """Work that guards submit to classifiers, until the machine takes it. Most exchanges have none.
 
     Attributes:
         checks: verdicts to wait for before the request continues.
@@ -42,9 +42,24 @@ class Outbox:
         masks: what to mask in a request before it continues, by guard: each value with its mask.
     """
 
-    checks: list[BlockingCheck] = field(default_factory=list)
-    jobs: list[ClassificationJob] = field(default_factory=list)
-    masks: dict[Guard, dict[str, str]] = field(default_factory=dict, repr=False)
+    checks: list[BlockingCheck] | None = None
+    jobs: list[ClassificationJob] | None = None
+    masks: dict[Guard, dict[str, str]] | None = field(default=None, repr=False)
+
+    def ask(self, check: BlockingCheck) -> None:
+        """Wait for one more verdict."""
+        self.checks = self.checks or []
+        self.checks.append(check)
+
+    def submit(self, job: ClassificationJob) -> None:
+        """Let one more text be classified."""
+        self.jobs = self.jobs or []
+        self.jobs.append(job)
+
+    def mask(self, guard: Guard, masks: dict[str, str]) -> None:
+        """Mask these values for a guard."""
+        self.masks = self.masks or {}
+        self.masks[guard] = masks
 
 
 class GuardState(Generic[_T]):
@@ -52,17 +67,18 @@ class GuardState(Generic[_T]):
 
     def of(self, exchange: ExchangeContext) -> _T | None:
         """The value of an exchange; None if it has none."""
-        value: _T | None = exchange.states.get(self)
+        value: _T | None = None if exchange.states is None else exchange.states.get(self)
         return value
 
     def put(self, exchange: ExchangeContext, value: _T) -> _T:
         """Store a value for an exchange. Returns: the value."""
+        exchange.states = exchange.states or {}
         exchange.states[self] = value
         return value
 
     def pop(self, exchange: ExchangeContext) -> _T | None:
         """Remove the value of an exchange. Returns: the value; None if it has none."""
-        value: _T | None = exchange.states.pop(self, None)
+        value: _T | None = None if exchange.states is None else exchange.states.pop(self, None)
         return value
 
 
@@ -98,7 +114,7 @@ class ExchangeContext:
     skips: dict[str, Coverage] = field(default_factory=dict)  # by guard: why it does not check the response
     failed_closed: str = ""  # the filter whose failure ended the exchange
     held_reports: list[Callable[[], None]] | None = None  # while it is undecided whether the text is released
-    states: dict[GuardState[Any], Any] = field(default_factory=dict)  # accessed only through the keys
+    states: dict[GuardState[Any], Any] | None = None  # accessed only through the keys
     placeholders: Placeholders | None = None  # of values masked with numbers; they never outlive the exchange
     pace: Pace = UNHURRIED  # consulted between slices of the current message
 

@@ -88,7 +88,7 @@ class ClassifierGuard(Guard):
             self._submit(exchange, Direction.REQUEST, texts, whole)
         else:
             self._pending.put(exchange, whole)
-            exchange.outbox.checks.append(self._check(texts, section.await_ms))
+            exchange.outbox.ask(self._check(texts, section.await_ms))
         return None
 
     def _check(self, texts: tuple[SpokenText, ...], wait_ms: int) -> BlockingCheck:
@@ -122,7 +122,7 @@ class ClassifierGuard(Guard):
             values = {spoken.text[one.start : one.end].strip(): type_mask(one.kind) for spoken, one in found}
             if len(values) > MASKED_VALUES_MAX or any(map(_SURROGATE.search, values)):
                 return self.rejection()
-            exchange.outbox.masks[self] = {value: mask for value, mask in values.items() if value}
+            exchange.outbox.mask(self, {value: mask for value, mask in values.items() if value})
         return self.rejection() if found and self.action is Action.BLOCK else None
 
     def on_end(self, exchange: ExchangeContext, seen: int, whole: Coverage, not_checked: Coverage | None) -> None:
@@ -198,7 +198,7 @@ class ClassifierGuard(Guard):
         record = exchange.record
         who = (record.team, record.project, record.policy, record.version)
         origin = Origin(record.id, record.endpoint, *who, record.revision, record.arm)
-        exchange.outbox.jobs.append(
+        exchange.outbox.submit(
             ClassificationJob(
                 origin,
                 self.name,

@@ -36,10 +36,10 @@ def test_the_record_is_given_out_once() -> None:
 def test_jobs_leave_once() -> None:
     """With the step that comes next, or with the end."""
     state = state_of()
-    state.exchange.outbox.jobs.append(JOB)
+    state.exchange.outbox.submit(JOB)
     assert list(state.take_jobs()) == [JOB]
     assert list(state.take_jobs()) == []
-    state.exchange.outbox.jobs.append(JOB)
+    state.exchange.outbox.submit(JOB)
     assert list(state.end([], 5).jobs) == [JOB]
 
 

@@ -110,7 +110,7 @@ def test_choices_are_texts_in_order_whatever_came_first() -> None:
         assert stage is not None
         stage.feed(text)
     judge.on_end(exchange, 3, Coverage.CHECKED, None)
-    (job,) = exchange.outbox.jobs
+    (job,) = exchange.outbox.jobs or []
     assert [spoken.text for spoken in job.texts] == ["a\nb", "c"]
     assert job.covers is Coverage.CHECKED
 
@@ -119,7 +119,7 @@ def test_a_guard_of_requests_hands_on_no_answer() -> None:
     """Nor says anything of it."""
     exchange = exchange_of()
     guard(on="request").on_end(exchange, 0, Coverage.CHECKED, None)
-    assert (exchange.outbox.jobs, exchange.record.coverage) == ([], {})
+    assert (exchange.outbox.jobs, exchange.record.coverage) == (None, {})
 
 
 # --- failures ------------------------------------------------------------------------------------------------------
