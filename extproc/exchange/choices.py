@@ -26,6 +26,8 @@ class StreamChoices:
     Args: own_ends: ends that the model chose itself, as opposed to limits of the client or the server.
     """
 
+    __slots__ = ("_ended_parts", "_finished", "_own_ends", "cut", "ending", "ends", "last", "over")
+
     def __init__(self, own_ends: Collection[End]) -> None:
         self.last: dict[int, TextSource] = {}
         self.ends: dict[int, End] = {}

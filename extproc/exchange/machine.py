@@ -181,6 +181,8 @@ TABLE: Final[Mapping[Phase, Mapping[type[Event], Row]]] = {
 class Exchange:
     """The state machine of one exchange."""
 
+    __slots__ = ("_state",)
+
     def __init__(
         self,
         snapshot: Snapshot,

@@ -64,6 +64,8 @@ class ResponseHandler:
         phase: of the exchange, as far as it depends on the response; a final phase once the response is over.
     """
 
+    __slots__ = ("phase",)
+
     phase: Phase
 
     @property

@@ -31,6 +31,8 @@ _PLACES_PER_CHANNEL: Final = 64  # a place needs no chain, only a few words of m
 class Statements:
     """The whole texts of one stream, by place."""
 
+    __slots__ = ("_channels", "_channels_max", "_exchange", "_filters", "_known")
+
     def __init__(
         self, channels: Channels, filters: Sequence[Filter], exchange: ExchangeContext, channels_max: int
     ) -> None:

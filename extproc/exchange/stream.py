@@ -29,9 +29,35 @@ from extproc.payload.view import Slot, response_source
 ENDED_PARTS_MAX: Final = 64
 """The maximum number of events that wait for the next, which shows whether the response continues."""
 
+_NEVER_WAITING: Final = Waiting()
+"""Of all streams without a time limit. Nothing is fed to it."""
+
 
 class ResponseStream:
     """One stream."""
+
+    __slots__ = (
+        "_channels",
+        "_choices",
+        "_exchange",
+        "_filters",
+        "_hold_ns_max",
+        "_may_cut",
+        "_out",
+        "_paused",
+        "_reader",
+        "_record",
+        "_speaking",
+        "_spoke",
+        "_sse",
+        "_statements",
+        "_terms",
+        "_waiting",
+        "_waiting_ends",
+        "complete",
+        "ended",
+        "failed",
+    )
 
     def __init__(
         self, reader: StreamReader, filters: Sequence[Filter], exchange: ExchangeContext, terms: StreamTerms
@@ -45,7 +71,7 @@ class ResponseStream:
         self._exchange = exchange
         self._may_cut = any(item.cuts_responses for item in filters)
         self._hold_ns_max = min((item.hold_ns_max for item in filters if item.hold_ns_max), default=0)
-        self._waiting = Waiting()
+        self._waiting = Waiting() if self._hold_ns_max else _NEVER_WAITING
         self._speaking: dict[int, TextSource] = {}  # the channel of the last text, by choice
         self._choices = StreamChoices(terms.own_ends)
         self._waiting_ends: list[Frame] = []  # until the next event, which shows whether the response continues

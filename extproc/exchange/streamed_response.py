@@ -22,6 +22,18 @@ from extproc.payload.renamed_model import renamed_model
 class StreamedResponse(ResponseHandler):
     """One event stream."""
 
+    __slots__ = (
+        "_budget",
+        "_decoder",
+        "_full_duplex",
+        "_keeps_ledger",
+        "_reader",
+        "_record",
+        "_response_bytes",
+        "_stream",
+        "_tokens",
+    )
+
     def __init__(self, context: ResponseContext) -> None:
         exchange, request, limits = context.exchange, context.request, context.snapshot.limits
         self.phase = Phase.STREAM

@@ -23,6 +23,8 @@ class TokenCounts:
     ``size``: of its request, once known; ``sent_ns``: when it was forwarded; ``texts``: kept for a tokenizer, if any.
     """
 
+    __slots__ = ("_learned", "_pieces", "_record", "_utf8_bytes", "sent_ns", "size", "texts")
+
     def __init__(self, record: ExchangeRecord, learned: LearnedRates | None) -> None:
         self.size = UNKNOWN_SIZE
         self.sent_ns = 0

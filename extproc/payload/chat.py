@@ -256,9 +256,11 @@ def _unnamed_message(message: dict[str, Any], choice: int) -> Unnamed:
 class ChatStream(ChoiceStream):
     """A streamed chat."""
 
+    __slots__ = ("_call_parts",)
+
     def __init__(self, shown: Mapping[str, Any]) -> None:
         super().__init__(shown, "delta")
-        self._call_parts: dict[int, int] = {}  # the current tool call, by choice
+        self._call_parts: dict[int, int] | None = None  # the current tool call, by choice
 
     def _read_choice(self, frame: Frame, index: int, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -275,6 +277,7 @@ class ChatStream(ChoiceStream):
             unnamed = _unnamed_message(delta, index)
             frame.slots += unnamed.slots
             for part, path in unnamed.paths.items():
+                self._carriers = self._carriers or {}
                 self._carriers[response_source(Kind.CONTENT, index, part)] = path
             frame.bare = False
 
@@ -282,6 +285,7 @@ class ChatStream(ChoiceStream):
         """A client takes a tool call for complete when the next one starts, so its held text must be released
         before.
         """
+        self._call_parts = self._call_parts or {}
         before = self._call_parts.get(choice, part)
         self._call_parts[choice] = part
         if before != part:
@@ -295,7 +299,7 @@ class ChatStream(ChoiceStream):
         elif source.kind in (Kind.JSON, Kind.NAME):
             key = "arguments" if source.kind is Kind.JSON else "name"
             delta = {"tool_calls": [{"index": source.part - _CALL_PART_FIRST, "function": {key: text}}]}
-        elif source in self._carriers:
+        elif self._carriers is not None and source in self._carriers:
             delta = nested(self._carriers[source], text)
         else:
             delta = {_KIND_KEYS.get((source.kind, source.part), "content"): text}

@@ -112,6 +112,8 @@ def _text_slot(choice: dict[str, Any], index: int) -> Slot:
 class CompletionsStream(ChoiceStream):
     """A streamed completion."""
 
+    __slots__ = ()
+
     def __init__(self, shown: Mapping[str, Any]) -> None:
         super().__init__(shown, "text")
 

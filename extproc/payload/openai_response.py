@@ -71,6 +71,7 @@ _CHOICES: Final = {
 # Most events differ from the previous one in their text only: the parts read once need not be read again.
 _ENVELOPE: Final[tuple[str, ...]] = ("id", "object", "created", "model")
 _HEADS_KEPT_MAX: Final = 64
+_NO_HEAD: Final[Mapping[str, Any]] = {}
 _HEAD: Final = frozenset({*_ENVELOPE, "system_fingerprint", "service_tier"})
 
 
@@ -126,6 +127,21 @@ def ends_of(choices: Choices) -> tuple[tuple[int, ...], tuple[int, ...], dict[in
 class ChoiceStream:
     """A stream of chunks with choices. Subclasses read a choice, and write one that carries text."""
 
+    __slots__ = (
+        "_carriers",
+        "_first",
+        "_head",
+        "_head_keys",
+        "_head_of",
+        "_head_raw",
+        "_known_keys",
+        "_shown",
+        "_text_key",
+        "finishes",
+        "plain",
+        "usage",
+    )
+
     def __init__(self, shown: Mapping[str, Any], text_key: str) -> None:
         self.usage = UsageReader()
         self.plain = PlainChunks()
@@ -136,9 +152,9 @@ class ChoiceStream:
         self._first: dict[str, Any] | None = None  # the first chunk, as sent to the client; then its envelope alone
         self._head = b""  # the beginning of every chunk that differs from a checked one in its choices alone
         self._head_of: dict[str, Any] | None = None  # a chunk whose head is taken once it has been checked
-        self._head_raw: dict[str, Any] = {}  # its head as received
+        self._head_raw: Mapping[str, Any] = _NO_HEAD  # its head as received
         self._head_keys: frozenset[str] = frozenset()
-        self._carriers: dict[TextSource, Path] = {}  # the paths in a choice of unnamed texts that grow
+        self._carriers: dict[TextSource, Path] | None = None  # the paths in a choice of unnamed texts that grow
 
     @property
     def response_id(self) -> str:
@@ -205,7 +221,7 @@ class ChoiceStream:
             raw, judged = self._head_raw, self._head_of
             is_clean = all(key in self._shown or judged.get(key) == raw[key] for key in raw)
             self._head = orjson.dumps({**raw, "choices": []})[: -len("]}")] if is_clean else b""
-            self._head_of, self._head_raw = None, {}
+            self._head_of, self._head_raw = None, _NO_HEAD
             self._head_keys = _head_keys(tuple(raw))
         if not self._head or event.data is None or not event.data.startswith(self._head):
             return False

@@ -19,6 +19,7 @@ from extproc.exchange.events import (
     StreamClosed,
 )
 from extproc.exchange.snapshot import Snapshot
+from extproc.payload.chat import ChatStream
 from tests.playbooks.driver import (
     DONE,
     METER,
@@ -152,11 +153,11 @@ def test_a_bug_of_ours_on_the_request_is_answered() -> None:
     assert isinstance(talk.errors[0], AttributeError)
 
 
-def test_an_error_of_an_error_aborts() -> None:
+def test_an_error_of_an_error_aborts(monkeypatch: pytest.MonkeyPatch) -> None:
     """If even the answer of ours cannot be made, Envoy is told by a broken stream, which it answers with 503."""
     talk = asked(snapshot_of(METER), body=request_body(stream=True))
     talk.hears(response_headers(SSE))
-    talk.exchange._state.response._reader.failure = None  # type: ignore[union-attr]
+    monkeypatch.setattr(ChatStream, "failure", None)
     [action] = talk.hears(ResponseBody(b"data: broken\n\n", False))
     assert isinstance(action, Abort)
     assert talk.record.outcome is Outcome.FAILED
