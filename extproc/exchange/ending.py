@@ -103,7 +103,7 @@ def why_not_checked(guard: Filter, exchange: ExchangeContext) -> Coverage | None
     """How a guard failed in this exchange, or why it does not check its response; None where it does."""
     if guard.name in exchange.failed_open:
         return Coverage.FAILED_OPEN
-    return Coverage.FAILED_CLOSED if guard.name == exchange.failed_closed else exchange.skips.get(guard.name)
+    return Coverage.FAILED_CLOSED if guard.name == exchange.failed_closed else exchange.skipped(guard.name)
 
 
 def tokens_of(record: ExchangeRecord) -> dict[str, str | int] | None:

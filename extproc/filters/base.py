@@ -111,12 +111,21 @@ class ExchangeContext:
     choice: CompiledVersion | None = None
     failed_open: frozenset[str] = frozenset()  # filters that are skipped for the rest of the exchange
     outbox: Outbox = field(default_factory=Outbox)
-    skips: dict[str, Coverage] = field(default_factory=dict)  # by guard: why it does not check the response
+    skips: dict[str, Coverage] | None = None  # by guard: why it does not check the response
     failed_closed: str = ""  # the filter whose failure ended the exchange
     held_reports: list[Callable[[], None]] | None = None  # while it is undecided whether the text is released
     states: dict[GuardState[Any], Any] | None = None  # accessed only through the keys
     placeholders: Placeholders | None = None  # of values masked with numbers; they never outlive the exchange
     pace: Pace = UNHURRIED  # consulted between slices of the current message
+
+    def skip(self, guard_name: str, why: Coverage) -> None:
+        """Let a guard leave the response unchecked."""
+        self.skips = self.skips or {}
+        self.skips[guard_name] = why
+
+    def skipped(self, guard_name: str) -> Coverage | None:
+        """Why a guard does not check the response; None: it does."""
+        return None if self.skips is None else self.skips.get(guard_name)
 
     @property
     def prompt(self) -> CompiledPrompt | None:

@@ -283,7 +283,6 @@ class Channels:
         "_last_chain",
         "_last_source",
         "_latest",
-        "_numbered",
     )
 
     def __init__(self, filters: Sequence[Filter], exchange: ExchangeContext, channels_max: int) -> None:
@@ -291,8 +290,8 @@ class Channels:
         self._exchange = exchange
         self._channels_max = channels_max
         self._chains: dict[TextSource, Chain] = {}
-        self._numbered = True in [owner.numbers_values for owner in filters]
-        self._latest: dict[int, Chain] = {}  # by choice, if the order of channels matters
+        numbered = True in [owner.numbers_values for owner in filters]
+        self._latest: dict[int, Chain] | None = {} if numbered else None  # by choice, if the order of channels matters
         self._last_source: TextSource | None = None
         self._last_chain: Chain | None = None
 
@@ -305,10 +304,10 @@ class Channels:
         if chain is None:
             if len(self._chains) >= self._channels_max:
                 raise refuse(502, "too_many_channels", f"The response has more than {self._channels_max} texts.")
-            if self._numbered and (before := self._latest.get(source.choice)) is not None:
+            if self._latest is not None and (before := self._latest.get(source.choice)) is not None:
                 before.foresee()  # its held text comes first, and gets the lower numbers
             chain = self._chains[source] = self.new_chain(source)
-            if self._numbered:
+            if self._latest is not None:
                 self._latest[source.choice] = chain
         self._last_source, self._last_chain = source, chain
         return chain

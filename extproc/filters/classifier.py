@@ -105,7 +105,7 @@ class ClassifierGuard(Guard):
         if source.direction is not Direction.RESPONSE or source.kind not in self._kinds:
             return None
         gathered = self._gathered.of(exchange) or {}
-        if source in gathered or self.name in exchange.skips or not self.is_drawn(exchange.record.id):
+        if source in gathered or exchange.skipped(self.name) is not None or not self.is_drawn(exchange.record.id):
             return None
         stage = gathered[source] = GatheringStage(self._section.chars_max)
         self._gathered.put(exchange, gathered)
@@ -164,9 +164,9 @@ class ClassifierGuard(Guard):
         else:
             texts = brought_texts(request.texts) or pasted_texts(request.texts, section.context_chars_min)
         if not texts:
-            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
+            exchange.skip(self.name, Coverage.SKIPPED_NO_CONTEXT)
         elif sum(map(len, texts)) > section.context_chars_max:
-            exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
+            exchange.skip(self.name, Coverage.SKIPPED_TOO_LONG)
         elif self.is_drawn(exchange.record.id):
             self._context.put(exchange, "\n".join(texts))
 

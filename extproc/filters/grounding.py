@@ -48,11 +48,11 @@ class GroundingGuard(Guard):
         brought = brought_texts(request.texts)
         documents = brought or pasted_texts(request.texts, self._context_chars_min)
         if not documents:
-            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
+            exchange.skip(self.name, Coverage.SKIPPED_NO_CONTEXT)
             return None
         prompt = [] if exchange.prompt is None else [exchange.prompt.constant_text]
         if sum([len(field.text) for field in request.texts]) + sum(map(len, prompt)) > self._context_chars_max:
-            exchange.skips[self.name] = Coverage.SKIPPED_TOO_LONG
+            exchange.skip(self.name, Coverage.SKIPPED_TOO_LONG)
             return None
         known = set(documents)
         others = [field.text for field in request.texts if field.text not in known]

@@ -62,7 +62,7 @@ class PromptLeakGuard(Guard):
         """A stage on every text of the response, if there is a prompt to leak."""
         index = self._index_for(exchange)
         if not index:
-            exchange.skips[self.name] = Coverage.SKIPPED_NO_CONTEXT
+            exchange.skip(self.name, Coverage.SKIPPED_NO_CONTEXT)
             return None
 
         def on_finding(finding: Finding) -> None:

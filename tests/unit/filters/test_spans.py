@@ -203,11 +203,22 @@ def test_giving_up_with_a_mask_releases_no_character_of_the_value(word: str, fol
     if not gave_up:
         assert released == run(PII, [text])[0]
         return
-    before, after = released.split("<LIMIT>")
+    before, *between, after = released.split("<LIMIT>")
+    assert not "".join(between).strip()
     begin = stalls - len(held)
-    end = next(begin + last for first, last in cells(folded(text[begin:])) if not first)
+    _, end = list(cells(folded(text[begin:])))[len(between)]
+    end += begin
     assert before == run(PII, [text[:begin]])[0]
     assert run(PII, [text[:end]])[0] + after == run(PII, [text])[0]
+
+
+def test_giving_up_on_a_number_that_awaits_its_cue_masks_both() -> None:
+    """The number, and the word behind it that has only begun."""
+    limit = HoldLimit(lambda: None, mask="<LIMIT>")
+    stage = SpanStage(PII, lambda one, _: f"<{one.kind}>", lambda _: None, limit=limit)
+    assert stage.feed("to 5552671234 i") == "to "
+    assert stage.give_up() == "<LIMIT> <LIMIT>"
+    assert stage.feed("s my; end") + stage.close() == " my; end"
 
 
 def test_giving_up_without_a_mask_judges_what_is_there() -> None:
