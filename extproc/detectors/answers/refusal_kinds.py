@@ -128,8 +128,8 @@ GOES_ON: Final = (
 )
 
 CANNOT: Final = "|".join((
-    r"\b(?:(?:ich|wir) (?:kann|konnen|darf|durfen|werde|mochte)|(?:kann|darf|werde|mochte) ich)\b[^.,;\n]{0,80}?\b(?:nicht|kein[a-z]*|weder)\b",
-    r"\b(?:ik (?:kan|mag|zal|wil)|(?:kan|mag|zal|wil) ik)\b[^.,;\n]{0,80}?\b(?:niet|geen)\b",
+    r"\b(?:(?:ich|wir) (?:kann|konnen|darf|durfen|werde|mochte)|(?:kann|darf|werde|mochte) ich)\b[^.,;\n]{0,80}?\b(?:nichts?|kein[a-z]*|weder)\b",
+    r"\b(?:ik (?:kan|mag|zal|wil)|(?:kan|mag|zal|wil) ik)\b[^.,;\n]{0,80}?\b(?:niets?|geen)\b",
     r"\bno (?:te |le |me |os |lo )?(?:puedo|podemos)\b|\bnon (?:ti |le |vi |lo |che |o |a )?(?:posso|possiamo|podo)\b",
     r"\bnao (?:te |lhe |o |a )?(?:posso|podemos)\b|\bno (?:et |us |ho )?puc\b|\bnie (?:moge|mozemy)\b",
     *map(plain, ("(?:لا|لن) (?:يمكنني|يمكننا|استطيع|أستطيع|نستطيع)", "नहीं (?:बता|समझा|दे) सक(?:ता|ती|ते)")),

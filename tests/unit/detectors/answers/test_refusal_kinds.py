@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from extproc.detectors.answers.refusal import RefusalDetector
 from extproc.domain.refusal_kinds import KIND_OF_FINDING, RefusalKind
+from tests.unit.detectors.answers.refusal_sentences import PARTS, sentences
 
 CORPUS: Final = Path(__file__).resolve().parents[3] / "corpus" / "refusal_kinds"
 LANGUAGES: Final = (
@@ -145,3 +146,16 @@ BUT_CANNOT: Final = {
 def test_but_i_cannot_give_information_is_no_partial_help(lang: str) -> None:
     """*But I can give information* is; in ten languages the two were told apart by nothing."""
     assert kind_of(BUT_CANNOT[lang]) == "declines"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_an_apology_and_a_no_decline_whatever_is_asked_for(lang: str) -> None:
+    """All sentences that its parts make."""
+    made = [text for one, text in sentences() if one == lang]
+    assert len(made) >= 6
+    assert {text: kind_of(text) for text in made} == dict.fromkeys(made, "declines")
+
+
+def test_sentences_are_made_in_all_languages() -> None:
+    """So a new one has them too."""
+    assert PARTS.keys() == set(LANGUAGES)
