@@ -107,7 +107,7 @@ class RefusalDetector:
         self._no = PhraseSet([*_ENGLISH, *_OTHER_LATIN, *map(plain, _OTHER_SCRIPTS), *FURTHER])
         self._wrong, self._goes_on = PhraseSet(WRONG), PhraseSet(GOES_ON)
         self._soft, self._helps = PhraseSet(SOFT), PhraseSet(HELPS)
-        self._admonishes, self._refuses_softly = PhraseSet(ADMONISHES), PhraseSet(REFUSES_SOFTLY)
+        self._reproaches = PhraseSet([*REFUSES_SOFTLY, *ADMONISHES])
         self._eager, self._cannot = re2.compile(_EAGER), re2.compile(CANNOT)
         self._model = model or NgramModel.shipped("refusal")
 
@@ -159,6 +159,9 @@ class RefusalDetector:
     def _by_model(self, beginning: str, plain_text: str, plain_utf8: bytes) -> Finding | None:
         if len(plain_utf8) < _MODEL_BYTES_MIN:
             return None
+        reproaches = self._reproaches.match(plain_utf8)
+        if not reproaches:  # most answers: the model need not be asked
+            return None
         log_odds = self._model.log_odds(plain_utf8)
         if log_odds < -_SOFT_LOG_ODDS:
             return None
@@ -167,14 +170,12 @@ class RefusalDetector:
         score = 1.0 / (1.0 + math.exp(-log_odds))
         if score < _SCORE_MIN:
             return None
-        if self._refuses_softly.match(plain_utf8):
+        if min(reproaches) < len(REFUSES_SOFTLY):
             kind = RefusalKind.PARTIAL if self._does_a_part(plain_text) else RefusalKind.DECLINES
         elif self._helps.match(plain_utf8) or self._does_a_part(plain_text):
             return None
-        elif self._admonishes.match(plain_utf8):
-            kind = RefusalKind.REDIRECTS
         else:
-            return None
+            kind = RefusalKind.REDIRECTS
         return Finding(kind.finding, 0, len(beginning), score, "refusal.ngrams")
 
 
