@@ -9,9 +9,9 @@ FOLDER holds ``SOURCE.jsonl.gz`` with ``text`` (an answer), ``context``, maybe `
 supported by the context); default: ``tests/corpus/shared/halluc``. Nothing is trained. A threshold is never judged on
 the source that it was taken from: for each source it is the one that 5 % of the good answers of the *others* pass.
 
-There are two sources, both in view, and none is locked: an interval over two sources says little. The good answers of
-``halueval_qa`` are short phrases: their length alone has an AUC of 0.95, so ``faithdial_audit`` says more. The kinds of
-contradictions are counted on twins (``support_twins``), which are made of the documents of both.
+There are two sources here, both in view, and none is locked: an interval over two sources says little. The good
+answers of ``halueval_qa`` are short phrases: their length alone has an AUC of 0.95, so ``faithdial_audit`` says more.
+The kinds of contradictions are counted on twins (``support_twins``), which are made of the documents of both.
 """
 
 from __future__ import annotations
@@ -147,12 +147,14 @@ def report(folder: Path = FOLDER, with_model: bool = True) -> dict[str, float]:
             others = [pair for other, held in by_source.items() if other != source for pair in held[name]]
             key = f"grounding.{source}.{name}"
             figures[f"{key}.auc"] = auc(scored)
-            figures[f"{key}.recall"], figures[f"{key}.fpr"] = rates(scored, threshold_for(others))
+            if others:
+                figures[f"{key}.recall"], figures[f"{key}.fpr"] = rates(scored, threshold_for(others))
             just_below = DEFAULT_THRESHOLDS[name] - 1e-9
             figures[f"{key}.default_recall"], figures[f"{key}.default_fpr"] = rates(scored, just_below)
     for name in next(iter(by_source.values())):
         figures[f"grounding.all.{name}.auc"] = auc([pair for held in by_source.values() for pair in held[name]])
-        for figure, stem in (("auc", "in_view"), ("recall", "left_out"), ("fpr", "left_out")):
+        means = (("auc", "in_view"), ("recall", "left_out"), ("fpr", "left_out"))
+        for figure, stem in means if len(by_source) > 1 else means[:1]:
             over = interval_of({source: figures[f"grounding.{source}.{name}.{figure}"] for source in by_source})
             key = f"grounding.{stem}.{name}.{figure}"
             figures |= {key: over.mean, f"{key}.low": over.low, f"{key}.high": over.high}
@@ -170,13 +172,17 @@ def main() -> None:
             continue
         stem = key.removesuffix(".auc")
         pairs = [
-            f"{figures[stem + prefix + 'recall']:.3f}, {figures[stem + prefix + 'fpr']:.3f}" if source != "all" else "-"
+            f"{figures[stem + prefix + 'recall']:.3f}, {figures[stem + prefix + 'fpr']:.3f}"
+            if f"{stem}{prefix}recall" in figures
+            else "-"
             for prefix in (".", ".default_")
         ]
         print(f"| {source} | {name} | {figures[key]:.3f} | {pairs[0]} | {pairs[1]} |")
     print("\nMacro means of the sources; a threshold is that of the other source.\n")
     print("| score | AUC | recall | FPR |\n|---|---|---|---|")
-    for name in [key.split(".")[2] for key in figures if key.startswith("grounding.in_view.") and key.endswith(".auc")]:
+    for name in [
+        key.split(".")[2] for key in figures if key.startswith("grounding.left_out.") and key.endswith(".fpr")
+    ]:
         macro = [figures[f"grounding.{stem}"] for stem in (f"in_view.{name}.auc", f"left_out.{name}.recall")]
         print(f"| {name} | {macro[0]:.3f} | {macro[1]:.3f} | {figures[f'grounding.left_out.{name}.fpr']:.3f} |")
     print("\nTwins: said to contradict.\n\n| kind | changed | honest |\n|---|---|---|")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tools import grounding_report
+from tests.tools import grounding_report, refusal_report
 from tests.tools.guard_report import TARGETS, Target, flat, reached, report_of, target_of
 
 
@@ -54,6 +55,33 @@ def test_answers_held_against_documents_are_measured_by_a_model_too(tmp_path: Pa
     figures = grounding_report.report(tmp_path)
     assert {target_of(name) for name in figures} == {None, Target("grounding.*.similarity.auc", 0.85)}
     assert figures["grounding.all.similarity.auc"] > 0.75
+
+
+def test_a_single_source_has_no_threshold_of_others(tmp_path: Path) -> None:
+    """Its area under the curve is told all the same, and what is found by default."""
+    rows = [
+        {"text": "The museum opens at nine.", "context": "The museum opens at nine o'clock.", "label": 0},
+        {"text": "A lion escaped from Berlin.", "context": "The museum opens at nine o'clock.", "label": 1},
+    ]
+    (tmp_path / "own.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    figures = grounding_report.report(tmp_path, with_model=False)
+    assert figures["grounding.own.novel_words.auc"] == 1.0
+    assert "grounding.own.novel_words.recall" not in figures
+    assert not [name for name in figures if name.startswith("grounding.left_out")]
+
+
+def test_answers_of_others_are_counted_by_language(tmp_path: Path) -> None:
+    """Those that are not in this repository."""
+    rows = [
+        {"lang": "de", "kind": "declines", "text": "Es tut mir leid, aber dabei kann ich nicht helfen."},
+        {"lang": "de", "kind": "none", "text": "Gerne. Das Museum öffnet um neun."},
+        {"lang": "fr", "kind": "declines", "text": "Le musée ouvre à neuf heures."},
+    ]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert refusal_report.of_folder(tmp_path) == {
+        "de": {"answers": 2, "decline": 1, "found": 1, "wrongly": 0},
+        "fr": {"answers": 1, "decline": 1, "found": 0, "wrongly": 0},
+    }
 
 
 def test_the_packaged_classifier_is_measured_as_it_is_configured() -> None:
