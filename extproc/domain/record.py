@@ -193,9 +193,7 @@ class ExchangeRecord:
     cost_micro_usd: int = 0
     metered: bool = False
     refusals: int = 0  # choices in which the model declines
-    other_refusals: Mapping[RefusalKind, int] = field(
-        default_factory=_nothing
-    )  # in which it does less than asked otherwise
+    other_refusals: Mapping[RefusalKind, int] = field(default_factory=_nothing)  # in which it does less than asked
     refusals_judged: int = 0  # choices in which a refusal was looked for
     answers: int = 0  # completed choices
     finish_reasons: tuple[str, ...] = ()  # of those, as the server told them
