@@ -25,6 +25,7 @@ from extproc.detectors.text.normalize import (
     plain,
     spelled_right,
     unleet,
+    unparted,
     unspaced,
 )
 from extproc.domain.finding import Finding
@@ -135,7 +136,7 @@ class InjectionDetector:
             return self._causes(plain_text)
         readings = self._readings(how, window, plain(window))
         causes = [
-            (self._causes(reading) if " " in reading else self._causes_joined(how, reading), reading)
+            (self._causes(reading) if " " in reading or how == "parted" else self._causes_joined(how, reading), reading)
             for reading in readings
         ]
         best, reading = max(
@@ -174,6 +175,7 @@ class InjectionDetector:
             "broken": (compact,),
             "leetspeak": (unleet, lambda written: compact(unleet(written))),
             "misspelled": (spelled_right,),
+            "parted": (unparted,),
         }
         if how in undone:
             return [undo(plain_utf8).decode("utf-8", "replace") for undo in undone[how]]
@@ -233,6 +235,8 @@ class InjectionDetector:
         elif is_broken(plain_utf8):
             score = self._joined_score(compact(plain_utf8))
             yield "broken", score if score >= SCORE_MIN else 0.0  # much benign text has short words too
+        if opened.parted and (words := unparted(plain_utf8)) != plain_utf8:
+            yield "parted", self._look(words, self._signs.read(words)).score
         if opened.leetspeak:
             letters = unleet(plain_utf8)
             read_as_letters = self._signs.read(letters)

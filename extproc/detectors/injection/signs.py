@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from extproc.detectors.injection.patterns import WeightedPattern
 from extproc.detectors.text.automata import automaton, utf8_options
-from extproc.detectors.text.hidden_text import TURNED
-from extproc.detectors.text.normalize import LEETSPEAK, MISSPELLED, SEPARATORS, SPACED_SIGN
+from extproc.detectors.text.hidden_text import TURNED, TURNED_WITHOUT_BLANKS
+from extproc.detectors.text.normalize import LEETSPEAK, MISSPELLED, PARTED_SIGN, SEPARATORS, SPACED_SIGN
 
 _AUTOMATON_BYTES_MAX: Final = 16 << 20
 _ANSWERS_MAX: Final = 1_024
@@ -29,6 +29,7 @@ class Opened(NamedTuple):
     leetspeak: bool = False
     misspelled: bool = False
     turned: bool = False
+    parted: bool = False
 
 
 _NOTHING: Final = Opened()
@@ -51,7 +52,8 @@ class SignReader:
         self._spaced = _number_of(SPACED_SIGN, numbers)
         self._leetspeak = _number_of(LEETSPEAK, numbers)
         self._misspelled = _number_of(MISSPELLED, numbers)
-        self._turned = _number_of(TURNED, numbers)
+        self._turned = frozenset(_number_of(sign, numbers) for sign in (TURNED, TURNED_WITHOUT_BLANKS))
+        self._parted = _number_of(PARTED_SIGN, numbers)
         in_ascii = {sign: number for sign, number in numbers.items() if not _is_beyond_ascii(sign)}
         others = {sign: number for sign, number in numbers.items() if sign not in in_ascii}
         self._ascii_numbers, self._other_numbers = list(in_ascii.values()), list(others.values())
@@ -76,7 +78,8 @@ class SignReader:
             self._spaced in signs,
             self._leetspeak in signs,
             self._misspelled in signs,
-            self._turned in signs,
+            not self._turned.isdisjoint(signs),
+            self._parted in signs,
         )
 
 

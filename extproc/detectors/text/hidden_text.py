@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import re2
 
-from extproc.detectors.text.normalize import base64_texts, may_hold_base64, mostly_printable
+from extproc.detectors.text.normalize import base64_texts, may_hold_base64, mostly_printable, plain
 
 HIDDEN_TEXTS_MAX: Final = 24
 _RUNS_MAX: Final = 16
@@ -47,6 +47,13 @@ _ROTATED: Final = {word.translate(_ROTATION) for word in _WORDS} - _HONEST
 _REVERSED: Final = {word[::-1] for word in _WORDS} - _HONEST
 TURNED: Final = rf"\b(?:{'|'.join(sorted(_ROTATED | _REVERSED))})\b"
 """Pattern (plain form) for words common in attacks, in ROT13 or reversed."""
+
+_WORDS_WITHOUT_BLANKS: Final = (
+    *("忽略", "無視", "无视", "指令", "指示", "命令", "提示", "規則", "规则"),
+    *("プロンプト", "ルール", "してください", "输出", "出力"),
+)
+TURNED_WITHOUT_BLANKS: Final = "|".join(plain(word)[::-1] for word in _WORDS_WITHOUT_BLANKS)
+"""The same for scripts without blanks, reversed."""
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
 _ROTATED_BY: Final = 13

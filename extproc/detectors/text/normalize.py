@@ -196,6 +196,18 @@ def unspaced(plain_utf8: bytes) -> bytes:
     return apart.replace(b"\0", b" ")
 
 
+_WITHOUT_BLANKS: Final = "[\u3040-\u30ff\u3400-\u9fff]"  # kana and Han
+PARTED_SIGN: Final = rf"{_WITHOUT_BLANKS}[ \n]{{1,3}}{_WITHOUT_BLANKS}{{1,6}}[ \n]{{1,3}}{_WITHOUT_BLANKS}"
+"""Pattern for a text of a script without blanks that has some."""
+
+_PARTED: Final = re.compile(rf"(?<={_WITHOUT_BLANKS})[ \n]+(?={_WITHOUT_BLANKS})")
+
+
+def unparted(plain_utf8: bytes) -> bytes:
+    """The plain form without blanks where its script has none."""
+    return _PARTED.sub("", plain_utf8.decode("utf-8", "replace")).encode("utf-8")
+
+
 _BROKEN_WORD_BYTES_MAX: Final = 4
 _BROKEN_BYTES_MIN: Final = 16
 
