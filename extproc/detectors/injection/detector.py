@@ -235,7 +235,8 @@ class InjectionDetector:
         elif is_broken(plain_utf8):
             score = self._joined_score(compact(plain_utf8))
             yield "broken", score if score >= SCORE_MIN else 0.0  # much benign text has short words too
-        if opened.parted and (words := unparted(plain_utf8)) != plain_utf8:
+        if opened.parted:
+            words = unparted(plain_utf8)
             yield "parted", self._look(words, self._signs.read(words)).score
         if opened.leetspeak:
             letters = unleet(plain_utf8)
